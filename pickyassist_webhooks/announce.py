@@ -1,0 +1,167 @@
+"""Send the signals of a request, and remember the receivers that failed."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from . import keys, signals
+from .choices import EventKind, GroupAction, RequestState
+from .decoding import UNSTORABLE
+from .models import MODELS, DeliveryReport, Event, Message, ReceiverFailure, WebhookRequest
+from .signals import Signal, dotted_path
+
+#: Characters of a traceback that are kept, from its end.
+MAX_ERROR = 8000
+
+SIGNALS = {name: signal for name, signal in vars(signals).items() if isinstance(signal, Signal)}
+_SIGNALS_OF_KIND = {
+    EventKind.DELIVERY_REPORT: ("delivery_received", "message_status_changed"),
+    EventKind.FILTER_REPORT: ("number_filtered",),
+    EventKind.GROUP_MEMBER: ("member_joined", "member_exited"),
+    EventKind.NEW_SUBSCRIBER: ("subscriber_added",),
+}
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """One signal about one event (or about the request itself), ready to be sent."""
+
+    name: str
+    sender: Any
+    event: Event | None
+    named: dict[str, Any]
+
+    @property
+    def signal(self) -> Signal:
+        return SIGNALS[self.name]
+
+
+def is_heard(kind: str, outcome: str, events: int) -> bool:
+    """Tell whether a receiver is connected for what is to be sent about such a request."""
+    if outcome == RequestState.QUARANTINED:
+        return SIGNALS["webhook_quarantined"].has_listeners(WebhookRequest)
+    if not events:
+        return False
+    model = MODELS[kind]
+    return any(SIGNALS[name].has_listeners(model) for name in _SIGNALS_OF_KIND[model.kind])
+
+
+def announcements(
+    request: WebhookRequest,
+    events: Iterable[Any] | None = None,
+    messages: dict[str, Message] | None = None,
+) -> Iterator[Announcement]:
+    """Yield what is to be sent about a request, in the order of its events.
+
+    Events and messages not at hand any more, as after a crash, are read from the database.
+    """
+    named: dict[str, Any] = {"request": request, "is_replay": request.is_replay}
+    if request.outcome == RequestState.QUARANTINED:
+        yield Announcement("webhook_quarantined", WebhookRequest, None, named)
+        return
+    if events is None:
+        events = _events_of(request)
+    if messages is None:
+        messages = _messages_of(request, events)
+    for event in events:
+        about = named | {"event": event}
+        if not isinstance(event, DeliveryReport):
+            name = _plain_signal(event)
+            if name:
+                yield Announcement(name, type(event), event, about)
+            continue
+        message = messages.get(keys.message(event.project_id, event.msg_id))
+        about["message"] = message
+        yield Announcement("delivery_received", DeliveryReport, event, about)
+        if event.raised_status and message is not None:
+            about = about | {"previous_status": event.previous_status}
+            yield Announcement("message_status_changed", DeliveryReport, event, about)
+
+
+def _plain_signal(event: Any) -> str | None:
+    if event.kind != EventKind.GROUP_MEMBER:
+        return _SIGNALS_OF_KIND[event.kind][0]
+    # An unknown action is a row without a signal.
+    return {GroupAction.JOINED: "member_joined", GroupAction.EXITED: "member_exited"}.get(
+        event.action
+    )
+
+
+def _events_of(request: WebhookRequest) -> list[Any]:
+    if not request.event_count:
+        return []
+    model: Any = MODELS[request.kind]
+    return list(model.objects.using(request._state.db).filter(request=request).in_order())
+
+
+def _messages_of(request: WebhookRequest, events: Iterable[Event]) -> dict[str, Message]:
+    wanted = {
+        keys.message(event.project_id, event.msg_id)
+        for event in events
+        if isinstance(event, DeliveryReport) and event.msg_id
+    }
+    return Message.objects.using(request._state.db).in_bulk(sorted(wanted), field_name="key")
+
+
+def announce(
+    request: WebhookRequest,
+    announced: Iterable[Announcement],
+    keep_lease: Callable[[], None],
+) -> list[ReceiverFailure]:
+    """Send each signal and return the failures of receivers, not yet saved.
+
+    ``keep_lease`` is called before each signal, and raises where another worker took over.
+    """
+    failures = []
+    for one in announced:
+        keep_lease()
+        for receiver, response in one.signal.send_robust(one.sender, **one.named):
+            if isinstance(response, Exception):
+                failure = ReceiverFailure(
+                    request=request,
+                    signal=one.name,
+                    event_id=one.event.pk if one.event else None,
+                    receiver=dotted_path(receiver)[:255],
+                    attempts=0,
+                )
+                failures.append(_failed(failure, response))
+    return failures
+
+
+def announce_again(
+    failures: Iterable[ReceiverFailure],
+    announced: Iterable[Announcement],
+    keep_lease: Callable[[], None],
+) -> tuple[list[ReceiverFailure], list[ReceiverFailure]]:
+    """Call the receivers that failed, and no other; return those still failing, those mended."""
+    again = {(one.name, one.event.pk if one.event else None): one for one in announced}
+    still, mended = [], []
+    for failure in failures:
+        keep_lease()
+        one = again.get((failure.signal, failure.event_id))
+        if one is None:  # the event was deleted meanwhile
+            mended.append(failure)
+            continue
+        outcomes = one.signal.send_robust_to(failure.receiver, one.sender, **one.named)
+        errors = [error for error in outcomes if error is not None]
+        if not outcomes:
+            errors = [LookupError(f"expected a connected receiver {failure.receiver}, found none")]
+        if errors:
+            still.append(_failed(failure, errors[0]))
+        else:
+            mended.append(failure)
+    return still, mended
+
+
+def _failed(failure: ReceiverFailure, error: Exception) -> ReceiverFailure:
+    failure.attempts += 1
+    failure.error = describe(error)
+    return failure
+
+
+def describe(error: Exception) -> str:
+    """Return the end of an error's traceback, as text that every database takes."""
+    return UNSTORABLE.sub("\ufffd", "".join(traceback.format_exception(error)))[-MAX_ERROR:]

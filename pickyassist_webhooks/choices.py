@@ -1,0 +1,86 @@
+"""The codes of Picky Assist and the states of a request.
+
+Codes come from the vendor's page "Event Webhook Variables". A code that is not listed here is
+kept as it came: the lists are hints for people, never a filter.
+"""
+
+from __future__ import annotations
+
+from django.db.models import IntegerChoices, TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class EventKind(TextChoices):
+    DELIVERY_REPORT = "delivery_report", _("delivery report")
+    FILTER_REPORT = "filter_report", _("filter report")
+    GROUP_MEMBER = "group_member", _("group member")
+    NEW_SUBSCRIBER = "new_subscriber", _("new subscriber")
+
+
+class RequestState(TextChoices):
+    RECEIVED = "received", _("received")
+    STORED = "stored", _("stored, signals not yet sent")
+    DONE = "done", _("done")
+    QUARANTINED = "quarantined", _("quarantined")
+    FAILING = "failing", _("failing, will be tried again")
+    DEAD = "dead", _("dead, attempts used up")
+    DISCARDED = "discarded", _("discarded")
+
+
+#: States of a request that a worker still has to do something about.
+UNFINISHED = (RequestState.RECEIVED, RequestState.STORED, RequestState.FAILING)
+
+
+class DeliveryStatus(IntegerChoices):
+    UNKNOWN = 0, _("unknown")
+    DELIVERED = 1, _("delivered")
+    FAILED = 2, _("failed")
+    READ = 3, _("read")
+    SUBMITTED = 4, _("submitted")
+    REFUNDED = 5, _("refunded")
+
+
+class FilterStatus(IntegerChoices):
+    UNKNOWN = 0, _("unknown")
+    ON_WHATSAPP = 1, _("WhatsApp number")
+    NOT_ON_WHATSAPP = 2, _("not a WhatsApp number")
+
+
+class GroupAction(IntegerChoices):
+    JOINED = 1, _("joined")
+    EXITED = 2, _("exited")
+
+
+#: What the vendor calls its channels. In its newer accounts the ids are a project's own.
+CHANNELS = {
+    "1": _("WhatsApp personal (phone automation)"),
+    "2": _("WhatsApp business (phone automation)"),
+    "3": _("SMS (phone automation)"),
+    "4": _("Call (phone automation)"),
+    "5": _("Facebook Messenger"),
+    "8": _("WhatsApp Official"),
+    "10": _("WhatsApp Web Automation"),
+    "11": _("Instagram"),
+    "101": _("WhatsApp Cloud API"),
+    "919737001155": _("Shared number India"),
+    "556140404433": _("Shared number Brazil"),
+}
+
+# The codes are not in order of progress and reports carry no time, so this order decides: a
+# receipt from the phone beats every report of failure, and an unrecognised code beats only
+# "unknown".
+_PROGRESS = {
+    DeliveryStatus.UNKNOWN: (0, 0),
+    DeliveryStatus.SUBMITTED: (2, 0),
+    DeliveryStatus.FAILED: (3, 0),
+    DeliveryStatus.REFUNDED: (4, 0),
+    DeliveryStatus.DELIVERED: (5, 0),
+    DeliveryStatus.READ: (6, 0),
+}
+
+
+def progress(status: int | None) -> tuple[int, int]:
+    """Return how far along a delivery status is; ``None`` (no report yet) comes before all."""
+    if status is None:
+        return (-1, 0)
+    return _PROGRESS.get(status, (1, status))  # type: ignore[call-overload, no-any-return]

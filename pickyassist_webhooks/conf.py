@@ -1,0 +1,138 @@
+"""The settings, read from ``PICKYASSIST_WEBHOOKS`` each time they are asked for.
+
+A value of a wrong type is replaced by one that neither loses events nor opens a door, so that a
+slip in the settings of a running server does neither. The system checks say what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+
+NAME = "PICKYASSIST_WEBHOOKS"
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of the dict: what it takes, what stands in where it is not set, and where wrong."""
+
+    default: Any
+    expected: str
+    accepts: Callable[[Any], bool]
+    when_wrong: Any
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_count(least: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_list_of(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    # A plain string is a sequence of strings too: SECRETS="abc" must not mean "a", "b" and "c".
+    return lambda value: isinstance(value, list | tuple) and all(map(accepts, value))
+
+
+def _is_dict_of(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: (
+        isinstance(value, Mapping)
+        and all(isinstance(label, str) for label in value)
+        and all(map(accepts, value.values()))
+    )
+
+
+def _either(*accepted: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: any(accepts(value) for accepts in accepted)
+
+
+def _is_none(value: Any) -> bool:
+    return value is None
+
+
+def _is_project_id(value: Any) -> bool:
+    return _is_text(value) or _is_count(0)(value)
+
+
+_project_ids = _is_list_of(_is_project_id)
+
+KEYS: dict[str, Key] = {
+    "SECRETS": Key(
+        [],
+        "a list of texts, or a dict of label and text",
+        _either(_is_list_of(_is_text), _is_dict_of(_is_text)),
+        when_wrong=[],
+    ),
+    "PROJECT_IDS": Key(
+        None,
+        "None, a list of project ids, or a dict of label and such a list",
+        _either(_is_none, _project_ids, _is_dict_of(_project_ids)),
+        when_wrong=[],
+    ),
+    "AUTHENTICATOR": Key(
+        "pickyassist_webhooks.authentication.secret_in_url", "a dotted path", _is_text, ""
+    ),
+    "MAX_BODY_BYTES": Key(10485760, "a number of bytes, 1 or more", _is_count(1), 10485760),
+    "PROCESSOR": Key("inline", '"inline", "none" or a dotted path', _is_text, "inline"),
+    "MAX_ATTEMPTS": Key(8, "a whole number, 1 or more", _is_count(1), 8),
+    "REPEAT_WINDOW": Key(32400, "a number of seconds, 0 or more", _is_count(0), 32400),
+}
+
+
+def configured() -> Mapping[str, Any]:
+    """Return the dict as it stands in the settings, or an empty one."""
+    value = getattr(settings, NAME, None)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _read(name: str) -> Any:
+    key = KEYS[name]
+    value = configured().get(name, key.default)
+    return value if key.accepts(value) else key.when_wrong
+
+
+class AppSettings:
+    """Typed access to the settings of this app."""
+
+    @property
+    def secrets(self) -> list[tuple[str, str]]:
+        """The accepted secrets as pairs of label and secret; the label of a list is blank."""
+        value = _read("SECRETS")
+        if isinstance(value, Mapping):
+            return list(value.items())
+        return [("", secret) for secret in value]
+
+    def accepts_project(self, label: str, project_id: str) -> bool:
+        """Tell whether events of this project are welcome under this secret's label."""
+        value = _read("PROJECT_IDS")
+        if isinstance(value, Mapping):
+            value = value.get(label, ())
+        return value is None or project_id in map(str, value)
+
+    @property
+    def authenticator(self) -> str:
+        return str(_read("AUTHENTICATOR"))
+
+    @property
+    def max_body_bytes(self) -> int:
+        return int(_read("MAX_BODY_BYTES"))
+
+    @property
+    def processor(self) -> str:
+        return str(_read("PROCESSOR"))
+
+    @property
+    def max_attempts(self) -> int:
+        return int(_read("MAX_ATTEMPTS"))
+
+    @property
+    def repeat_window(self) -> timedelta:
+        return timedelta(seconds=_read("REPEAT_WINDOW"))
+
+
+app_settings = AppSettings()

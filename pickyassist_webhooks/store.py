@@ -1,0 +1,245 @@
+"""Parsed events to rows: each once, in order, in a number of statements that does not grow.
+
+Everything here runs inside of one transaction of the caller. Where another worker inserts the
+same rows at the same time, the unique keys raise ``IntegrityError`` and the caller starts over
+with a new transaction, in which those rows are there to be found. All workers lock and insert in
+the order of the keys, so that overlapping batches do not wait for each other in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connections, models
+from django.utils import timezone
+
+from . import keys
+from .models import (
+    MODELS,
+    DeliveryReport,
+    GroupMemberEvent,
+    Message,
+    NewSubscriber,
+    WebhookRequest,
+)
+from .payloads import Payload
+
+
+@dataclass
+class Stored:
+    """What a request has become: its own events in order, its repeats, the messages it is about."""
+
+    events: list[Any] = field(default_factory=list)
+    repeats: int = 0
+    messages: dict[str, Message] = field(default_factory=dict)
+
+
+def store(request: WebhookRequest, payload: Payload, repeat_window: timedelta) -> Stored:
+    """Store the events of ``payload`` as rows of ``request`` and return what became of them.
+
+    Storing the same request again adds nothing and returns the same.
+    """
+    if not payload.events:
+        return Stored()
+    rows = _rows(request, payload)
+    if isinstance(rows[0], GroupMemberEvent):
+        return _store_group_events(request, rows, repeat_window)
+    return _store_by_key(request, rows)
+
+
+def _rows(request: WebhookRequest, payload: Payload) -> list[Any]:
+    model = MODELS[payload.kind]
+    rows = []
+    for event in payload.events:
+        row = model(
+            request=request,
+            index=event.index,
+            arrival=request.pk,
+            received_at=request.received_at,
+            project_id=payload.project_id,
+            extra=event.extra,
+            **event.fields,
+        )
+        if isinstance(row, NewSubscriber) and row.date and not settings.USE_TZ:
+            row.date = timezone.make_naive(row.date, timezone.get_default_timezone())
+        rows.append(row)
+    return rows
+
+
+def _store_by_key(request: WebhookRequest, rows: list[Any]) -> Stored:
+    """Store events that have a natural key: the first row of each key is the event."""
+    first: dict[str, Any] = {}
+    for row in rows:
+        row.key = row.natural_key()
+        if first.setdefault(row.key, row) is not row:
+            first[row.key].fill_from(row)
+    stored = Stored()
+    if isinstance(rows[0], DeliveryReport):
+        # Before the events: whoever holds the message holds its reports.
+        stored.messages = _absorb(request, first.values())
+    known = _find(type(rows[0]), first, request)
+    _update([row for key, row in known.items() if row.fill_from(first[key])])
+    new = [row for key, row in first.items() if key not in known]
+    _insert(new, request)
+    stored.events = sorted([*new, *_own(known, request)], key=lambda row: row.index)
+    stored.repeats = len(rows) - len(stored.events)
+    return stored
+
+
+def _absorb(request: WebhookRequest, reports: Iterable[DeliveryReport]) -> dict[str, Message]:
+    """Lock the messages of these reports, bring them up to date and return them by key."""
+    of_report = {
+        report.key: keys.message(report.project_id, report.msg_id)
+        for report in reports
+        if report.msg_id
+    }
+    messages = _find(Message, set(of_report.values()), request)
+    found = set(messages)
+    changed = {}
+    for report in reports:
+        if not report.msg_id:
+            continue
+        key = of_report[report.key]
+        message = messages.get(key)
+        if message is None:
+            message = messages[key] = Message.of(report)
+        report.previous_status = message.status
+        if message.absorb(report):
+            changed[key] = message
+    _insert([message for key, message in messages.items() if key not in found], request)
+    _update([message for key, message in changed.items() if key in found])
+    return messages
+
+
+def _store_group_events(
+    request: WebhookRequest, rows: list[GroupMemberEvent], repeat_window: timedelta
+) -> Stored:
+    """Store events without an identity: one that equals its neighbour in time is a repeat."""
+    stored = Stored()
+    new = []
+    touched = {}
+    histories = _histories(request, rows)
+    undecided = _undecided(request)
+    for row in rows:
+        history = histories.setdefault(_member(row), [])
+        own = next((event for event in history if _is_place_of(event, row)), None)
+        if own is not None:
+            stored.events.append(own)
+            continue
+        repeated = _repeated(row, history, repeat_window)
+        if repeated is None and undecided(row.index):
+            row.last_arrival = row.arrival
+            row.ordinal = 1 + max((event.ordinal for event in history), default=0)
+            row.key = row.natural_key()
+            history.append(row)
+            new.append(row)
+            stored.events.append(row)
+        else:
+            stored.repeats += 1
+            if repeated is not None and repeated.fill_from(row) and repeated.pk:
+                touched[repeated.pk] = repeated
+    _insert(new, request)
+    _update(list(touched.values()))
+    return stored
+
+
+def _member(row: GroupMemberEvent) -> tuple[str, str, str]:
+    return (row.project_id, row.group_id, row.number)
+
+
+def _histories(
+    request: WebhookRequest, rows: list[GroupMemberEvent]
+) -> dict[tuple[str, str, str], list[GroupMemberEvent]]:
+    """Return all recorded events of the members these rows are about."""
+    histories: dict[tuple[str, str, str], list[GroupMemberEvent]] = {}
+    recorded = GroupMemberEvent.objects.using(request._state.db).filter(
+        project_id=rows[0].project_id,
+        group_id__in={row.group_id for row in rows},
+        number__in={row.number for row in rows},
+    )
+    for event in recorded.select_for_update().order_by("pk"):
+        histories.setdefault(_member(event), []).append(event)
+    return histories
+
+
+def _repeated(
+    row: GroupMemberEvent, history: list[GroupMemberEvent], repeat_window: timedelta
+) -> GroupMemberEvent | None:
+    """Return the event that ``row`` repeats: an equal one right before or after it.
+
+    After it, because another worker may have been faster with a request that came later.
+    """
+    place = (row.arrival, row.index)
+    before = [event for event in history if (event.arrival, event.index) < place]
+    after = [event for event in history if (event.arrival, event.index) > place]
+    neighbours = [
+        *sorted(before, key=lambda event: (event.arrival, event.index))[-1:],
+        *sorted(after, key=lambda event: (event.arrival, event.index))[:1],
+    ]
+    for event in neighbours:
+        equal = event.action == row.action and all(
+            getattr(event, name) == getattr(row, name)
+            or "" in (getattr(event, name), getattr(row, name))
+            for name in GroupMemberEvent.fillable
+        )
+        if equal and abs(row.received_at - event.received_at) < repeat_window:
+            return event
+    return None
+
+
+def _undecided(request: WebhookRequest) -> Any:
+    """Return a test for places of the batch about which nothing was decided so far.
+
+    What was a repeat stays one, whatever has come since; a row that was a problem may have
+    become readable.
+    """
+    if request.event_count + request.repeat_count == 0:
+        return lambda index: True
+    paths = {problem["path"].partition(".")[0] for problem in request.problems}
+    return lambda index: f"data[{index}]" in paths
+
+
+def _is_place_of(event: GroupMemberEvent, row: GroupMemberEvent) -> bool:
+    return event.request_id == row.request_id and event.index == row.index  # type: ignore[attr-defined, no-any-return]
+
+
+def _own(known: dict[str, Any], request: WebhookRequest) -> list[Any]:
+    return [row for row in known.values() if row.request_id == request.pk]
+
+
+def _find(model: type[Any], wanted: Iterable[str], request: WebhookRequest) -> dict[str, Any]:
+    """Lock and return the rows with these keys, by key."""
+    rows = model.objects.using(request._state.db).select_for_update().order_by("key")
+    found: dict[str, Any] = rows.in_bulk(sorted(wanted), field_name="key")
+    return found
+
+
+def _insert(rows: list[Any], request: WebhookRequest) -> None:
+    if rows:
+        rows.sort(key=lambda row: row.key)
+        type(rows[0]).objects.using(request._state.db).bulk_create(rows)
+
+
+def _update(rows: list[Any]) -> None:
+    """Write changed rows, which the caller has locked, in one statement for all of them."""
+    if not rows:
+        return
+    model, database = type(rows[0]), rows[0]._state.db
+    # MariaDB takes any unique key for the target and refuses to be told which.
+    told = connections[database].features.supports_update_conflicts_with_target
+    model.objects.using(database).bulk_create(
+        sorted(rows, key=lambda row: row.key),
+        update_conflicts=True,
+        unique_fields=["key"] if told else None,
+        update_fields=[
+            column.name
+            for column in model._meta.concrete_fields
+            if not column.primary_key
+            and column.name != "key"
+            and not isinstance(column, models.ForeignKey)
+        ],
+    )
