@@ -79,7 +79,7 @@ class Fields:
         return text
 
     def integer(self, name: str) -> int:
-        """Return a code; ASCII digits only, because ``int()`` takes far more than a sender means."""
+        """Return a code. ASCII digits only: ``int()`` takes far more than a sender means."""
         value = self.source.get(name)
         if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
             value = int(value)
@@ -125,29 +125,29 @@ class Fields:
 
 
 _DATE = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]{1,9}))?"
-    r"\s?(?:([Zz])|([+-]?)([0-9]{2}):?([0-9]{2}))"
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})"
+    r"(?:[.,]([0-9]{1,9}))?\s?(?:[Zz]|([+-][0-9]{2}):?([0-5][0-9]))"
 )
+# A form decoder reads the offset's plus sign as a blank.
+_EATEN_PLUS = re.compile(r" (?=[0-9]{2}:?[0-9]{2}\Z)")
 
 
 def parse_date(text: str) -> datetime | None:
     """Return the moment in UTC of an ISO 8601 date with an offset, or ``None``.
 
-    A blank in place of the offset's plus sign is a plus sign that a form decoder ate. Years
-    outside of 1900 to 9998 are no date of a subscriber, and overflow in some time zone.
+    Years outside of 1900 to 9998 are no date of a subscriber, and overflow in some time zone.
     """
-    match = _DATE.fullmatch(text)
+    match = _DATE.fullmatch(_EATEN_PLUS.sub("+", text))
     if match is None:
         return None
-    *numbers, fraction, utc, sign, hours, minutes = match.groups()
-    if not utc and not sign and text[-6:-5] != " " and text[-5:-4] != " ":
-        return None
+    *numbers, fraction, hours, minutes = match.groups()
+    year, month, day, hour, minute, second = map(int, numbers)
     microsecond = int(((fraction or "") + "000000")[:6])
-    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+    sign = -1 if (hours or "").startswith("-") else 1
+    offset = sign * timedelta(hours=abs(int(hours or 0)), minutes=int(minutes or 0))
     try:
-        zone = timezone(-offset if sign == "-" else offset)
-        moment = datetime(*map(int, numbers), microsecond, zone)  # type: ignore[misc,arg-type]
-        moment = moment.astimezone(timezone.utc)
+        local = datetime(year, month, day, hour, minute, second, microsecond, timezone(offset))
+        moment = local.astimezone(timezone.utc)
     except (ValueError, OverflowError):
         return None
     return moment if 1900 <= moment.year <= 9998 else None

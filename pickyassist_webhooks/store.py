@@ -204,7 +204,7 @@ def _undecided(request: WebhookRequest) -> Any:
 
 
 def _is_place_of(event: GroupMemberEvent, row: GroupMemberEvent) -> bool:
-    return event.request_id == row.request_id and event.index == row.index  # type: ignore[attr-defined, no-any-return]
+    return event.request_id == row.request_id and event.index == row.index
 
 
 def _own(known: dict[str, Any], request: WebhookRequest) -> list[Any]:

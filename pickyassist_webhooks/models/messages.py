@@ -66,8 +66,11 @@ class Message(models.Model):
 
     def reports(self) -> DeliveryReportQuerySet:
         """Return the history of this message, in the order in which its requests were kept."""
-        reports = DeliveryReport.objects.using(self._state.db)
-        return reports.filter(project_id=self.project_id, msg_id=self.msg_id).in_order()
+        same = {"project_id": self.project_id, "msg_id": self.msg_id}
+        reports: DeliveryReportQuerySet = (
+            DeliveryReport.objects.using(self._state.db).filter(**same).in_order()
+        )
+        return reports
 
     @classmethod
     def of(cls, report: DeliveryReport) -> Message:
