@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -11,13 +12,15 @@ from . import keys, signals
 from .choices import EventKind, GroupAction, RequestState
 from .decoding import UNSTORABLE
 from .models import MODELS, DeliveryReport, Event, Message, ReceiverFailure, WebhookRequest
-from .signals import Signal, dotted_path
+from .signals import Signal
+
+logger = logging.getLogger(__name__)
 
 #: Characters of a traceback that are kept, from its end.
 MAX_ERROR = 8000
 
 SIGNALS = {name: signal for name, signal in vars(signals).items() if isinstance(signal, Signal)}
-_SIGNALS_OF_KIND = {
+SIGNALS_OF_KIND = {
     EventKind.DELIVERY_REPORT: ("delivery_received", "message_status_changed"),
     EventKind.FILTER_REPORT: ("number_filtered",),
     EventKind.GROUP_MEMBER: ("member_joined", "member_exited"),
@@ -46,7 +49,7 @@ def is_heard(kind: str, outcome: str, events: int) -> bool:
     if not events:
         return False
     model = MODELS[kind]
-    return any(SIGNALS[name].has_listeners(model) for name in _SIGNALS_OF_KIND[model.kind])
+    return any(SIGNALS[name].has_listeners(model) for name in SIGNALS_OF_KIND[model.kind])
 
 
 def announcements(
@@ -83,7 +86,7 @@ def announcements(
 
 def _plain_signal(event: Any) -> str | None:
     if event.kind != EventKind.GROUP_MEMBER:
-        return _SIGNALS_OF_KIND[event.kind][0]
+        return SIGNALS_OF_KIND[event.kind][0]
     # An unknown action is a row without a signal.
     return {GroupAction.JOINED: "member_joined", GroupAction.EXITED: "member_exited"}.get(
         event.action
@@ -118,16 +121,16 @@ def announce(
     failures = []
     for one in announced:
         keep_lease()
-        for receiver, response in one.signal.send_robust(one.sender, **one.named):
-            if isinstance(response, Exception):
+        for path, error in one.signal.send_to_each(one.sender, **one.named):
+            if error is not None:
                 failure = ReceiverFailure(
                     request=request,
                     signal=one.name,
                     event_id=one.event.pk if one.event else None,
-                    receiver=dotted_path(receiver)[:255],
+                    receiver=path,
                     attempts=0,
                 )
-                failures.append(_failed(failure, response))
+                failures.append(_failed(failure, error))
     return failures
 
 
@@ -145,8 +148,8 @@ def announce_again(
         if one is None:  # the event was deleted meanwhile
             mended.append(failure)
             continue
-        outcomes = one.signal.send_robust_to(failure.receiver, one.sender, **one.named)
-        errors = [error for error in outcomes if error is not None]
+        outcomes = one.signal.send_to_each(one.sender, only=failure.receiver, **one.named)
+        errors = [error for _, error in outcomes if error is not None]
         if not outcomes:
             errors = [LookupError(f"expected a connected receiver {failure.receiver}, found none")]
         if errors:
@@ -157,6 +160,9 @@ def announce_again(
 
 
 def _failed(failure: ReceiverFailure, error: Exception) -> ReceiverFailure:
+    logger.error(
+        "Receiver %s of %s raised %s", failure.receiver, failure.signal, type(error).__name__
+    )
     failure.attempts += 1
     failure.error = describe(error)
     return failure

@@ -93,10 +93,10 @@ def _importable() -> Iterator[CheckMessage]:
     for number, (name, path) in zip((6, 7), paths.items(), strict=False):
         try:
             target = import_string(path)
-        except ImportError as err:
+        except Exception as err:  # a module may raise anything while it is imported
             yield _error(
                 number,
-                f"{NAME}[{name!r}] cannot be imported: {err}.",
+                f"{NAME}[{name!r}] cannot be imported: {type(err).__name__}: {err}.",
                 f"Expected {KEYS[name].expected}.",
             )
         else:

@@ -123,7 +123,7 @@ def _form_fields(body: bytes, text: str, content_type: str) -> Any:
     label = content_type.strip().lower()
     if label.startswith("multipart/form-data"):
         pairs = _multipart_pairs(body, content_type)
-    elif text.lstrip()[:1] in ("{", "[", '"'):
+    elif "=" not in text or text.lstrip()[:1] in ("{", "[", '"'):
         return None  # JSON that was cut short is no form, whatever the label says
     else:
         pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape")

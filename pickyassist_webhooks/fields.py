@@ -101,7 +101,7 @@ class Fields:
             return ""
         text = str(value)
         if UNSTORABLE.search(text):
-            self._mend(name, "replaced", "text without NUL or surrogates")
+            self._warn(name, "replaced", "text without NUL or surrogates")
             text = UNSTORABLE.sub("\ufffd", text)
         return text
 
@@ -121,6 +121,9 @@ class Fields:
 
     def _mend(self, name: str, code: str, expected: str) -> None:
         self.mended[name] = self.source[name]
+        self._warn(name, code, expected)
+
+    def _warn(self, name: str, code: str, expected: str) -> None:
         self.warnings.append(Problem(self.path + name, code, expected))
 
 

@@ -147,7 +147,8 @@ def _understand(request: WebhookRequest) -> Payload:
 
 def _store(request: WebhookRequest, payload: Payload) -> Stored:
     """Commit the rows, the messages and the new state together."""
-    for race in range(1, MAX_RACES + 1):
+    races = 0
+    while True:
         try:
             with transaction.atomic(using=request._state.db, durable=True):
                 # First a write: it proves that the lease is ours, and takes SQLite's only lock
@@ -159,7 +160,8 @@ def _store(request: WebhookRequest, payload: Payload) -> Stored:
             break
         except DatabaseError:
             # The rows that another worker was faster with are there to be found next time.
-            if race == MAX_RACES:
+            races += 1
+            if races == MAX_RACES:
                 raise
     vars(request).update(changes)
     return stored

@@ -14,6 +14,8 @@ from .shapes import ENVELOPE, FOREIGN, SHAPES, Shape
 #: Codes of problems under which a body holds no object at all.
 UNREADABLE = frozenset({"not_json", "not_an_object", "too_deep"})
 
+_EVENT_IDS = "1, 2, 3, 4 or 5"
+
 #: Characters of JSON that fields beside ``data`` may add to each row of a batch.
 _MAX_SHARED_EXTRA = 1000
 
@@ -66,7 +68,7 @@ def _shape_of(envelope: dict[str, Any]) -> Shape:
     try:
         event_id = Fields(envelope, "", []).integer("event_id")
     except NotUnderstood as err:
-        raise _foreign(envelope, err.problem) from None
+        raise _foreign(envelope, Problem("event_id", err.problem.code, _EVENT_IDS)) from None
     for shape in SHAPES:
         if event_id not in shape.event_ids:
             continue
@@ -76,7 +78,7 @@ def _shape_of(envelope: dict[str, Any]) -> Shape:
             return shape
         expected = f"the fields of a {shape.kind.value}"
         raise _foreign(envelope, Problem("", "other_shape", expected))
-    raise _foreign(envelope, Problem("event_id", "unknown_event", "1, 2, 3, 4 or 5"))
+    raise _foreign(envelope, Problem("event_id", "unknown_event", _EVENT_IDS))
 
 
 def _foreign_name(envelope: dict[str, Any]) -> Problem | None:

@@ -14,33 +14,38 @@ from django import dispatch
 
 
 def dotted_path(receiver: Any) -> str:
-    """Return the dotted path by which a receiver is known across processes."""
+    """Return the dotted path, of at most 255 characters, by which every process knows it."""
     named = receiver if hasattr(receiver, "__qualname__") else type(receiver)
-    return f"{named.__module__}.{named.__qualname__}"
+    return f"{named.__module__}.{named.__qualname__}"[-255:]
 
 
 class Signal(dispatch.Signal):
-    """A Django signal one receiver of which can be called without the others."""
+    """A Django signal that tells which receivers raised, and can call one without the others."""
 
-    def send_robust_to(self, path: str, sender: Any, **named: Any) -> list[Exception | None]:
-        """Call the receivers known as ``path`` and return what each raised, or ``None``.
+    def send_to_each(
+        self, sender: Any, only: str | None = None, **named: Any
+    ) -> list[tuple[str, Exception | None]]:
+        """Call each receiver and return its dotted path with what it raised, or ``None``.
 
-        An empty list means that no such receiver is connected any more.
+        With ``only`` set to a dotted path no other is called; an empty list then means that it
+        is not connected any more. ``send_robust`` cannot do that, and itself raises where the
+        receiver that raised is an object or a partial, which have no name of their own.
         """
         # Django has no public way to ask for the receivers of a sender.
         plain, asynchronous = self._live_receivers(sender)
         calls: list[tuple[Any, Callable[..., Any]]] = [(receiver, receiver) for receiver in plain]
         calls += [(receiver, async_to_sync(receiver)) for receiver in asynchronous]
-        outcomes: list[Exception | None] = []
+        outcomes: list[tuple[str, Exception | None]] = []
         for receiver, call in calls:
-            if dotted_path(receiver) != path:
+            path = dotted_path(receiver)
+            if only not in (None, path):
                 continue
             try:
                 call(signal=self, sender=sender, **named)
             except Exception as err:
-                outcomes.append(err)
+                outcomes.append((path, err))
             else:
-                outcomes.append(None)
+                outcomes.append((path, None))
         return outcomes
 
 

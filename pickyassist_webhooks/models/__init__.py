@@ -1,6 +1,9 @@
-from .events import DeliveryReport, Event, FilterReport, GroupMemberEvent, NewSubscriber
+from .events import Event
+from .groups import GroupMemberEvent
 from .messages import Message
+from .reports import DeliveryReport, FilterReport
 from .requests import ReceiverFailure, WebhookRequest
+from .subscribers import NewSubscriber
 
 #: The model of each kind of event.
 MODELS: dict[str, type[Event]] = {

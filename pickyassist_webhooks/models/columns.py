@@ -7,6 +7,8 @@ from typing import Any
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+_PARAMETERS: dict[str, dict[str, str | None]] = {"mysql": {"collation": "utf8mb4_bin"}}
+
 
 class ExactCharField(models.CharField):  # type: ignore[type-arg]
     """An id, a number or a code: equal only to the same characters.
@@ -20,7 +22,4 @@ class ExactCharField(models.CharField):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, str | None]:
-        parameters = super().db_parameters(connection)
-        if connection.vendor == "mysql":
-            parameters["collation"] = "utf8mb4_bin"
-        return parameters
+        return super().db_parameters(connection) | _PARAMETERS.get(connection.vendor, {})

@@ -8,7 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from .. import keys
 from ..choices import DeliveryStatus, progress
 from .columns import ExactCharField
-from .events import DeliveryReport, DeliveryReportQuerySet, fill_blanks
+from .events import fill_blanks
+from .reports import DeliveryReport, DeliveryReportQuerySet
 
 
 class MessageQuerySet(models.QuerySet["Message"]):

@@ -1,0 +1,11 @@
+"""``python3 -m example_project``: install what is missing into ``.venv``, then run the demo."""
+
+import sys
+
+import bootstrap
+
+bootstrap.enter("example_project")
+
+from example_project.demo import main  # noqa: E402 - Django is there only now
+
+sys.exit(main(sys.argv[1:]))

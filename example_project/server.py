@@ -1,0 +1,38 @@
+"""Django's development server in a thread of this process, with the secret kept out of its log."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from typing import Any
+
+from django.contrib.staticfiles.handlers import StaticFilesHandler
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+from django.core.wsgi import get_wsgi_application
+
+HOST = "127.0.0.1"
+
+
+class RequestHandler(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name in Python
+        # The secret is part of the path, and who can read a log should not be able to post events.
+        hidden = [re.sub(r"(/events/)[^/\s?\"]+", r"\1***", str(arg)) for arg in args[:1]]
+        super().log_message(format, *hidden, *args[1:])
+
+
+def start(port: int) -> tuple[ThreadedWSGIServer, int]:
+    """Serve in the background and return the server and its port; 0 takes any free one.
+
+    Raise ``OSError`` if the port is taken.
+    """
+    server = ThreadedWSGIServer(
+        (HOST, port),
+        RequestHandler,
+        # On Windows, reusing the address would quietly share the port with another program.
+        allow_reuse_address=os.name != "nt",
+    )
+    # Serves the admin's own styles too, which Django does only while debugging.
+    server.set_app(StaticFilesHandler(get_wsgi_application()))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server, server.server_address[1]

@@ -1,0 +1,84 @@
+"""A project as small as it can be while the app's admin works.
+
+To run one of the app's commands here, from the top folder of the clone and in its environment:
+``python -m django pickyassist_process --settings example_project.settings``
+"""
+
+from __future__ import annotations
+
+from example_project.kept import FOLDER, kept
+
+SECRET_KEY = kept("secret-key")
+ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
+ROOT_URLCONF = "example_project.urls"
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "pickyassist_webhooks",
+    "example_project",
+]
+
+# A dict, so that each request keeps the label of the secret that let it in: to change the secret,
+# add a second one, paste the new URL into Picky Assist, and remove the first.
+PICKYASSIST_WEBHOOKS = {"SECRETS": {"demo": kept("webhook-secret")}}
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": FOLDER / "db.sqlite3",
+        "OPTIONS": {
+            # A transaction that begins as a reader and then writes is refused when another one
+            # wrote meanwhile ("database is locked"); one that begins as a writer waits its turn.
+            "transaction_mode": "IMMEDIATE",
+            # With synchronous=NORMAL what is committed survives any crash of the process. Only
+            # FULL survives a loss of power too, and it writes many times slower.
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            "timeout": 20,
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+STATIC_URL = "static/"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {
+        "example_project": {"handlers": ["console"], "level": "INFO"},
+        "pickyassist_webhooks": {"handlers": ["console"], "level": "INFO"},
+    },
+}

@@ -1,0 +1,145 @@
+"""What all pages of this admin share: they are read-only, and safe for what strangers sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib import admin
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from ..choices import CHANNELS
+from ..models import WebhookRequest
+from .text import preformatted, pretty_json, shortened, visible
+
+if TYPE_CHECKING:
+    AnyModelAdmin = admin.ModelAdmin[Any]
+else:
+    AnyModelAdmin = admin.ModelAdmin
+
+Column = str | Callable[[Any], str | bool]
+
+
+class ReadOnlyAdmin(AnyModelAdmin):
+    """Rows as they came. They are evidence: nobody adds or edits any, and deleting is Django's."""
+
+    list_per_page = 50
+    # A second COUNT, over the whole table, for one number on the page.
+    show_full_result_count = False
+    # Only what an index answers; the filters do the rest.
+    sortable_by: ClassVar[tuple[str, ...]] = ("received_at",)
+    ordering: ClassVar[tuple[str, ...]] = ("-pk",)
+
+    class Media:
+        css = {"all": ("pickyassist_webhooks/admin.css",)}
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_list_display(self, request: HttpRequest) -> list[Column]:
+        return [self._column(str(name), in_list=True) for name in self.list_display]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [
+            (title, options | {"fields": [self._column(str(name)) for name in options["fields"]]})
+            for title, options in self.fieldsets or ()
+        ]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find by the whole of an id or number; Django's own search would split "Mum (home)"."""
+        term = search_term.strip()
+        return (queryset.filter(self.found_by(term, queryset.db)) if term else queryset), False
+
+    def found_by(self, term: str, database: str) -> Q:
+        """Return the condition for rows found by a search."""
+        return Q.create([(str(name), term) for name in self.search_fields], connector=Q.OR)
+
+    def link(self, model: type[models.Model], text: Any, pk: Any = None, **query: Any) -> Any:
+        """Return a link to a row, or to a list of them, or only its text where there is no page."""
+        if not self.admin_site.is_registered(model):
+            return text
+        view = f"{model._meta.app_label}_{model._meta.model_name}"
+        view, arguments = (f"{view}_changelist", []) if pk is None else (f"{view}_change", [pk])
+        url = reverse(f"{self.admin_site.name}:{view}", args=arguments)
+        return format_html(
+            '<a href="{}">{}</a>', f"{url}?{urlencode(query)}" if query else url, text
+        )
+
+    def list_link(self, model: type[models.Model], count: int, **query: Any) -> Any:
+        """Return a link to a list of rows, with its name and how many there are."""
+        name = capfirst(model._meta.verbose_name_plural)
+        return self.link(model, f"{name}: {count}", **query)
+
+    @admin.display(description=_("request"))
+    def request_link(self, row: Any) -> Any:
+        """Link to the request a row came in, without reading a body of up to 10 MiB."""
+        if row.request_id is None:  # pruned
+            return self.get_empty_value_display()
+        requests = WebhookRequest.objects.using(row._state.db).only("kind", "token")
+        request = requests.get(pk=row.request_id)
+        return self.link(WebhookRequest, str(request), request.pk)
+
+    def _column(self, name: str, in_list: bool = False) -> Column:
+        """Return what shows a field; Django's own way where that is safe for every value."""
+        try:
+            field: Any = self.model._meta.get_field(name)
+        except FieldDoesNotExist:
+            return name  # a method of the admin
+        show = _way_to_show(field, in_list)
+        if show is None:
+            return name
+
+        @admin.display(description=field.verbose_name)
+        def column(row: Any) -> str:
+            value = getattr(row, name)
+            return self.get_empty_value_display() if value in ("", None, {}) else show(value)
+
+        column.__name__ = name  # Django makes the cell's CSS class of it
+        return column
+
+
+def _way_to_show(field: Any, in_list: bool) -> Callable[[Any], str] | None:
+    if field.name == "channel":
+        return channel
+    if field.choices:
+        labels = dict(field.flatchoices)
+        # Django shows a code that is not among the choices as nothing.
+        return lambda value: str(labels.get(value) or unrecognised(value))
+    if isinstance(field, models.JSONField):
+        return pretty_json
+    if isinstance(field, models.TextField) and not in_list:
+        return preformatted
+    if isinstance(field, models.CharField | models.TextField):
+        return shortened if in_list else visible
+    return None
+
+
+def unrecognised(code: Any) -> str:
+    """Return a code that the vendor's page does not list."""
+    return gettext("%(code)s (unrecognised)") % {"code": code}
+
+
+def channel(value: str) -> str:
+    """Return a channel's id with its label as a hint: newer accounts number channels themselves."""
+    label = CHANNELS.get(value)
+    return f"{visible(value)} ({label})" if label else shortened(value)
+
+
+def alarm(text: Any) -> SafeString:
+    """Return text that a person should look at; colour only repeats what the words say."""
+    return format_html('<span class="pickyassist-alarm">{}</span>', text)

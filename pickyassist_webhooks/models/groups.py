@@ -1,0 +1,68 @@
+"""Event 3: who joined and left a WhatsApp group."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F
+from django.utils.translation import gettext_lazy as _
+
+from .. import keys
+from ..choices import EventKind, GroupAction
+from .columns import ExactCharField
+from .events import Event, EventQuerySet
+
+
+class GroupMemberEventQuerySet(EventQuerySet["GroupMemberEvent"]):
+    def members_of(self, group_id: str, project_id: str | None = None) -> GroupMemberEventQuerySet:
+        """Return the joins of those who are in the group now; an unknown action changes nothing."""
+        events = self.filter(group_id=group_id, action__in=GroupAction.values)
+        if project_id is not None:
+            events = events.filter(project_id=project_id)
+        latest: GroupMemberEventQuerySet = events._first_of_each(
+            F("project_id"),
+            F("number"),
+            order_by=[F("last_arrival").desc(), F("index").desc()],
+        )
+        return latest.filter(action=GroupAction.JOINED)
+
+
+class GroupMemberEvent(Event):
+    """Event 3: somebody joined or left a WhatsApp group."""
+
+    kind = EventKind.GROUP_MEMBER
+    fillable = ("group_subject", "channel")
+
+    action = models.BigIntegerField(_("action"), choices=GroupAction.choices)
+    group_id = ExactCharField(_("group id"))
+    group_subject = models.CharField(_("group subject"), max_length=255, blank=True)
+    number = ExactCharField(_("number"))
+    channel = ExactCharField(_("channel"), blank=True)
+    # The how-manieth event of this member of this group; part of the key.
+    ordinal = models.PositiveIntegerField(_("ordinal"), editable=False)
+    # The arrival of the last repeat of this event: where workers were faster than the order in
+    # which requests came, the standing fact still follows that order.
+    last_arrival = models.PositiveBigIntegerField(_("last arrival"), editable=False)
+
+    objects = GroupMemberEventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("group member event")
+        verbose_name_plural = _("group member events")
+        constraints = (models.UniqueConstraint(fields=["key"], name="pickyassist_group_key"),)
+        indexes = (
+            models.Index(fields=["group_id", "number"], name="pickyassist_group_member"),
+            models.Index(fields=["number"], name="pickyassist_group_number"),
+            models.Index(fields=["received_at"], name="pickyassist_group_received"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.group_id}: {self.get_action_display()}"
+
+    def natural_key(self) -> str:
+        return keys.group_member(self.project_id, self.group_id, self.number, self.ordinal)
+
+    def fill_from(self, other: Event) -> bool:
+        changed = super().fill_from(other)
+        later = other.arrival > self.last_arrival
+        self.last_arrival = max(self.last_arrival, other.arrival)
+        return changed or later

@@ -1,0 +1,139 @@
+"""Events 1 and 2: what became of a message, and whether a number is on WhatsApp."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Case, F, Value, When
+from django.db.models.expressions import OrderBy
+from django.utils.translation import gettext_lazy as _
+
+from .. import keys
+from ..choices import DeliveryStatus, EventKind, FilterStatus, progress
+from .columns import ExactCharField
+from .events import Event, EventQuerySet
+
+
+class Report(Event):
+    """What delivery and filter reports share."""
+
+    push_id = ExactCharField(_("push id"), blank=True)
+    number = ExactCharField(_("number"), blank=True)
+    msg_id = ExactCharField(_("message id"), blank=True)
+    reference_number = ExactCharField(_("reference number"), blank=True)
+    error_code = ExactCharField(_("error code"), blank=True)
+    error_message = models.TextField(_("error message"), blank=True)
+    status: Any
+
+    class Meta:
+        abstract = True
+
+    def natural_key(self) -> str:
+        return keys.delivery_report(
+            self.project_id, self.msg_id, self.push_id, self.number, self.status
+        )
+
+
+_REPORT_FIELDS = ("push_id", "number", "reference_number", "error_code", "error_message")
+
+
+class DeliveryReportQuerySet(EventQuerySet["DeliveryReport"]):
+    pass
+
+
+class DeliveryReport(Report):
+    """Event 1: a message was submitted, delivered, read, failed or refunded."""
+
+    kind = EventKind.DELIVERY_REPORT
+    fillable = (
+        *_REPORT_FIELDS,
+        "message",
+        "message_type",
+        "media",
+        "channel",
+        "agent_id",
+        "template_id",
+        "source",
+    )
+
+    status = models.BigIntegerField(_("status"), choices=DeliveryStatus.choices)
+    # The status of the message before this report, null for its first one. Kept, so that
+    # message_status_changed can still be sent after a crash.
+    previous_status = models.BigIntegerField(
+        _("previous status"), choices=DeliveryStatus.choices, null=True, blank=True
+    )
+    message = models.TextField(_("message"), blank=True)
+    message_type = ExactCharField(_("message type"), blank=True)
+    media = models.TextField(_("media"), blank=True)
+    channel = ExactCharField(_("channel"), blank=True)
+    agent_id = ExactCharField(_("agent id"), blank=True)
+    template_id = ExactCharField(_("template id"), blank=True)
+    source = ExactCharField(_("source"), blank=True)
+
+    objects = DeliveryReportQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("delivery report")
+        verbose_name_plural = _("delivery reports")
+        constraints = (models.UniqueConstraint(fields=["key"], name="pickyassist_delivery_key"),)
+        indexes = (
+            models.Index(fields=["msg_id"], name="pickyassist_delivery_msg_id"),
+            models.Index(fields=["number"], name="pickyassist_delivery_number"),
+            models.Index(fields=["reference_number"], name="pickyassist_delivery_ref"),
+            models.Index(fields=["received_at"], name="pickyassist_delivery_received"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.msg_id or self.push_id}: {self.get_status_display()}"
+
+    @property
+    def raised_status(self) -> bool:
+        """Whether this report really raised the status of its message."""
+        return bool(self.msg_id) and progress(self.status) > progress(self.previous_status)
+
+
+class FilterReportQuerySet(EventQuerySet["FilterReport"]):
+    def verdicts(self) -> FilterReportQuerySet:
+        """Return the standing verdict of each number of each project.
+
+        A definite answer beats "unknown"; among definite ones the newest first-seen one wins.
+        """
+        definite = Case(
+            When(
+                status__in=[FilterStatus.ON_WHATSAPP, FilterStatus.NOT_ON_WHATSAPP], then=Value(1)
+            ),
+            default=Value(0),
+            output_field=models.IntegerField(),
+        )
+        verdicts: FilterReportQuerySet = self.exclude(number="")._first_of_each(
+            F("project_id"),
+            F("number"),
+            order_by=[OrderBy(definite, descending=True), F("arrival").desc(), F("index").desc()],
+        )
+        return verdicts
+
+
+class FilterReport(Report):
+    """Event 2: whether a number is on WhatsApp."""
+
+    kind = EventKind.FILTER_REPORT
+    fillable = _REPORT_FIELDS
+
+    status = models.BigIntegerField(_("status"), choices=FilterStatus.choices)
+
+    objects = FilterReportQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("filter report")
+        verbose_name_plural = _("filter reports")
+        constraints = (models.UniqueConstraint(fields=["key"], name="pickyassist_filter_key"),)
+        indexes = (
+            models.Index(fields=["msg_id"], name="pickyassist_filter_msg_id"),
+            models.Index(fields=["number"], name="pickyassist_filter_number"),
+            models.Index(fields=["reference_number"], name="pickyassist_filter_ref"),
+            models.Index(fields=["received_at"], name="pickyassist_filter_received"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.msg_id or self.push_id}: {self.get_status_display()}"

@@ -1,0 +1,67 @@
+"""Event 4: who wrote to the project for the first time."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Case, F, Value, When
+from django.utils.translation import gettext_lazy as _
+
+from .. import keys
+from ..choices import EventKind
+from .columns import ExactCharField
+from .events import Event, EventQuerySet
+
+
+class NewSubscriberQuerySet(EventQuerySet["NewSubscriber"]):
+    def current(self) -> NewSubscriberQuerySet:
+        """Return the newest row, by the vendor's ``date``, of each subscriber of each project."""
+        number = Case(When(subscriber_id="", then=F("number")), default=Value(""))
+        current: NewSubscriberQuerySet = self._first_of_each(
+            F("project_id"),
+            F("subscriber_id"),
+            number,
+            order_by=[
+                F("date").desc(nulls_last=True),
+                F("arrival").desc(),
+                F("index").desc(),
+            ],
+        )
+        return current
+
+
+class NewSubscriber(Event):
+    """Event 4: somebody wrote to one of the project's channels for the first time."""
+
+    kind = EventKind.NEW_SUBSCRIBER
+    fillable = ("number", "name", "email", "profile_pic", "message")
+
+    subscriber_id = ExactCharField(_("subscriber id"), blank=True)
+    number = ExactCharField(_("number"), blank=True)
+    name = models.CharField(_("name"), max_length=255, blank=True)
+    # Whatever came, so no validation, and text rather than links.
+    email = models.CharField(_("email"), max_length=255, blank=True)
+    profile_pic = models.TextField(_("profile picture"), blank=True)
+    channel = ExactCharField(_("channel"), blank=True)
+    message = models.TextField(_("message"), blank=True)
+    date = models.DateTimeField(_("date"), null=True, blank=True)
+    date_text = models.CharField(_("date as sent"), max_length=255, blank=True)
+
+    objects = NewSubscriberQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("new subscriber")
+        verbose_name_plural = _("new subscribers")
+        constraints = (models.UniqueConstraint(fields=["key"], name="pickyassist_subscriber_key"),)
+        indexes = (
+            models.Index(fields=["subscriber_id"], name="pickyassist_subscriber_id"),
+            models.Index(fields=["number"], name="pickyassist_subscriber_number"),
+            models.Index(fields=["received_at"], name="pickyassist_subscriber_time"),
+        )
+
+    def __str__(self) -> str:
+        return f"subscriber {self.subscriber_id or self.pk}"
+
+    def natural_key(self) -> str:
+        return keys.new_subscriber(
+            self.project_id, self.subscriber_id, self.number, self.channel, self.date_text
+        )

@@ -1,0 +1,98 @@
+"""Workers at once: real connections, real locks, the same end whoever is faster."""
+
+from __future__ import annotations
+
+from threading import Barrier, Thread
+
+import pytest
+from django.db import connections
+
+from pickyassist_webhooks import ingest
+from pickyassist_webhooks.models import (
+    DeliveryReport,
+    FilterReport,
+    GroupMemberEvent,
+    Message,
+    NewSubscriber,
+    WebhookRequest,
+)
+from tests.requests import delivery, filtered, member, post, row, subscriber
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WORKERS = 8
+
+
+def at_once(*calls):
+    """Run each call in a thread with a connection of its own, and return what they returned."""
+    barrier, results = Barrier(len(calls)), [None] * len(calls)
+
+    def run(place, call):
+        try:
+            barrier.wait()
+            results[place] = call()
+        finally:
+            connections.close_all()
+
+    threads = [Thread(target=run, args=numbered) for numbered in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def finish():
+    """Process what lost its races, as the sweep does."""
+    WebhookRequest.objects.filter(state="failing").update(due_at="2000-01-01T00:00:00Z")
+    ingest.sweep()
+    assert set(WebhookRequest.objects.values_list("state", flat=True)) == {"done"}
+
+
+@pytest.mark.parametrize(
+    ("payload", "model"),
+    [
+        (delivery(row("1"), row("2")), DeliveryReport),
+        (delivery(row("", "1")), DeliveryReport),
+        (filtered(row("1"), row("2")), FilterReport),
+        (member(), GroupMemberEvent),
+        (subscriber(), NewSubscriber),
+    ],
+)
+def test_identical_requests(payload, model):
+    answers = at_once(*[lambda: post(payload)] * WORKERS)
+    assert [answer.status_code for answer in answers] == [200] * WORKERS
+    finish()
+    events = len(payload.get("data", [payload]))
+    assert model.objects.count() == events
+    counted = WebhookRequest.objects.values_list("event_count", "repeat_count")
+    assert sorted(counted) == [(0, events)] * (WORKERS - 1) + [(events, 0)]
+
+
+def test_overlapping_batches_in_opposite_order():
+    rows = [row(f"m{number}", "1") for number in range(200)]
+    batches = [delivery(*rows), delivery(*rows[::-1])] * (WORKERS // 2)
+    answers = at_once(*[lambda batch=batch: post(batch) for batch in batches])
+    assert [answer.status_code for answer in answers] == [200] * WORKERS
+    finish()
+    assert DeliveryReport.objects.count() == Message.objects.count() == 200
+
+
+def test_statuses_of_one_message():
+    statuses = [4, 1, 3, 2, 5, 0, 9, 77]
+    at_once(*[lambda status=status: post(delivery(row("1", status))) for status in statuses])
+    finish()
+    message = Message.objects.get()
+    assert (message.status, message.conflict) == (3, True)
+    assert DeliveryReport.objects.count() == len(statuses)
+    rises = [report.status for report in DeliveryReport.objects.all() if report.raised_status]
+    assert 3 in rises
+
+
+def test_workers_share_the_sweep():
+    for number in range(30):
+        WebhookRequest.objects.keep(b'{"event_id":1,"data":[{"msg_id":"m%d","status":1}]}' % number)
+    swept = at_once(*[ingest.sweep] * 4)
+    assert sum(states["done"] for states in swept) == 30
+    assert DeliveryReport.objects.count() == 30
+    assert set(WebhookRequest.objects.values_list("attempts", flat=True)) == {1}

@@ -1,0 +1,112 @@
+"""The example proves what it says, and notices when a part of it is taken away."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "example_project.demo", *arguments],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"},
+    )
+
+
+def edit(project: Path, name: str, pattern: str, replacement: str = "") -> None:
+    file = project / "example_project" / name
+    text, count = re.subn(pattern, replacement, file.read_text())
+    assert count, f"{pattern!r} is no longer part of {name}"
+    file.write_text(text)
+
+
+def assert_fails(done: subprocess.CompletedProcess[str], *parts: str) -> None:
+    assert done.returncode == 1
+    sentences = [line for line in done.stderr.splitlines() if line.startswith("example_project: ")]
+    assert len(sentences) == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    for part in parts:
+        assert part in sentences[0]
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example after a first run, so that the others need not migrate again."""
+    folder = tmp_path_factory.mktemp("example")
+    ignored = shutil.ignore_patterns("var", "__pycache__")
+    shutil.copytree(ROOT / "example_project", folder / "example_project", ignore=ignored)
+    done = run(folder, "--no-serve")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def project(migrated: Path, tmp_path: Path) -> Path:
+    shutil.copytree(migrated, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def test_it_succeeds_again_and_tells_where_to_look(project: Path) -> None:
+    done = run(project, "--no-serve")
+
+    assert done.returncode == 0, done.stderr
+    for line in ("delivery report", "filter report", "group member", "new subscriber"):
+        assert f"Sample posted, stored and signalled: {line}" in done.stdout
+    site = r"http://127\.0\.0\.1:\d+"
+    assert re.search(rf"Admin: +{site}/admin/ \(user demo, password \S+\)", done.stdout)
+    webhook = re.search(rf"Webhook: ({site}/pickyassist/events/(\S+)/)", done.stdout)
+    assert webhook
+    assert re.search(rf"Try it: +curl .* {re.escape(webhook[1])}\n", done.stdout)
+    assert webhook[2] not in done.stderr, "the log shows the secret"
+    assert "/pickyassist/events/***/" in done.stderr
+    assert "15550001111" not in done.stderr, "the log shows a phone number"
+
+
+def test_without_its_webhook_url_it_fails(project: Path) -> None:
+    edit(project, "urls.py", r".*pickyassist_webhooks\.urls.*\n")
+    assert_fails(run(project, "--no-serve"), "no URL for events", "urls.py")
+
+
+def test_without_a_receiver_it_fails_and_names_it(project: Path) -> None:
+    edit(project, "receivers.py", r"@receiver\(.*\)\n(?=def follow_message\()")
+    done = run(project, "--no-serve")
+    assert_fails(done, "the sample delivery report became a row, but no signal reached follow")
+    assert "group member" not in done.stderr.splitlines()[-1]
+
+
+def test_with_receivers_that_are_never_connected_it_fails_and_names_all(project: Path) -> None:
+    edit(project, "apps.py", r"from example_project import receivers.*", "pass")
+    defined = re.findall(
+        r"^def (\w+)", (project / "example_project/receivers.py").read_text(), re.M
+    )
+    assert defined
+    assert_fails(run(project, "--no-serve"), *defined)
+
+
+def test_a_port_that_is_taken_is_told(project: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert_fails(run(project, "--port", str(port)), f"127.0.0.1:{port}", "--port")
+
+
+def test_a_folder_that_cannot_be_written_is_told(project: Path) -> None:
+    # A file in its place, because root may write everywhere.
+    shutil.rmtree(project / "example_project" / "var")
+    (project / "example_project" / "var").touch()
+    assert_fails(run(project, "--no-serve"), "example_project/var", "writable")

@@ -1,0 +1,114 @@
+"""Bytes to events and problems: each sample lies beside what is expected of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from pickyassist_webhooks import keys
+from pickyassist_webhooks.decoding import MAX_DEPTH, decode, harmless
+from pickyassist_webhooks.exceptions import UnreadablePayload
+from pickyassist_webhooks.fields import NotUnderstood, parse_date
+from pickyassist_webhooks.payloads import parse
+
+GOLDEN = Path(__file__).parent / "payloads" / "golden"
+CONTENT_TYPES = {
+    ".json": "application/json",
+    ".form": "application/x-www-form-urlencoded; charset=utf-8",
+    ".latin1": "application/json; charset=ISO-8859-1",
+    ".multipart": "multipart/form-data; boundary=b",
+}
+ACCEPT = "ACCEPT_GOLDEN"
+SAMPLES = sorted(path for path in GOLDEN.iterdir() if path.suffix in CONTENT_TYPES)
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=[path.name for path in SAMPLES])
+def test_sample(path):
+    payload = asdict(parse(path.read_bytes(), CONTENT_TYPES[path.suffix]))
+    found = json.dumps(payload, indent=1, ensure_ascii=True, default=str) + "\n"
+    result = path.with_name(path.name + ".expected")
+    if ACCEPT in os.environ:
+        result.write_text(found, "ascii")
+    assert result.exists(), f"read the result, then accept it with {ACCEPT}=1"
+    assert found == result.read_text("ascii")
+
+
+def test_every_result_has_its_sample():
+    results = {path.name for path in GOLDEN.iterdir()} - {path.name for path in SAMPLES}
+    assert results == {f"{path.name}.expected" for path in SAMPLES}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2020-05-29T16:01:06+05:30", (2020, 5, 29, 10, 31, 6)),
+        ("2020-05-29 16:01:06 +0530", (2020, 5, 29, 10, 31, 6)),
+        ("2020-05-29T16:01:06 05:30", (2020, 5, 29, 10, 31, 6)),
+        ("2020-05-29t16:01:06z", (2020, 5, 29, 16, 1, 6)),
+        ("2020-05-29T16:01:06.1234567-00:30", (2020, 5, 29, 16, 31, 6, 123456)),
+        ("2020-05-29T16:01:06,5-01:00", (2020, 5, 29, 17, 1, 6, 500000)),
+        ("1900-01-01T00:00:00Z", (1900, 1, 1)),
+        ("9998-12-31T23:59:59Z", (9998, 12, 31, 23, 59, 59)),
+        ("1899-12-31T23:59:59Z", None),
+        ("9999-12-31T23:59:59-05:00", None),
+        ("2020-05-29T16:01:06", None),
+        ("2020-05-29", None),
+        ("2020-02-30T00:00:00Z", None),
+        ("2020-05-29T16:01:06+25:00", None),
+        ("2020-05-29T16:01:06+05:60", None),
+        ("2020-05-29T16:01:60Z", None),
+        ("1590748266", None),
+        ("", None),
+    ],
+)
+def test_date(text, expected):
+    assert parse_date(text) == (expected and datetime(*expected, tzinfo=timezone.utc))
+
+
+@pytest.mark.parametrize(("levels", "fits"), [(MAX_DEPTH, True), (MAX_DEPTH + 1, False)])
+def test_depth(levels, fits):
+    body = b'{"a":' * (levels - 1) + b"{}" + b"}" * (levels - 1)
+    if fits:
+        assert decode(body)
+    else:
+        with pytest.raises(UnreadablePayload, match="too_deep"):
+            decode(body)
+
+
+def test_errors_say_what_was_expected_and_what_came():
+    assert str(UnreadablePayload("not_json", "a JSON object")) == (
+        "expected a JSON object, came: not_json"
+    )
+    assert str(NotUnderstood("data[1].status", "missing", "a whole number")) == (
+        "expected a whole number at 'data[1].status', came: missing"
+    )
+
+
+def test_harmless():
+    kept = harmless({"a\0": ["\ud800", 1e22, 1.5, True, None, {"b": 10**40}]})
+    assert kept == {"a\ufffd": ["\ufffd", "1e+22", 1.5, True, None, {"b": 10**40}]}
+
+
+class TestKeys:
+    def test_readable(self):
+        assert keys.delivery_report("4100", "900001", "7", "8", 1) == "4100:900001:1"
+        assert keys.delivery_report("4100", "", "7", "8", -1) == "4100::7:8:-1"
+        assert keys.message("4100", "wamid.HB=") == "4100:wamid.%48%42%3D"
+        assert keys.group_member("", "A1", "7", 3) == ":%411:7:000003"
+        assert keys.new_subscriber("1", "z", "7", "8", "d") == "1:z::8:d"
+        assert keys.new_subscriber("1", "", "7", "8", "d") == "1::7:8:d"
+
+    def test_no_two_identities_share_one(self):
+        tricky = ["a", "A", "%41", "a:b", "a b", "ä", "\ud800", "#", "", "a" * 256, "b" * 256]
+        pairs = [(left, right) for left in tricky for right in tricky]
+        assert len({keys.message(*pair) for pair in pairs}) == len(pairs)
+        assert all(len(keys.message(*pair)) <= keys.MAX_LENGTH for pair in pairs)
+
+    def test_longest_readable(self):
+        assert keys.message("1", "a" * 253) == "1:" + "a" * 253
+        assert keys.message("1", "a" * 254).startswith("#")

@@ -1,0 +1,196 @@
+"""What holds the house together: layers, one thing of each for every kind, migrations, docs."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.contrib import admin
+from django.core.management import call_command, get_commands
+from django.db import models as db
+
+from pickyassist_webhooks import announce, checks, choices, conf, models, shapes, signals
+from pickyassist_webhooks.payloads import parse
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "pickyassist_webhooks"
+DOCS = ROOT / "docs"
+
+# A module imports from the layers above its own line and never from its own or those below it.
+LAYERS = [
+    {"exceptions", "choices", "signals", "keys"},
+    {"conf", "decoding"},
+    {"fields"},
+    {"shapes"},
+    {"authentication", "payloads", "models"},
+    {"store", "announce"},
+    {"ingest"},
+    {"views", "admin", "checks", "management"},
+    {"urls", "apps"},
+]
+PURE = {"keys", "decoding", "fields", "shapes", "payloads", "exceptions"}
+
+
+def layer_of(module):
+    [level] = [level for level, modules in enumerate(LAYERS) if module in modules]
+    return level
+
+
+def imports_of(path):
+    """Yield the modules of the package that a file imports, by the name of their noun."""
+    depth = len(path.relative_to(PACKAGE).parts)
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == depth:
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            yield from (name.partition(".")[0] for name in names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE.name):
+            raise AssertionError(f"{path} imports its own package by its full name")
+
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "migrations" not in path.parts)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=[str(p.relative_to(PACKAGE)) for p in MODULES])
+def test_layers(path):
+    noun = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if noun == "__init__":
+        assert re.fullmatch(r'__version__ = "[0-9.]+"\n', path.read_text("utf-8"))
+        return
+    for imported in imports_of(path):
+        if imported != noun:
+            assert layer_of(imported) < layer_of(noun), f"{noun} imports {imported}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=[str(p.relative_to(PACKAGE)) for p in MODULES])
+def test_no_module_is_too_long_to_read(path):
+    assert len(path.read_text("utf-8").splitlines()) <= 300
+
+
+def test_payloads_are_read_without_settings():
+    code = "from pickyassist_webhooks.payloads import parse; print(parse(b'{}').problems)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False, env={}
+    )
+    assert "missing" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("kind", choices.EventKind)
+def test_nothing_is_forgotten_for_a_kind(kind):
+    """Each kind has a shape, a model with keys, a signal, an admin page and a sample."""
+    model = models.MODELS[kind]
+    assert model.kind == kind
+    [shape] = [shape for shape in shapes.SHAPES if shape.kind == kind]
+    ours = {ours for ours, _ in shape.fields.values()}
+    columns = {field.name for field in model._meta.get_fields() if not field.is_relation}
+    assert ours <= columns
+    assert set(model.fillable) <= ours
+    assert model.natural_key is not models.Event.natural_key
+    assert announce.SIGNALS_OF_KIND[kind]
+    assert model in admin.site._registry
+    payload = parse((ROOT / "tests/payloads/golden" / f"{kind}.json").read_bytes())
+    assert payload.kind == kind
+    assert payload.events
+    with pytest.raises(NotImplementedError):
+        models.Event.natural_key(None)
+
+
+def test_every_kind_there_is():
+    assert set(models.MODELS) == set(choices.EventKind)
+    assert {name for names in announce.SIGNALS_OF_KIND.values() for name in names} | {
+        "webhook_quarantined"
+    } == set(announce.SIGNALS)
+
+
+def test_every_text_of_an_identity_tells_case_apart():
+    """On MariaDB a plain text column would take ``A1`` and ``a1`` for equal."""
+    for model in models.MODELS.values():
+        for name in ("project_id", "number", "channel", "key"):
+            field = model._meta.get_field(name) if name != "channel" else None
+            assert field is None or type(field) is not db.CharField
+
+
+@pytest.mark.django_db
+def test_one_set_of_migrations_for_every_version():
+    call_command("makemigrations", check=True, dry_run=True, stdout=StringIO())
+
+
+def test_samples_are_valid_json():
+    for line in (ROOT / "tests/payloads/open-cases.jsonl").read_text("utf-8").splitlines():
+        assert json.loads(line)["name"]
+
+
+class TestDocs:
+    """The reference names everything there is, and nothing that is not."""
+
+    reference = (DOCS / "reference.md").read_text("utf-8") if DOCS.exists() else ""
+
+    def section(self, title):
+        start = self.reference.index(f"## {title}\n")
+        end = self.reference.find("\n## ", start + 1)
+        return self.reference[start : end if end > 0 else None]
+
+    def rows(self, title):
+        """Return the cells of the table below a heading, its head left out."""
+        lines = [line for line in self.section(title).splitlines() if line.startswith("|")]
+        cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+        return cells[2:]
+
+    def names(self, title):
+        return [row[0].strip("`") for row in self.rows(title)]
+
+    def test_settings(self):
+        assert self.names("Settings") == list(conf.KEYS)
+
+    def test_checks(self):
+        source = Path(checks.__file__).read_text("utf-8")
+        calls = re.findall(r"_(error|warning)\(\s*(\d+)", source)
+        ids = {f"{kind[0].upper()}{int(number):03}" for kind, number in calls} | {"E006", "E007"}
+        assert self.names("System checks") == [f"pickyassist_webhooks.{i}" for i in sorted(ids)]
+
+    def test_commands(self):
+        ours = {name for name, app in get_commands().items() if app == "pickyassist_webhooks"}
+        assert set(self.names("Commands")) == ours
+
+    def test_states(self):
+        assert self.names("States of a request") == choices.RequestState.values
+
+    def test_problem_codes(self):
+        source = "".join(path.read_text("utf-8") for path in MODULES)
+        documented = self.names("Codes of problems and warnings")
+        assert len(documented) == len(set(documented))
+        for code in documented:
+            assert f'"{code}"' in source
+
+    @pytest.mark.django_db
+    def test_signal_keywords(self):
+        """Each signal sends exactly what the table says, to the letter."""
+        from tests.requests import delivery, member, post, row, subscriber
+
+        sent = {}
+        receivers = []
+        for name, signal in announce.SIGNALS.items():
+
+            def receiver(sender, signal, name=name, **named):
+                sent[name] = (sender.__name__, list(named))
+
+            signal.connect(receiver)
+            receivers.append((signal, receiver))
+        payloads = [delivery(row()), delivery(event_id=2), member(1), member(2), subscriber(), {}]
+        for payload in payloads:
+            post(payload)
+        for signal, receiver in receivers:
+            signal.disconnect(receiver)
+        documented = {
+            row[0].strip("`"): (row[1].strip("`"), sorted(re.findall(r"`(\w+)`", row[2])))
+            for row in self.rows("Signals")
+        }
+        assert documented == {name: (who, sorted(keys)) for name, (who, keys) in sent.items()}
+        assert set(documented) == {
+            n for n, s in vars(signals).items() if isinstance(s, signals.Signal)
+        }
