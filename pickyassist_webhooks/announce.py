@@ -94,8 +94,6 @@ def _plain_signal(event: Any) -> str | None:
 
 
 def _events_of(request: WebhookRequest) -> list[Any]:
-    if not request.event_count:
-        return []
     model: Any = MODELS[request.kind]
     return list(model.objects.using(request._state.db).filter(request=request).in_order())
 

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -27,6 +28,7 @@ from .models import ReceiverFailure, WebhookRequest
 from .models.requests import (
     WebhookRequestQuerySet,
     database_of_requests,
+    held_by_worker,
     outcome_of,
     pause_after,
 )
@@ -83,16 +85,14 @@ def replay(pk: int) -> WebhookRequest | None:
 
     Raises ``RequestInWork`` while a worker holds it, and ``WebhookRequest.DoesNotExist``.
     """
+    now = timezone.now()
     with transaction.atomic(using=database_of_requests()):
-        request = requests().select_for_update().get(pk=pk)
-        if requests().in_work().filter(pk=pk).exists():
-            raise RequestInWork(f"expected request {request.token} at rest, a worker holds it")
-        request.receiver_failures.all().delete()
-        request.state = RequestState.RECEIVED
-        request.replays += 1
-        request.attempts = 0
-        request.due_at = timezone.now()
-        request.save(update_fields=["state", "replays", "attempts", "due_at"])
+        at_rest = requests().filter(pk=pk).exclude(held_by_worker(now, LEASE))
+        changes = {"state": RequestState.RECEIVED, "attempts": 0, "due_at": now}
+        if not at_rest.update(**changes, replays=F("replays") + 1):
+            token = requests().only("token").get(pk=pk).token
+            raise RequestInWork(f"expected request {token} at rest, a worker holds it")
+        ReceiverFailure.objects.using(database_of_requests()).filter(request=pk).delete()
     return process(pk)
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -84,7 +88,7 @@ def login(client):
     """Log a staff user with these permissions in, or a superuser, and return the client."""
 
     def login(*codenames, superuser=False):
-        user = User.objects.create_user("x", is_staff=True, is_superuser=superuser)
+        user = get_user_model().objects.create_user("x", is_staff=True, is_superuser=superuser)
         user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
         assert user.user_permissions.count() == len(codenames)
         client.force_login(user)
@@ -335,6 +339,20 @@ class TestSearch:
         for term, count in ((failure.receiver, 1), ("delivery_received", 1), ("fail", 0)):
             page = Page(root.get(url(ReceiverFailure, "changelist"), {"q": term}))
             assert len(results(page)) == count
+
+    def test_finds_the_newest_requests_where_there_are_too_many(self, root, monkeypatch):
+        monkeypatch.setattr("pickyassist_webhooks.admin.requests.MAX_FOUND", 2)
+        page = Page(root.get(url(WebhookRequest, "changelist"), {"q": "N1"}))
+        newest = WebhookRequest.objects.filter(kind__in=["group_member", "new_subscriber"])
+        assert sorted(results(page)) == sorted(str(request.pk) for request in newest)
+
+    def test_a_request_search_costs_one_statement_more(self, root):
+        counts = []
+        for term in ("", "N1"):
+            with CaptureQueriesContext(connection) as queries:
+                root.get(url(WebhookRequest, "changelist"), {"q": term})
+            counts.append(len(queries))
+        assert counts[1] == counts[0] + 1
 
     def test_an_event_whose_request_was_deleted_finds_none(self, root):
         WebhookRequest.objects.all().delete()
@@ -710,3 +728,25 @@ class TestDeleting:
         assert root.get(page).status_code == 200
         WebhookRequest.objects.update(state=RequestState.FAILING)
         assert root.get(page).status_code == 403
+
+
+def test_any_user_model():
+    """The same for a project whose users are a model of its own, with ids that are no number."""
+    chosen = "TestProcessAgain or test_a_page_costs_few_queries"
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--ds=tests.account_settings",
+        "-k",
+        chosen,
+        __file__,
+    ]
+    done = subprocess.run(
+        [*command, "-q", "-p", "no:cacheprovider"],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout

@@ -24,7 +24,7 @@ DOCS = ROOT / "docs"
 
 # A module imports from the layers above its own line and never from its own or those below it.
 LAYERS = [
-    {"exceptions", "choices", "signals", "keys"},
+    {"exceptions", "choices", "signals", "keys", "transactions"},
     {"conf", "decoding"},
     {"fields"},
     {"shapes"},

@@ -20,7 +20,7 @@ _ORIGIN: Any = (
 
 @admin.register(DeliveryReport)
 class DeliveryReportAdmin(ReadOnlyAdmin):
-    list_display = ("received_at", "number", "msg_id", "status")
+    list_display = ("received_at", "status", "number", "msg_id")
     list_filter = ("status", "received_at", RequestFilter, MessageFilter)
     search_fields = ("number__exact", "msg_id__exact", "reference_number__exact")
     search_help_text = _("The whole of a number, message id or reference number.")
@@ -60,7 +60,7 @@ class DeliveryReportAdmin(ReadOnlyAdmin):
 
 @admin.register(FilterReport)
 class FilterReportAdmin(ReadOnlyAdmin):
-    list_display = ("received_at", "number", "status")
+    list_display = ("received_at", "status", "number")
     list_filter = ("status", "received_at", RequestFilter)
     search_fields = ("number__exact", "msg_id__exact", "reference_number__exact")
     search_help_text = _("The whole of a number, message id or reference number.")
@@ -85,7 +85,7 @@ class FilterReportAdmin(ReadOnlyAdmin):
 
 @admin.register(GroupMemberEvent)
 class GroupMemberEventAdmin(ReadOnlyAdmin):
-    list_display = ("received_at", "number", "action", "group_subject")
+    list_display = ("received_at", "action", "number", "group_subject")
     list_filter = ("action", "received_at", RequestFilter)
     search_fields = ("number__exact", "group_id__exact")
     search_help_text = _("The whole of a number or group id.")

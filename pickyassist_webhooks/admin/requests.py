@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
-from django.db import connections, transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
@@ -21,6 +20,7 @@ from .. import ingest
 from ..choices import UNFINISHED, RequestState
 from ..exceptions import RequestInWork
 from ..models import MODELS, ReceiverFailure, WebhookRequest
+from ..transactions import outside_of_transactions
 from .base import ReadOnlyAdmin, alarm
 from .filters import LARGE
 from .text import pretty_body, visible
@@ -31,16 +31,10 @@ MAX_PROBLEMS = 50
 #: What a number or an id is looked for in, of each kind of event.
 FOUND_BY = ("number", "msg_id", "reference_number", "subscriber_id", "group_id")
 
+#: Requests found by one search, the newest of them.
+MAX_FOUND = 1000
+
 _ALARMING = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
-
-_View = TypeVar("_View", bound=Callable[..., Any])
-
-
-def _without_transaction(view: _View) -> _View:
-    """Exempt a view from ``ATOMIC_REQUESTS``, whichever database the router keeps our rows in."""
-    for alias in connections:
-        view = transaction.non_atomic_requests(using=alias)(view)
-    return view
 
 
 class WebhookRequestList(ChangeList):
@@ -50,7 +44,7 @@ class WebhookRequestList(ChangeList):
 
 @admin.register(WebhookRequest)
 class WebhookRequestAdmin(ReadOnlyAdmin):
-    list_display = ("received_at", "kind", "state_shown", "events_shown", "problem_count")
+    list_display = ("received_at", "state_shown", "kind", "events_shown", "problems_counted")
     list_filter = ("state", "kind", "received_at")
     search_fields = ("token__exact",)
     search_help_text = _(
@@ -74,7 +68,7 @@ class WebhookRequestAdmin(ReadOnlyAdmin):
             },
         ),
         (
-            _("What was not understood"),
+            _("What went wrong"),
             {"fields": ("problems_shown", "warnings_shown", "error")},
         ),
         (_("Body"), {"fields": ("body_shown",)}),
@@ -96,8 +90,7 @@ class WebhookRequestAdmin(ReadOnlyAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return WebhookRequestList
 
-    # Within a transaction a replay could not commit what it does before it calls receivers.
-    @_without_transaction
+    @outside_of_transactions  # a replay commits before it calls receivers
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return super().changelist_view(request, extra_context)
 
@@ -113,21 +106,23 @@ class WebhookRequestAdmin(ReadOnlyAdmin):
         return request.user.has_perm("pickyassist_webhooks.replay_webhookrequest")
 
     def found_by(self, term: str, database: str) -> Q:
-        # One subquery, the union of index look-ups: neither duplicates nor a scan of all requests.
         found: list[QuerySet[Any, Any]] = []
         for model in MODELS.values():
             names = {field.name for field in model._meta.fields}.intersection(FOUND_BY)
             by_any = Q.create([(name, term) for name in sorted(names)], connector=Q.OR)
             events: QuerySet[Any] = model._default_manager.using(database).filter(by_any)
-            found.append(events.exclude(request=None).values("request"))
+            found.append(events.exclude(request=None).values_list("request_id", flat=True))
         try:
             token = UUID(term)
         except ValueError:
             pass
         else:
-            found.append(WebhookRequest.objects.using(database).filter(token=token).values("pk"))
+            requests = WebhookRequest.objects.using(database).filter(token=token)
+            found.append(requests.values_list("pk", flat=True))
         first, *others = found
-        return Q(pk__in=first.union(*others))
+        # One statement of index look-ups, and the ids rather than a subquery: MariaDB would ask a
+        # subquery again for each request there is.
+        return Q(pk__in=list(first.union(*others).order_by("-request_id")[:MAX_FOUND]))
 
     @admin.action(permissions=["replay"], description=_("Process selected requests again"))
     def process_again(self, http_request: HttpRequest, queryset: QuerySet[WebhookRequest]) -> None:
@@ -204,6 +199,10 @@ class WebhookRequestAdmin(ReadOnlyAdmin):
         if not (count := request.receiver_failures.count()):
             return self.get_empty_value_display()
         return self.list_link(ReceiverFailure, count, request=request.pk)
+
+    @admin.display(description=_("problems"))
+    def problems_counted(self, request: WebhookRequest) -> int:
+        return request.problem_count
 
     @admin.display(description=_("problems"))
     def problems_shown(self, request: WebhookRequest) -> Any:

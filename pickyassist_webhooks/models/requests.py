@@ -76,14 +76,6 @@ class WebhookRequestQuerySet(models.QuerySet["WebhookRequest"]):
         )
         return self.get(pk=pk) if claimed else None
 
-    def in_work(self) -> WebhookRequestQuerySet:
-        """Return the requests that a worker holds a lease on."""
-        return self.filter(
-            state__in=(RequestState.RECEIVED, RequestState.STORED),
-            attempts__gt=0,
-            due_at__gt=timezone.now(),
-        )
-
 
 class WebhookRequest(models.Model):
     """One accepted POST, its exact bytes, and what became of it.
@@ -172,6 +164,12 @@ class ReceiverFailure(models.Model):
 def database_of_requests() -> str:
     """Return the alias of the database in which everything of this app happens."""
     return str(router.db_for_write(WebhookRequest))
+
+
+def held_by_worker(now: datetime, lease: timedelta) -> models.Q:
+    """Return the condition for requests a worker is processing, rather than resting for longer."""
+    started = models.Q(state__in=(RequestState.RECEIVED, RequestState.STORED), attempts__gt=0)
+    return started & models.Q(due_at__gt=now, due_at__lte=now + lease)
 
 
 def outcome_of(events: int, repeats: int, problems: int) -> RequestState:
