@@ -17,6 +17,9 @@ from .exceptions import PickyAssistError
 #: Characters of an id, and of a short text.
 MAX_LENGTH = 255
 
+#: Problems, and warnings, listed of one body, however many rows it has.
+MAX_PROBLEMS = 1000
+
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _INT64 = range(-(2**63), 2**63)
 
@@ -60,7 +63,7 @@ class Fields:
         self.warnings = warnings
         self.mended: dict[str, Any] = {}
         if isinstance(source, ObjectWithRepeatedKeys):
-            warnings.append(Problem(path, "repeated_key", "each key once; the last one counts"))
+            self._warn(path, "repeated_key", "each key once; the last one counts")
 
     def identifier(self, name: str) -> str:
         """Return an id: a text or a whole number of at most 255 characters, blank if absent."""
@@ -101,7 +104,7 @@ class Fields:
             return ""
         text = str(value)
         if UNSTORABLE.search(text):
-            self._warn(name, "replaced", "text without NUL or surrogates")
+            self._warn(self.path + name, "replaced", "text without NUL or surrogates")
             text = UNSTORABLE.sub("\ufffd", text)
         return text
 
@@ -121,10 +124,11 @@ class Fields:
 
     def _mend(self, name: str, code: str, expected: str) -> None:
         self.mended[name] = self.source[name]
-        self._warn(name, code, expected)
+        self._warn(self.path + name, code, expected)
 
-    def _warn(self, name: str, code: str, expected: str) -> None:
-        self.warnings.append(Problem(self.path + name, code, expected))
+    def _warn(self, path: str, code: str, expected: str) -> None:
+        if len(self.warnings) < MAX_PROBLEMS:
+            self.warnings.append(Problem(path, code, expected))
 
 
 _DATE = re.compile(

@@ -44,9 +44,6 @@ LEASE = timedelta(seconds=60)
 #: How often rows are stored anew after a race with another worker was lost.
 MAX_RACES = 5
 
-#: Problems, and warnings, kept of one request; beyond that they are only counted.
-MAX_PROBLEMS = 1000
-
 _SWEEP_BATCH = 100
 
 
@@ -168,13 +165,14 @@ def _store(request: WebhookRequest, payload: Payload) -> Stored:
 
 
 def _changes(payload: Payload, stored: Stored) -> dict[str, Any]:
-    events, repeats, problems = len(stored.events), stored.repeats, len(payload.problems)
+    events, repeats = len(stored.events), stored.repeats
+    problems = len(payload.problems) + payload.unlisted
     outcome = outcome_of(events, repeats, problems)
     return {
         "kind": payload.kind,
         "state": RequestState.STORED if is_heard(payload.kind, outcome, events) else outcome,
-        "problems": [asdict(problem) for problem in payload.problems[:MAX_PROBLEMS]],
-        "warnings": [asdict(warning) for warning in payload.warnings[:MAX_PROBLEMS]],
+        "problems": [asdict(problem) for problem in payload.problems],
+        "warnings": [asdict(warning) for warning in payload.warnings],
         "event_count": events,
         "repeat_count": repeats,
         "problem_count": problems,

@@ -8,11 +8,11 @@ from typing import Any
 
 from .decoding import decode, harmless
 from .exceptions import UnreadablePayload
-from .fields import Fields, NotUnderstood, Problem
+from .fields import MAX_PROBLEMS, Fields, NotUnderstood, Problem
 from .shapes import ENVELOPE, FOREIGN, SHAPES, Shape
 
 #: Codes of problems under which a body holds no object at all.
-UNREADABLE = frozenset({"not_json", "not_an_object", "too_deep"})
+UNREADABLE = frozenset({"not_json", "not_an_object", "too_deep", "too_many_brackets"})
 
 _EVENT_IDS = "1, 2, 3, 4 or 5"
 
@@ -31,13 +31,17 @@ class Event:
 
 @dataclass(frozen=True)
 class Payload:
-    """What a body says. Without events and with problems nothing of it was understood."""
+    """What a body says. Without events and with problems nothing of it was understood.
+
+    Up to ``MAX_PROBLEMS`` problems and warnings are listed; ``unlisted`` counts further problems.
+    """
 
     kind: str = ""
     project_id: str = ""
     events: list[Event] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    unlisted: int = 0
 
 
 def parse(body: bytes, content_type: str = "") -> Payload:
@@ -53,14 +57,19 @@ def parse(body: bytes, content_type: str = "") -> Payload:
         rows = _rows_of(shape, envelope)
     except NotUnderstood as err:
         return Payload(problems=[err.problem])
-    payload = Payload(shape.kind, project_id, warnings=warnings)
+    events: list[Event] = []
+    problems: list[Problem] = []
+    unlisted = 0
     shared = _shared_extra(envelope, rows, warnings)
     for index, (path, row) in enumerate(rows):
         try:
-            payload.events.append(_event(shape, index, path, row, shared, warnings))
+            events.append(_event(shape, index, path, row, shared, warnings))
         except NotUnderstood as err:
-            payload.problems.append(err.problem)
-    return payload
+            if len(problems) < MAX_PROBLEMS:
+                problems.append(err.problem)
+            else:
+                unlisted += 1
+    return Payload(shape.kind, project_id, events, problems, warnings, unlisted)
 
 
 def _shape_of(envelope: dict[str, Any]) -> Shape:

@@ -80,6 +80,38 @@ def test_depth(levels, fits):
             decode(body)
 
 
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"[" * 10**6, "too_many_brackets"),
+        (b'{"event_id":1,"data":[' + b"{}," * 10**5 + b"{}]}", "too_many_brackets"),
+        (b"[" * 10**5, "too_deep"),
+        (b"event_id=1" + b"&a[]=1" * 200_001, "not_json"),
+    ],
+)
+def test_bodies_made_to_cost_much_are_not_read(body, code):
+    [problem] = parse(body).problems
+    assert problem.code == code
+
+
+def test_a_large_form_has_many_brackets():
+    rows = "&".join(
+        f"data[{number}][msg_id]=m{number}&data[{number}][status]=1" for number in range(9999)
+    )
+    assert len(parse(f"event_id=1&{rows}".encode()).events) == 9999
+
+
+def test_problems_and_warnings_beyond_a_thousand_are_counted():
+    bad, mended = (
+        b'{"msg_id":"1","status":"none of them"}',
+        b'{"msg_id":1,"status":1,"source":true}',
+    )
+    rows = [bad] * 1500 + [mended] * 1500
+    payload = parse(b'{"event_id":1,"data":[' + b",".join(rows) + b"]}")
+    assert (len(payload.problems), payload.unlisted) == (1000, 500)
+    assert (len(payload.events), len(payload.warnings)) == (1500, 1000)
+
+
 def test_errors_say_what_was_expected_and_what_came():
     assert str(UnreadablePayload("not_json", "a JSON object")) == (
         "expected a JSON object, came: not_json"
