@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import keys, signals
+from .characters import storable
 from .choices import EventKind, GroupAction, RequestState
-from .decoding import UNSTORABLE
 from .models import MODELS, DeliveryReport, Event, Message, ReceiverFailure, WebhookRequest
 from .signals import Signal
 
@@ -168,4 +168,4 @@ def _failed(failure: ReceiverFailure, error: Exception) -> ReceiverFailure:
 
 def describe(error: Exception) -> str:
     """Return the end of an error's traceback, as text that every database takes."""
-    return UNSTORABLE.sub("\ufffd", "".join(traceback.format_exception(error)))[-MAX_ERROR:]
+    return storable("".join(traceback.format_exception(error)))[-MAX_ERROR:]

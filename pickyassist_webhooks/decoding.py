@@ -9,6 +9,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl
 
+from .characters import storable
 from .exceptions import UnreadablePayload
 
 #: Levels of lists and objects within each other; Python's own limit differs between versions.
@@ -27,9 +28,6 @@ _LARGE = 100_000
 
 #: Fields of a form: a batch of 10,000 rows has 140,000.
 _MAX_FIELDS = 200_000
-
-# What one of the databases cannot hold: NUL, and halves of surrogate pairs.
-UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 _SINGLE_BYTE_CHARSET = re.compile(
     r"charset=[\"']?((?:iso-?8859-?\d+|latin-?1|windows-?125\d|cp-?125\d))\b", re.IGNORECASE
@@ -201,13 +199,13 @@ def harmless(value: Any, depth: int = 1) -> Any:
     text, and whatever lies deeper than ``MAX_KEPT_DEPTH`` becomes JSON text.
     """
     if isinstance(value, str):
-        return UNSTORABLE.sub("\ufffd", value)
+        return storable(value)
     if isinstance(value, float):
         return value if "e" not in repr(value) else repr(value)
     if not isinstance(value, dict | list):
         return value
     if depth == MAX_KEPT_DEPTH:
-        return UNSTORABLE.sub("\ufffd", json.dumps(value, ensure_ascii=False))
+        return storable(json.dumps(value, ensure_ascii=False))
     if isinstance(value, list):
         return [harmless(item, depth + 1) for item in value]
     return {harmless(name): harmless(item, depth + 1) for name, item in value.items()}

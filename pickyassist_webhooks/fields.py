@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from .decoding import UNSTORABLE, NumberText, ObjectWithRepeatedKeys
+from .characters import UNSTORABLE, storable
+from .decoding import NumberText, ObjectWithRepeatedKeys
 from .exceptions import PickyAssistError
 
 #: Characters of an id, and of a short text.
@@ -105,7 +106,7 @@ class Fields:
         text = str(value)
         if UNSTORABLE.search(text):
             self._warn(self.path + name, "replaced", "text without NUL or surrogates")
-            text = UNSTORABLE.sub("\ufffd", text)
+            text = storable(text)
         return text
 
     def short(self, name: str) -> str:

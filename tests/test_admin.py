@@ -23,7 +23,8 @@ from django.urls import reverse
 
 from pickyassist_webhooks import ingest, signals
 from pickyassist_webhooks.admin import WebhookRequestAdmin
-from pickyassist_webhooks.admin.text import MAX_SHOWN, pretty_body, pretty_json, visible
+from pickyassist_webhooks.admin.text import MAX_SHOWN, pretty_body, pretty_json
+from pickyassist_webhooks.characters import visible
 from pickyassist_webhooks.choices import RequestState
 from pickyassist_webhooks.models import (
     MODELS,
@@ -48,7 +49,7 @@ each_model = pytest.mark.parametrize("model", REGISTERED, ids=lambda model: mode
 
 MARKUP = '\'"><script>evil()</script><img src=x onerror=evil()><a href="javascript:evil()">'
 HOSTILE = f"{MARKUP}\u202egnp.exe\x00\x1b[31m\x85\u2028\ud800\r\n\t{{{{7*7}}}}{{% load %}}&lt;"
-HOSTILE_ID = f"{MARKUP}../../admin/logout/?next=//evil.example&a=%2e#x"
+HOSTILE_ID = f"{MARKUP}../../admin/logout/?next=//evil.example&a=%2e#x\u202egnp\x1b"
 URLS = ["javascript:evil()", "data:text/html,<script>evil()</script>", "//evil.example/x.png"]
 UNSEEN = re.compile(
     "[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -251,7 +252,7 @@ class TestEveryModel:
 
     @each_model
     def test_no_filter_raises(self, model, hostile, root):
-        for value in ("", "x", "0", "-1", "٣", "9" * 40, "1' OR 1", "1e9"):
+        for value in ("", "-1", "9" * 40, "1' OR 1"):
             for name in ("request", "of_message", "conflict", "received_at__gte", "status__exact"):
                 response = root.get(f"{url(model, 'changelist')}?{name}={value}", follow=True)
                 assert response.status_code == 200
@@ -732,7 +733,7 @@ class TestDeleting:
 
 def test_any_user_model():
     """The same for a project whose users are a model of its own, with ids that are no number."""
-    chosen = "TestProcessAgain or test_a_page_costs_few_queries"
+    chosen = "test_is_recorded_in_the_history or test_adds_no_row"
     command = [
         sys.executable,
         "-m",

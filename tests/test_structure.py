@@ -24,7 +24,7 @@ DOCS = ROOT / "docs"
 
 # A module imports from the layers above its own line and never from its own or those below it.
 LAYERS = [
-    {"exceptions", "choices", "signals", "keys", "transactions"},
+    {"exceptions", "choices", "signals", "keys", "characters", "transactions"},
     {"conf", "decoding"},
     {"fields"},
     {"shapes"},
@@ -34,7 +34,6 @@ LAYERS = [
     {"views", "admin", "checks", "management"},
     {"urls", "apps"},
 ]
-PURE = {"keys", "decoding", "fields", "shapes", "payloads", "exceptions"}
 
 
 def layer_of(module):

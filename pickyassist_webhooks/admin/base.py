@@ -18,9 +18,10 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from ..characters import visible
 from ..choices import CHANNELS
 from ..models import WebhookRequest
-from .text import preformatted, pretty_json, shortened, visible
+from .text import preformatted, pretty_json, shortened
 
 if TYPE_CHECKING:
     AnyModelAdmin = admin.ModelAdmin[Any]

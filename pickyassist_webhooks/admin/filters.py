@@ -12,7 +12,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..models import DeliveryReport, Message, WebhookRequest
-from .text import visible
 
 #: Columns of a request that no list shows and that may be as large as the request was.
 LARGE = ("body", "problems", "warnings", "error")
@@ -30,7 +29,7 @@ class OneParentFilter(admin.SimpleListFilter):
         if value is None:
             return []
         parent = self.found()
-        return [(value, visible(str(parent)) if parent else gettext("not found"))]
+        return [(value, str(parent) if parent else gettext("not found"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         # Django asks only filters that offer something, so a value was given.

@@ -17,13 +17,14 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from .. import ingest
+from ..characters import visible
 from ..choices import UNFINISHED, RequestState
 from ..exceptions import RequestInWork
 from ..models import MODELS, ReceiverFailure, WebhookRequest
 from ..transactions import outside_of_transactions
 from .base import ReadOnlyAdmin, alarm
 from .filters import LARGE
-from .text import pretty_body, visible
+from .text import pretty_body
 
 #: Problems listed of one request; all of them are counted, and up to 1,000 kept.
 MAX_PROBLEMS = 50

@@ -9,20 +9,15 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import ngettext
 
+from ..characters import UNSEEN, escaped, visible
+
 #: Characters shown of a body or a long text. A body may be 10 MiB, a phone shows 2,000 at once.
 MAX_SHOWN = 10_000
 
 #: Characters shown of a text in a list.
 MAX_IN_LIST = 60
 
-# What shows as nothing, turns the rest of a line around, or makes the page itself fail: control
-# characters, marks of direction and of zero width, line separators, halves of surrogate pairs.
-# Joiners stay: emoji and half of India's scripts are written with them.
-_UNSEEN = re.compile(
-    "[\0-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    "\ufff9-\ufffb\ud800-\udfff]"
-)
-_UNSEEN_IN_LINES = re.compile(rf"(?![\t\n]){_UNSEEN.pattern}")
+_UNSEEN_IN_LINES = re.compile(rf"(?![\t\n]){UNSEEN.pattern}")
 
 _TOKEN = re.compile(
     r'[ \t\r\n]*("[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[{}\[\],:]|[^ \t\r\n{}\[\],:"]+)', re.DOTALL
@@ -31,14 +26,9 @@ _BARE = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|null|NaN|-?Infinity")
 _MAX_INDENT = 40
 
 
-def visible(text: str) -> str:
-    r"""Return text in one line, in which what cannot be seen is written as ``\uXXXX``."""
-    return _UNSEEN.sub(_escape, text)
-
-
 def visible_lines(text: str) -> str:
     r"""Return text with its line breaks and tabs, and whatever else cannot be seen written out."""
-    return _UNSEEN_IN_LINES.sub(_escape, text.replace("\r\n", "\n"))
+    return _UNSEEN_IN_LINES.sub(escaped, text.replace("\r\n", "\n"))
 
 
 def shortened(text: str) -> str:
@@ -68,10 +58,6 @@ def pretty_body(body: bytes) -> SafeString:
         except ValueError:
             pass  # no JSON after all
     return preformatted(text)
-
-
-def _escape(match: re.Match[str]) -> str:
-    return f"\\u{ord(match[0]):04x}"
 
 
 def _shown(text: str, left_out: int) -> SafeString:

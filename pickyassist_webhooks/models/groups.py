@@ -7,6 +7,7 @@ from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from .. import keys
+from ..characters import visible
 from ..choices import EventKind, GroupAction
 from .columns import ExactCharField
 from .events import Event, EventQuerySet
@@ -56,7 +57,7 @@ class GroupMemberEvent(Event):
         )
 
     def __str__(self) -> str:
-        return f"{self.group_id}: {self.get_action_display()}"
+        return f"{visible(self.group_id)}: {self.get_action_display()}"
 
     def natural_key(self) -> str:
         return keys.group_member(self.project_id, self.group_id, self.number, self.ordinal)

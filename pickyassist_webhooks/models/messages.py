@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from .. import keys
+from ..characters import visible
 from ..choices import DeliveryStatus, progress
 from .columns import ExactCharField
 from .events import fill_blanks
@@ -58,7 +59,7 @@ class Message(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.msg_id}: {self.get_status_display()}"
+        return f"{visible(self.msg_id)}: {self.get_status_display()}"
 
     @property
     def conflict(self) -> bool:

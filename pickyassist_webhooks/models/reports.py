@@ -10,6 +10,7 @@ from django.db.models.expressions import OrderBy
 from django.utils.translation import gettext_lazy as _
 
 from .. import keys
+from ..characters import visible
 from ..choices import DeliveryStatus, EventKind, FilterStatus, progress
 from .columns import ExactCharField
 from .events import Event, EventQuerySet
@@ -85,7 +86,7 @@ class DeliveryReport(Report):
         )
 
     def __str__(self) -> str:
-        return f"{self.msg_id or self.push_id}: {self.get_status_display()}"
+        return f"{visible(self.msg_id or self.push_id)}: {self.get_status_display()}"
 
     @property
     def raised_status(self) -> bool:
@@ -136,4 +137,4 @@ class FilterReport(Report):
         )
 
     def __str__(self) -> str:
-        return f"{self.msg_id or self.push_id}: {self.get_status_display()}"
+        return f"{visible(self.msg_id or self.push_id)}: {self.get_status_display()}"

@@ -7,6 +7,7 @@ from django.db.models import Case, F, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from .. import keys
+from ..characters import visible
 from ..choices import EventKind
 from .columns import ExactCharField
 from .events import Event, EventQuerySet
@@ -59,7 +60,7 @@ class NewSubscriber(Event):
         )
 
     def __str__(self) -> str:
-        return f"subscriber {self.subscriber_id or self.pk}"
+        return f"subscriber {visible(self.subscriber_id) or self.pk}"
 
     def natural_key(self) -> str:
         return keys.new_subscriber(
