@@ -45,6 +45,7 @@ LEASE = timedelta(seconds=60)
 MAX_RACES = 5
 
 _SWEEP_BATCH = 100
+_UPDATE_BATCH = 200
 
 
 def receive(body: bytes, **metadata: str) -> WebhookRequest:
@@ -201,16 +202,23 @@ def _conclude(request: WebhookRequest, failures: list[ReceiverFailure]) -> None:
     used_up = request.attempts >= app_settings.max_attempts
     due_at = pause_after(request.attempts, now)
     with transaction.atomic(using=request._state.db):
-        for failure in failures:
-            failure.failed_at = now
-            failure.due_at = None if used_up else due_at
-            failure.save(using=request._state.db)
+        _save(failures, request, failed_at=now, due_at=None if used_up else due_at)
         if not failures:
             _advance(request, state=request.outcome)
         elif used_up:
             _advance(request, state=RequestState.DEAD)
         else:
             _advance(request, state=RequestState.FAILING, due_at=due_at)
+
+
+def _save(failures: list[ReceiverFailure], request: WebhookRequest, **when: Any) -> None:
+    """Insert new failures and update those of earlier attempts, not one statement for each."""
+    for failure in failures:
+        vars(failure).update(when)
+    rows = ReceiverFailure.objects.using(request._state.db)
+    rows.bulk_create([failure for failure in failures if failure.pk is None])
+    known = [failure for failure in failures if failure.pk is not None]
+    rows.bulk_update(known, ["attempts", "error", *when], batch_size=_UPDATE_BATCH)
 
 
 def _postpone(request: WebhookRequest, error: Exception) -> None:

@@ -9,6 +9,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from pickyassist_webhooks import ingest, signals
@@ -306,6 +307,23 @@ class TestReceiverThatRaises:
             *[("breaks", "2"), ("worked", "3")],
             *[("breaks", "2"), ("worked", "2")],
         ]
+
+    def test_failures_are_written_together(self, listen, clock):
+        def breaks(**named):
+            raise ValueError
+
+        listen("delivery_received", breaks)
+        with CaptureQueriesContext(connection) as one:
+            post(delivery(row("1")))
+        with CaptureQueriesContext(connection) as many:
+            post(delivery(*[row(f"m{number}") for number in range(30)]))
+        assert len(many) == len(one)
+        clock.advance(minutes=1)
+        with CaptureQueriesContext(connection) as again:
+            assert ingest.sweep() == {"failing": 2}
+        assert len(again) < 30
+        attempts = set(ReceiverFailure.objects.values_list("attempts", flat=True))
+        assert (attempts, ReceiverFailure.objects.count()) == ({2}, 31)
 
     def test_attempts_used_up(self, listen, clock, settings):
         settings.PICKYASSIST_WEBHOOKS = {**settings.PICKYASSIST_WEBHOOKS, "MAX_ATTEMPTS": 2}
