@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -90,7 +90,7 @@ def replay(pk: int) -> WebhookRequest | None:
         if not at_rest.update(**changes, replays=F("replays") + 1):
             token = requests().only("token").get(pk=pk).token
             raise RequestInWork(f"expected request {token} at rest, a worker holds it")
-        ReceiverFailure.objects.using(database_of_requests()).filter(request=pk).delete()
+        _failures_of(pk).delete()
     return process(pk)
 
 
@@ -111,6 +111,11 @@ def requests() -> WebhookRequestQuerySet:
     return WebhookRequest.objects.using(database_of_requests())
 
 
+def _failures_of(pk: int) -> QuerySet[ReceiverFailure]:
+    # Not by the request's own relation, for which a router may name a replica that lags behind.
+    return ReceiverFailure.objects.using(database_of_requests()).filter(request=pk)
+
+
 def _work(request: WebhookRequest) -> None:
     """Take a claimed request as far as it goes."""
     try:
@@ -118,7 +123,7 @@ def _work(request: WebhookRequest) -> None:
             _advance(request, state=RequestState.DEAD)
         elif request.state == RequestState.STORED:
             _announce(request, announcements(request))
-        elif request.state == RequestState.FAILING and request.receiver_failures.exists():
+        elif request.state == RequestState.FAILING and _failures_of(request.pk).exists():
             _announce_again(request)
         else:
             stored = _store(request, _understand(request))
@@ -190,9 +195,9 @@ def _announce(request: WebhookRequest, announced: Iterable[Announcement]) -> Non
 
 def _announce_again(request: WebhookRequest) -> None:
     """Call the receivers that failed once more."""
-    failures = list(request.receiver_failures.order_by("pk"))
+    failures = list(_failures_of(request.pk).order_by("pk"))
     still, mended = announce_again(failures, announcements(request), _lease_keeper(request))
-    request.receiver_failures.filter(pk__in=[failure.pk for failure in mended]).delete()
+    _failures_of(request.pk).filter(pk__in=[failure.pk for failure in mended]).delete()
     _conclude(request, still)
 
 
@@ -215,7 +220,7 @@ def _save(failures: list[ReceiverFailure], request: WebhookRequest, **when: Any)
     """Insert new failures and update those of earlier attempts, not one statement for each."""
     for failure in failures:
         vars(failure).update(when)
-    rows = ReceiverFailure.objects.using(request._state.db)
+    rows = _failures_of(request.pk)
     rows.bulk_create([failure for failure in failures if failure.pk is None])
     known = [failure for failure in failures if failure.pk is not None]
     rows.bulk_update(known, ["attempts", "error", *when], batch_size=_UPDATE_BATCH)

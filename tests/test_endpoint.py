@@ -14,8 +14,8 @@ from django.test import Client, RequestFactory
 from django.urls import include, path, reverse, set_script_prefix
 from django.utils import translation
 
-from pickyassist_webhooks import views
-from pickyassist_webhooks.models import DeliveryReport, WebhookRequest
+from pickyassist_webhooks import ingest, signals, views
+from pickyassist_webhooks.models import DeliveryReport, ReceiverFailure, WebhookRequest
 from tests.requests import SECRET, delivery, member, post, row, url
 
 pytestmark = pytest.mark.django_db
@@ -375,6 +375,28 @@ class TestOwnDatabase:
             assert post(member()).json()["accepted"] == 1
             assert post(b"{").status_code == 400
         assert WebhookRequest.objects.using("own").count() == 3
+
+    def test_receivers_that_fail_and_replays_too(self, django_assert_num_queries):
+        failing = [True]
+
+        def breaks(message, **named):
+            if failing:
+                raise ValueError(message.reports().get())
+
+        signals.delivery_received.connect(breaks)
+        try:
+            with django_assert_num_queries(0, connection=connection):
+                assert post(BODY).json()["state"] == "failing"
+                requests = WebhookRequest.objects.using("own")
+                requests.update(due_at=requests.get().received_at)
+                assert ingest.sweep() == {"failing": 1}
+                requests.update(due_at=requests.get().received_at)
+                failing.clear()
+                assert ingest.sweep() == {"done": 1}
+                assert ingest.replay(requests.get().pk).state == "done"
+        finally:
+            signals.delivery_received.disconnect(breaks)
+        assert not ReceiverFailure.objects.using("own").exists()
 
 
 class OwnDatabase:
