@@ -6,6 +6,7 @@ import email
 import json
 import math
 import re
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -56,18 +57,23 @@ def decode(body: bytes, content_type: str = "") -> dict[str, Any]:
     text = _text(body, content_type)
     try:
         _refuse_brackets(text)
-        value = _json(text)
+        value = _json_or_form(body, text, content_type)
     except RecursionError:
         raise UnreadablePayload("too_deep", f"at most {MAX_DEPTH} levels") from None
-    except json.JSONDecodeError as err:
-        fields = _form_fields(body, text, content_type)
-        if fields is None:
-            raise UnreadablePayload("not_json", "a JSON object or form fields") from err
-        value = fields
     if not isinstance(value, dict):
         raise UnreadablePayload("not_an_object", "a JSON object")
     _refuse_depth(value)
     return value
+
+
+def _json_or_form(body: bytes, text: str, content_type: str) -> Any:
+    try:
+        return _json(text)
+    except json.JSONDecodeError as err:
+        fields = _form_fields(body, text, content_type)
+        if fields is None:
+            raise UnreadablePayload("not_json", "a JSON object or form fields") from err
+        return fields
 
 
 def _text(body: bytes, content_type: str) -> str:
@@ -79,7 +85,8 @@ def _text(body: bytes, content_type: str) -> str:
     except UnicodeDecodeError:
         declared = _SINGLE_BYTE_CHARSET.search(content_type)
         if declared:
-            return body.decode(declared[1], "replace")
+            with suppress(LookupError):  # there is no ISO-8859-99
+                return body.decode(declared[1], "replace")
         # Bytes that are no UTF-8 become lone surrogates, which the parser mends or reports.
         return body.decode(encoding, "surrogateescape")
 

@@ -124,6 +124,11 @@ class TestReading:
         assert f"{len(BODY)} were announced" in caplog.text
         assert "127.0.0.1" in caplog.text
 
+    def test_a_length_that_is_no_length(self):
+        request = RequestFactory().post(url(), BODY, content_type="application/json")
+        request.META["CONTENT_LENGTH"] = "9" * 5000
+        assert views.receive(request, SECRET).status_code == 413
+
     def chunked(self, stream):
         """Return the answer to a body without a length, as a server that ends it hands it over."""
         request = RequestFactory().post(url(), content_type="application/json")

@@ -94,6 +94,19 @@ def test_bodies_made_to_cost_much_are_not_read(body, code):
     assert problem.code == code
 
 
+def test_a_charset_there_is_none_of():
+    body = b'{"event_id":4,"subscriber_id":"Z","name":"Zo\xeb"}'
+    [event] = parse(body, "application/json; charset=iso-8859-99").events
+    assert event.fields["name"] == "Zo\ufffd"
+
+
+def test_parts_of_a_form_within_parts():
+    head = "Content-Type: multipart/mixed; boundary=b"
+    parts = "".join(f"--b{number}\r\n{head}{number + 1}\r\n\r\n" for number in range(1000))
+    [problem] = parse(parts.encode(), "multipart/form-data; boundary=b0").problems
+    assert problem.code == "too_deep"
+
+
 def test_a_large_form_has_many_brackets():
     rows = "&".join(
         f"data[{number}][msg_id]=m{number}&data[{number}][status]=1" for number in range(9999)
