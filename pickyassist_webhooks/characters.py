@@ -15,6 +15,16 @@ UNSEEN = re.compile(
     "\ufff9-\ufffb\ud800-\udfff]"
 )
 
+#: Characters kept of the label of a secret.
+MAX_LABEL = 100
+
+_NOT_PRINTABLE_ASCII = re.compile(r"[^\x20-\x7e]")
+
+
+def printable(text: str, length: int = 255) -> str:
+    """Return text that no database can refuse: printable ASCII, cut to ``length`` characters."""
+    return _NOT_PRINTABLE_ASCII.sub("?", text)[:length]
+
 
 def storable(text: str) -> str:
     """Return text in which U+FFFD stands for what one of the databases cannot hold."""

@@ -13,6 +13,8 @@ from typing import Any
 
 from django.conf import settings
 
+from .characters import MAX_LABEL, printable
+
 NAME = "PICKYASSIST_WEBHOOKS"
 
 
@@ -108,10 +110,11 @@ class AppSettings:
         return [("", secret) for secret in value]
 
     def accepts_project(self, label: str, project_id: str) -> bool:
-        """Tell whether events of this project are welcome under this secret's label."""
+        """Tell whether events of this project are welcome under the label kept on a request."""
         value = _read("PROJECT_IDS")
         if isinstance(value, Mapping):
-            value = value.get(label, ())
+            kept = {printable(name, MAX_LABEL): ids for name, ids in value.items()}
+            value = kept.get(label, ())
         return value is None or project_id in map(str, value)
 
     @property

@@ -34,6 +34,7 @@ _SINGLE_BYTE_CHARSET = re.compile(
     r"charset=[\"']?((?:iso-?8859-?\d+|latin-?1|windows-?125\d|cp-?125\d))\b", re.IGNORECASE
 )
 _JSON = re.compile(r'\s*[{\["]')
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _FORM_KEY = re.compile(r"([^\[]+)((?:\[[^\]]*\])*)")
 _ENVELOPE_KEYS = frozenset({"project_id", "event_id", "project-id", "message-in"})
 
@@ -92,9 +93,15 @@ def _text(body: bytes, content_type: str) -> str:
 
 
 def _refuse_brackets(text: str) -> None:
-    brackets = text.count("{") + text.count("[")
-    if len(text) > _LARGE and brackets > len(text) // _BRACKETS and _JSON.match(text):
+    if len(text) <= _LARGE or not _JSON.match(text) or not _has_many_brackets(text, len(text)):
+        return
+    # Not those in somebody's message, which are only looked for where it may matter.
+    if _has_many_brackets(_STRING.sub("", text), len(text)):
         raise UnreadablePayload("too_many_brackets", f"one in {_BRACKETS} characters at most")
+
+
+def _has_many_brackets(text: str, length: int) -> bool:
+    return text.count("{") + text.count("[") > length // _BRACKETS
 
 
 def _json(text: str) -> Any:
@@ -163,7 +170,9 @@ def _multipart_pairs(body: bytes, content_type: str) -> list[tuple[str, str]]:
     pairs = []
     for part in email.message_from_bytes(head + body).walk():
         name = part.get_param("name", header="content-disposition")
-        content = part.get_payload(decode=True)
+        content = None
+        with suppress(ValueError):  # an encoding of the part's own, which older Pythons choke on
+            content = part.get_payload(decode=True)
         if isinstance(name, str) and isinstance(content, bytes):
             pairs.append((name, content.decode("utf-8", "surrogateescape")))
     return pairs

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -100,9 +101,12 @@ def sweep() -> Counter[str]:
     last = 0
     while batch := requests().due().filter(pk__gt=last).values_list("pk", flat=True)[:_SWEEP_BATCH]:
         for last in batch:
-            request = process(last)
-            if request is not None:
-                states[request.state] += 1
+            try:
+                request = process(last)
+            except Exception as err:  # it stays due, and costs no other its turn
+                logger.error("Request %s stays due: %s", last, type(err).__name__)
+            else:
+                states.update([request.state] if request else [])
     return states
 
 
@@ -133,7 +137,8 @@ def _work(request: WebhookRequest) -> None:
         logger.warning("Request %s was taken over by another worker", request.token)
     except Exception as err:
         logger.error("Request %s could not be processed: %s", request.token, type(err).__name__)
-        _postpone(request, err)
+        with suppress(LeaseLost):  # whoever took it over says what becomes of it
+            _postpone(request, err)
 
 
 def _understand(request: WebhookRequest) -> Payload:

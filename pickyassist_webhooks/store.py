@@ -28,6 +28,9 @@ from .models import (
 )
 from .payloads import Payload
 
+#: Rows written by one statement: MariaDB refuses one of more than ``max_allowed_packet``.
+_BATCH = 5000
+
 
 @dataclass
 class Stored:
@@ -221,7 +224,7 @@ def _find(model: type[Any], wanted: Iterable[str], request: WebhookRequest) -> d
 def _insert(rows: list[Any], request: WebhookRequest) -> None:
     if rows:
         rows.sort(key=lambda row: row.key)
-        type(rows[0]).objects.using(request._state.db).bulk_create(rows)
+        type(rows[0]).objects.using(request._state.db).bulk_create(rows, _BATCH)
 
 
 def _update(rows: list[Any]) -> None:
@@ -233,6 +236,7 @@ def _update(rows: list[Any]) -> None:
     told = connections[database].features.supports_update_conflicts_with_target
     model.objects.using(database).bulk_create(
         sorted(rows, key=lambda row: row.key),
+        _BATCH,
         update_conflicts=True,
         unique_fields=["key"] if told else None,
         update_fields=[

@@ -53,7 +53,7 @@ def receive(request: HttpRequest, secret: str = "") -> JsonResponse:
             content_encoding=request.META.get("HTTP_CONTENT_ENCODING", ""),
             query=_without_secrets(request.META.get("QUERY_STRING", ""), secret),
             remote_addr=source,
-            secret_label=label or "",
+            secret_label="" if label is None else str(label),
         )
     except PermissionDenied:
         logger.warning("Refused a request with a wrong secret from %s", ascii(source))

@@ -67,6 +67,11 @@ def test_projects(configure, value, accepted):
     assert app_settings.accepts_project("a", "4100") is accepted
 
 
+def test_labels_are_compared_as_they_are_kept(configure):
+    configure({"PROJECT_IDS": {"Büro" + "x" * 200: ["4100"]}})
+    assert app_settings.accepts_project("B?ro" + "x" * 96, "4100") is True
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

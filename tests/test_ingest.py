@@ -244,6 +244,30 @@ class TestLease:
         ingest._work(mine)
         assert not DeliveryReport.objects.exists()
 
+    def test_a_fault_after_it_was_taken_over_costs_no_other_request(self, monkeypatch):
+        def fails(*args):
+            WebhookRequest.objects.filter(pk=first.pk).update(
+                due_at=timezone.now() + 9 * ingest.LEASE
+            )
+            monkeypatch.setattr(ingest, "parse", parse)
+            raise ZeroDivisionError
+
+        parse = ingest.parse
+        first, _ = keep(member(number="1")), keep(member(number="2"))
+        monkeypatch.setattr(ingest, "parse", fails)
+        assert ingest.sweep() == {"received": 1, "done": 1}
+
+    def test_a_request_that_cannot_be_claimed_costs_no_other_either(self, monkeypatch, caplog):
+        def fails(pk, process=ingest.process):
+            if pk == first.pk:
+                raise ZeroDivisionError
+            return process(pk)
+
+        first, _ = keep(member(number="1")), keep(member(number="2"))
+        monkeypatch.setattr(ingest, "process", fails)
+        assert ingest.sweep() == {"done": 1}
+        assert "stays due: ZeroDivisionError" in caplog.text
+
     def test_long_work_renews_the_lease(self, listen, clock):
         due = []
 

@@ -107,6 +107,17 @@ def test_parts_of_a_form_within_parts():
     assert problem.code == "too_deep"
 
 
+def test_brackets_in_messages_are_text():
+    rows = [{"msg_id": f"m{number}", "status": 1, "message": "[[{{" * 50} for number in range(500)]
+    assert len(parse(json.dumps({"event_id": 1, "data": rows}).encode()).events) == 500
+
+
+def test_a_part_in_an_encoding_of_its_own():
+    part = "Content-Disposition: form-data; name=event_id\r\nContent-Transfer-Encoding: x-uuencode"
+    body = f"--b\r\n{part}\r\n\r\nbegin 644 f\n".encode() + b"\xff\xff\n\r\n--b--"
+    assert parse(body, "multipart/form-data; boundary=b").problems
+
+
 def test_a_large_form_has_many_brackets():
     rows = "&".join(
         f"data[{number}][msg_id]=m{number}&data[{number}][status]=1" for number in range(9999)

@@ -180,6 +180,19 @@ class TestVerdicts:
             ingest.process(request.pk)
         assert self.standing() == {"7": 2}
 
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_places_in_a_batch_count_whoever_is_faster(self, order):
+        first = b'{"msg_id":"x","status":0},{"msg_id":"3","number":"7","status":1}'
+        first += b',{"msg_id":"y","status":0},{"msg_id":"5","number":"7","status":2}'
+        again = b'{"msg_id":"5","number":"7","status":2}'
+        requests = [
+            WebhookRequest.objects.keep(b'{"event_id":2,"data":[' + rows + b"]}")
+            for rows in (first.replace(b'"status":0', b'"number":"1","status":0'), again)
+        ]
+        for place in order:
+            ingest.process(requests[place].pk)
+        assert self.standing()["7"] == 2
+
 
 class TestMembers:
     def members(self, group_id="A4100", **kwargs):

@@ -82,5 +82,6 @@ class Event(models.Model):
         if new:
             self.extra = self.extra | new
         earlier = other.arrival < self.arrival
-        self.arrival = min(self.arrival, other.arrival)
+        if earlier:  # whichever worker was faster, the place in line is the first one seen
+            self.arrival, self.index = other.arrival, other.index
         return bool(filled or new or earlier)

@@ -63,7 +63,9 @@ class GroupMemberEvent(Event):
         return keys.group_member(self.project_id, self.group_id, self.number, self.ordinal)
 
     def fill_from(self, other: Event) -> bool:
+        index = self.index
         changed = super().fill_from(other)
+        self.index = index  # with its request it tells which row of a batch this is
         later = other.arrival > self.last_arrival
         self.last_arrival = max(self.last_arrival, other.arrival)
         return changed or later

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from datetime import datetime, timedelta
 
@@ -10,15 +9,9 @@ from django.db import models, router, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from ..characters import MAX_LABEL, printable
 from ..choices import UNFINISHED, EventKind, RequestState
 from .columns import ExactCharField
-
-_NOT_PRINTABLE_ASCII = re.compile(r"[^\x20-\x7e]")
-
-
-def printable(text: str, length: int = 255) -> str:
-    """Return text that no database can refuse: printable ASCII, cut to ``length`` characters."""
-    return _NOT_PRINTABLE_ASCII.sub("?", text)[:length]
 
 
 class WebhookRequestQuerySet(models.QuerySet["WebhookRequest"]):
@@ -45,7 +38,7 @@ class WebhookRequestQuerySet(models.QuerySet["WebhookRequest"]):
             content_encoding=printable(content_encoding, 40),
             query=printable(query, 1000),
             remote_addr=printable(remote_addr, 60),
-            secret_label=printable(secret_label, 100),
+            secret_label=printable(secret_label, MAX_LABEL),
             received_at=now,
             due_at=now + lease if lease else now,
             attempts=1 if lease else 0,
@@ -89,7 +82,7 @@ class WebhookRequest(models.Model):
     content_encoding = models.CharField(_("content encoding"), max_length=40, blank=True)
     query = models.CharField(_("query string"), max_length=1000, blank=True)
     remote_addr = models.CharField(_("remote address"), max_length=60, blank=True)
-    secret_label = ExactCharField(_("secret label"), max_length=100, blank=True)
+    secret_label = ExactCharField(_("secret label"), max_length=MAX_LABEL, blank=True)
     kind = models.CharField(_("kind"), max_length=20, choices=EventKind.choices, blank=True)
     state = models.CharField(
         _("state"), max_length=20, choices=RequestState.choices, default=RequestState.RECEIVED
