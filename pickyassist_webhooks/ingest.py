@@ -82,7 +82,9 @@ def process(pk: int) -> WebhookRequest | None:
 def replay(pk: int) -> WebhookRequest | None:
     """Process a request again from its bytes: no second row, signals with ``is_replay=True``.
 
-    Raises ``RequestInWork`` while a worker holds it, and ``WebhookRequest.DoesNotExist``.
+    Raises ``RequestInWork`` while a worker stores or announces it, or did so within the last
+    minute and failed, and ``WebhookRequest.DoesNotExist``. A retry of failed receivers is taken
+    over: its worker stops before the next one.
     """
     now = timezone.now()
     with transaction.atomic(using=database_of_requests()):
