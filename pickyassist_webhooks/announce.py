@@ -11,8 +11,10 @@ from typing import Any
 from . import keys, signals
 from .characters import storable
 from .choices import EventKind, GroupAction, RequestState
+from .exceptions import TransactionLeftOpen
 from .models import MODELS, DeliveryReport, Event, Message, ReceiverFailure, WebhookRequest
 from .signals import Signal
+from .transactions import depths, end_transactions
 
 logger = logging.getLogger(__name__)
 
@@ -115,19 +117,24 @@ def announce(
     """Send each signal and return the failures of receivers, not yet saved.
 
     ``keep_lease`` is called before each signal, and raises where another worker took over.
+    Where this request has been taken over from a worker that was lost, each call is noted before
+    it is made: what kills a worker, or never returns, is then known and left out next time.
     """
+    noted = _noted(request) if request.taken_over else set()
     failures = []
     for one in announced:
         keep_lease()
-        for path, error in one.signal.send_to_each(one.sender, **one.named):
-            if error is not None:
-                failure = ReceiverFailure(
-                    request=request,
-                    signal=one.name,
-                    event_id=one.event.pk if one.event else None,
-                    receiver=path,
-                    attempts=0,
-                )
+        for receiver, call in one.signal.receivers_of(one.sender):
+            failure = ReceiverFailure(
+                request=request,
+                signal=one.name,
+                event_id=one.event.pk if one.event else None,
+                receiver=receiver,
+                attempts=0,
+            )
+            if failure.place in noted:
+                continue
+            if error := _called(failure, one, call):
                 failures.append(_failed(failure, error))
     return failures
 
@@ -146,22 +153,52 @@ def announce_again(
         if one is None:  # the event was deleted meanwhile
             mended.append(failure)
             continue
-        outcomes = one.signal.send_to_each(one.sender, only=failure.receiver, **one.named)
-        errors = [error for _, error in outcomes if error is not None]
-        if not outcomes:
-            errors = [LookupError(f"expected a connected receiver {failure.receiver}, found none")]
-        if errors:
-            still.append(_failed(failure, errors[0]))
+        calls = dict(one.signal.receivers_of(one.sender))
+        if failure.receiver in calls:
+            error = _called(failure, one, calls[failure.receiver])
+        else:
+            expected = f"expected a connected receiver {failure.receiver}, found none"
+            failure.attempts += 1
+            error = LookupError(expected)
+        if error:
+            still.append(_failed(failure, error))
         else:
             mended.append(failure)
     return still, mended
+
+
+def _noted(request: WebhookRequest) -> set[tuple[Any, ...]]:
+    failures = ReceiverFailure.objects.using(request._state.db).filter(request=request.pk)
+    return {failure.place for failure in failures.defer("error")}
+
+
+def _called(
+    failure: ReceiverFailure, one: Announcement, call: Callable[..., Any]
+) -> Exception | None:
+    """Call one receiver, noting it first where a worker was lost, and return what it raised."""
+    request: WebhookRequest = one.named["request"]
+    failure.attempts += 1
+    if request.taken_over:
+        failure.note()
+    before = depths()
+    error = None
+    try:
+        call(signal=one.signal, sender=one.sender, **one.named)
+    except Exception as err:
+        error = err
+    if left := end_transactions(before):
+        error = error or TransactionLeftOpen(
+            f"expected every transaction to be ended, one was left open on {', '.join(left)}"
+        )
+    if request.taken_over and error is None:
+        failure.delete(using=request._state.db)
+    return error
 
 
 def _failed(failure: ReceiverFailure, error: Exception) -> ReceiverFailure:
     logger.error(
         "Receiver %s of %s raised %s", failure.receiver, failure.signal, type(error).__name__
     )
-    failure.attempts += 1
     failure.error = describe(error)
     return failure
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -30,6 +32,10 @@ class Key:
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
+
+
+def _is_path(value: Any) -> bool:
+    return _is_text(value) or isinstance(value, PathLike)
 
 
 def _is_count(least: int) -> Callable[[Any], bool]:
@@ -83,6 +89,7 @@ KEYS: dict[str, Key] = {
     "PROCESSOR": Key("inline", '"inline", "none" or a dotted path', _is_text, "inline"),
     "MAX_ATTEMPTS": Key(8, "a whole number, 1 or more", _is_count(1), 8),
     "REPEAT_WINDOW": Key(32400, "a number of seconds, 0 or more", _is_count(0), 32400),
+    "SPOOL_DIR": Key(None, "None or the path of a folder", _either(_is_none, _is_path), None),
 }
 
 
@@ -136,6 +143,11 @@ class AppSettings:
     @property
     def repeat_window(self) -> timedelta:
         return timedelta(seconds=_read("REPEAT_WINDOW"))
+
+    @property
+    def spool_dir(self) -> Path | None:
+        value = _read("SPOOL_DIR")
+        return None if value is None else Path(value)
 
 
 app_settings = AppSettings()

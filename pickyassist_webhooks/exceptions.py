@@ -29,3 +29,11 @@ class LeaseLost(PickyAssistError, RuntimeError):
 
 class RequestInWork(PickyAssistError, RuntimeError):
     """Raised on a replay of a request that a worker is processing right now."""
+
+
+class TransactionLeftOpen(PickyAssistError, RuntimeError):
+    """Recorded of a receiver that returned without ending the transaction it had begun."""
+
+
+class UnreadableSpoolFile(PickyAssistError, ValueError):
+    """Raised while draining a file of the spool that is cut, or not one of ours."""

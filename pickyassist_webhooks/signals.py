@@ -20,33 +20,20 @@ def dotted_path(receiver: Any) -> str:
 
 
 class Signal(dispatch.Signal):
-    """A Django signal that tells which receivers raised, and can call one without the others."""
+    """A Django signal that names its receivers, so that one can be called without the others."""
 
-    def send_to_each(
-        self, sender: Any, only: str | None = None, **named: Any
-    ) -> list[tuple[str, Exception | None]]:
-        """Call each receiver and return its dotted path with what it raised, or ``None``.
+    def receivers_of(self, sender: Any) -> list[tuple[str, Callable[..., Any]]]:
+        """Return each receiver's dotted path and what calls it, asynchronous ones after the others.
 
-        With ``only`` set to a dotted path no other is called; an empty list then means that it
-        is not connected any more. ``send_robust`` cannot do that, and itself raises where the
-        receiver that raised is an object or a partial, which have no name of their own.
+        ``send_robust`` cannot leave one out, and itself raises where the receiver that raised is
+        an object or a partial, which have no name of their own.
         """
         # Django has no public way to ask for the receivers of a sender.
         plain, asynchronous = self._live_receivers(sender)
-        calls: list[tuple[Any, Callable[..., Any]]] = [(receiver, receiver) for receiver in plain]
-        calls += [(receiver, async_to_sync(receiver)) for receiver in asynchronous]
-        outcomes: list[tuple[str, Exception | None]] = []
-        for receiver, call in calls:
-            path = dotted_path(receiver)
-            if only not in (None, path):
-                continue
-            try:
-                call(signal=self, sender=sender, **named)
-            except Exception as err:
-                outcomes.append((path, err))
-            else:
-                outcomes.append((path, None))
-        return outcomes
+        return [
+            *((dotted_path(receiver), receiver) for receiver in plain),
+            *((dotted_path(receiver), async_to_sync(receiver)) for receiver in asynchronous),
+        ]
 
 
 # event: DeliveryReport; message: Message, or None where the vendor gave no msg_id

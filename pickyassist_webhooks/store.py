@@ -21,6 +21,7 @@ from . import keys
 from .models import (
     MODELS,
     DeliveryReport,
+    Event,
     GroupMemberEvent,
     Message,
     NewSubscriber,
@@ -41,17 +42,29 @@ class Stored:
     messages: dict[str, Message] = field(default_factory=dict)
 
 
-def store(request: WebhookRequest, payload: Payload, repeat_window: timedelta) -> Stored:
-    """Store the events of ``payload`` as rows of ``request`` and return what became of them.
+def store(
+    requests: list[WebhookRequest], payloads: list[Payload], repeat_window: timedelta
+) -> list[Stored]:
+    """Store the events of each payload as rows of its request; return what became of each.
 
     Storing the same request again adds nothing and returns the same.
     """
-    if not payload.events:
-        return Stored()
-    rows = _rows(request, payload)
-    if isinstance(rows[0], GroupMemberEvent):
-        return _store_group_events(request, rows, repeat_window)
-    return _store_by_key(request, rows)
+    stored = {request.pk: Stored() for request in requests}
+    of_kind: dict[type[Event], list[Any]] = {}
+    for request, payload in sorted(zip(requests, payloads, strict=True), key=_arrival):
+        if payload.events:
+            rows = of_kind.setdefault(MODELS[payload.kind], [])
+            rows.extend(_rows(request, payload))
+    for model, rows in of_kind.items():
+        if model is GroupMemberEvent:
+            _store_group_events(requests, rows, repeat_window, stored)
+        else:
+            _store_by_key(model, rows, stored)
+    return [stored[request.pk] for request in requests]
+
+
+def _arrival(pair: tuple[WebhookRequest, Payload]) -> int:
+    return pair[0].pk
 
 
 def _rows(request: WebhookRequest, payload: Payload) -> list[Any]:
@@ -73,34 +86,40 @@ def _rows(request: WebhookRequest, payload: Payload) -> list[Any]:
     return rows
 
 
-def _store_by_key(request: WebhookRequest, rows: list[Any]) -> Stored:
+def _store_by_key(model: type[Event], rows: list[Any], stored: dict[int, Stored]) -> None:
     """Store events that have a natural key: the first row of each key is the event."""
+    database = _database(rows)
     first: dict[str, Any] = {}
     for row in rows:
         row.key = row.natural_key()
         if first.setdefault(row.key, row) is not row:
             first[row.key].fill_from(row)
-    stored = Stored()
-    if isinstance(rows[0], DeliveryReport):
+    messages: dict[str, Message] = {}
+    if model is DeliveryReport:
         # Before the events: whoever holds the message holds its reports.
-        stored.messages = _absorb(request, first.values())
-    known = _find(type(rows[0]), first, request)
+        messages = _absorb(first.values(), database)
+    known = _find(model, first, database)
     _update([row for key, row in known.items() if row.fill_from(first[key])])
-    new = [row for key, row in first.items() if key not in known]
-    _insert(new, request)
-    stored.events = sorted([*new, *_own(known, request)], key=lambda row: row.index)
-    stored.repeats = len(rows) - len(stored.events)
-    return stored
+    _insert([row for key, row in first.items() if key not in known], database)
+    for row in rows:
+        stored[row.request_id].repeats += 1
+        stored[row.request_id].messages = messages
+    for event in (known.get(key, row) for key, row in first.items()):
+        if event.request_id in stored:  # new, or of an earlier attempt at the same request
+            stored[event.request_id].events.append(event)
+            stored[event.request_id].repeats -= 1
+    for one in stored.values():
+        one.events.sort(key=lambda row: row.index)
 
 
-def _absorb(request: WebhookRequest, reports: Iterable[DeliveryReport]) -> dict[str, Message]:
+def _absorb(reports: Iterable[DeliveryReport], database: str) -> dict[str, Message]:
     """Lock the messages of these reports, bring them up to date and return them by key."""
     of_report = {
         report.key: keys.message(report.project_id, report.msg_id)
         for report in reports
         if report.msg_id
     }
-    messages = _find(Message, set(of_report.values()), request)
+    messages = _find(Message, set(of_report.values()), database)
     found = set(messages)
     changed = {}
     for report in reports:
@@ -113,41 +132,44 @@ def _absorb(request: WebhookRequest, reports: Iterable[DeliveryReport]) -> dict[
         report.previous_status = message.status
         if message.absorb(report):
             changed[key] = message
-    _insert([message for key, message in messages.items() if key not in found], request)
+    _insert([message for key, message in messages.items() if key not in found], database)
     _update([message for key, message in changed.items() if key in found])
     return messages
 
 
 def _store_group_events(
-    request: WebhookRequest, rows: list[GroupMemberEvent], repeat_window: timedelta
-) -> Stored:
+    requests: list[WebhookRequest],
+    rows: list[GroupMemberEvent],
+    repeat_window: timedelta,
+    stored: dict[int, Stored],
+) -> None:
     """Store events without an identity: one that equals its neighbour in time is a repeat."""
-    stored = Stored()
+    database = _database(rows)
     new = []
     touched = {}
-    histories = _histories(request, rows)
-    undecided = _undecided(request)
+    histories = _histories(rows, database)
+    undecided = {request.pk: _undecided(request) for request in requests}
     for row in rows:
+        mine = stored[row.arrival]
         history = histories.setdefault(_member(row), [])
         own = next((event for event in history if _is_place_of(event, row)), None)
         if own is not None:
-            stored.events.append(own)
+            mine.events.append(own)
             continue
         repeated = _repeated(row, history, repeat_window)
-        if repeated is None and undecided(row.index):
+        if repeated is None and undecided[row.arrival](row.index):
             row.last_arrival = row.arrival
             row.ordinal = 1 + max((event.ordinal for event in history), default=0)
             row.key = row.natural_key()
             history.append(row)
             new.append(row)
-            stored.events.append(row)
+            mine.events.append(row)
         else:
-            stored.repeats += 1
+            mine.repeats += 1
             if repeated is not None and repeated.fill_from(row) and repeated.pk:
                 touched[repeated.pk] = repeated
-    _insert(new, request)
+    _insert(new, database)
     _update(list(touched.values()))
-    return stored
 
 
 def _member(row: GroupMemberEvent) -> tuple[str, str, str]:
@@ -155,12 +177,12 @@ def _member(row: GroupMemberEvent) -> tuple[str, str, str]:
 
 
 def _histories(
-    request: WebhookRequest, rows: list[GroupMemberEvent]
+    rows: list[GroupMemberEvent], database: str
 ) -> dict[tuple[str, str, str], list[GroupMemberEvent]]:
     """Return all recorded events of the members these rows are about."""
     histories: dict[tuple[str, str, str], list[GroupMemberEvent]] = {}
-    recorded = GroupMemberEvent.objects.using(request._state.db).filter(
-        project_id=rows[0].project_id,
+    recorded = GroupMemberEvent.objects.using(database).filter(
+        project_id__in={row.project_id for row in rows},
         group_id__in={row.group_id for row in rows},
         number__in={row.number for row in rows},
     )
@@ -210,21 +232,21 @@ def _is_place_of(event: GroupMemberEvent, row: GroupMemberEvent) -> bool:
     return event.request_id == row.request_id and event.index == row.index
 
 
-def _own(known: dict[str, Any], request: WebhookRequest) -> list[Any]:
-    return [row for row in known.values() if row.request_id == request.pk]
+def _database(rows: list[Any]) -> str:
+    return str(rows[0].request._state.db)
 
 
-def _find(model: type[Any], wanted: Iterable[str], request: WebhookRequest) -> dict[str, Any]:
+def _find(model: type[Any], wanted: Iterable[str], database: str) -> dict[str, Any]:
     """Lock and return the rows with these keys, by key."""
-    rows = model.objects.using(request._state.db).select_for_update().order_by("key")
+    rows = model.objects.using(database).select_for_update().order_by("key")
     found: dict[str, Any] = rows.in_bulk(sorted(wanted), field_name="key")
     return found
 
 
-def _insert(rows: list[Any], request: WebhookRequest) -> None:
+def _insert(rows: list[Any], database: str) -> None:
     if rows:
         rows.sort(key=lambda row: row.key)
-        type(rows[0]).objects.using(request._state.db).bulk_create(rows, _BATCH)
+        type(rows[0]).objects.using(database).bulk_create(rows, _BATCH)
 
 
 def _update(rows: list[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Views that commit on their own, whatever ``ATOMIC_REQUESTS`` says."""
+"""Transactions of our own: what others wrap around us, or leave open, must not undo our rows."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 View = TypeVar("View", bound=Callable[..., Any])
+
+#: Of each connection of this thread, by alias: how deep in transactions it is, and if it commits.
+Depths = dict[str, tuple[int, bool]]
+
+_OUTSIDE = (0, True)
 
 
 def outside_of_transactions(view: View) -> View:
@@ -19,3 +25,32 @@ def outside_of_transactions(view: View) -> View:
     for alias in connections:
         view = transaction.non_atomic_requests(using=alias)(view)
     return view
+
+
+def depths() -> Depths:
+    """Return how deep in transactions this thread is."""
+    return {
+        connection.alias: (
+            len(connection.savepoint_ids) + connection.in_atomic_block,
+            connection.autocommit,
+        )
+        for connection in connections.all(initialized_only=True)
+    }
+
+
+def end_transactions(before: Depths) -> list[str]:
+    """Undo what was begun after ``before`` and never ended; return the aliases it was left on.
+
+    Whatever we wrote in such a transaction would never be committed.
+    """
+    left = [alias for alias, depth in depths().items() if depth != before.get(alias, _OUTSIDE)]
+    for alias in left:
+        if before.get(alias, _OUTSIDE) == _OUTSIDE:
+            start_anew(connections[alias])
+    return left
+
+
+def start_anew(connection: BaseDatabaseWrapper) -> None:
+    """Replace a connection that is broken, or in a transaction that nobody will end."""
+    connection.close()
+    connection.connect()

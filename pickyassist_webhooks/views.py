@@ -109,6 +109,8 @@ def _without_secrets(query: str, secret: str) -> str:
 
 def _answer(kept: WebhookRequest) -> JsonResponse:
     """Say what became of a request whose bytes are committed."""
+    if kept.pk is None:
+        return _respond(200, {"ok": True, "id": str(kept.token), "state": "spooled"})
     if kept.processed_at is None:  # left to a worker, or processing it failed
         return _respond(200, {"ok": True, "id": str(kept.token), "state": RequestState.RECEIVED})
     codes = {problem["code"] for problem in kept.problems}

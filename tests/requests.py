@@ -9,6 +9,8 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
+from pickyassist_webhooks.models import WebhookRequest
+
 SECRET = settings.PICKYASSIST_WEBHOOKS["SECRETS"][0]
 PROJECT = "4100"
 
@@ -21,6 +23,13 @@ def post(body: Any, *, to: str | None = None, content_type: str = "application/j
     """Post bytes, or an object as JSON, and return the response."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return Client().generic("POST", to or url(), data, content_type, headers=headers)
+
+
+def keep(body: Any, **metadata: Any) -> WebhookRequest:
+    """Keep a request and return it, as a worker leaves it that dies right after the commit."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    requests = WebhookRequest.objects
+    return requests.keep(requests.new(data, **metadata))
 
 
 def row(msg_id: Any = "900001", status: Any = "1", **fields: Any) -> dict[str, Any]:

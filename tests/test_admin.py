@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,7 +20,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from pickyassist_webhooks import ingest, signals
+from pickyassist_webhooks import ingest, signals, worker
 from pickyassist_webhooks.admin import WebhookRequestAdmin
 from pickyassist_webhooks.admin.text import MAX_SHOWN, pretty_body, pretty_json
 from pickyassist_webhooks.characters import visible
@@ -36,7 +35,7 @@ from pickyassist_webhooks.models import (
     ReceiverFailure,
     WebhookRequest,
 )
-from tests.requests import delivery, filtered, member, post, row, subscriber
+from tests.requests import delivery, filtered, keep, member, post, row, subscriber
 
 pytestmark = pytest.mark.django_db
 
@@ -504,7 +503,7 @@ class TestWhatIsShown:
         def broken(*args):
             raise ZeroDivisionError(HOSTILE)
 
-        monkeypatch.setattr(ingest, "parse", broken)
+        monkeypatch.setattr(worker, "parse", broken)
         post(delivery())
         page = self.shown(root)
         assert "ZeroDivisionError" in page.text
@@ -668,7 +667,7 @@ class TestProcessAgain:
 
     def test_leaves_alone_what_a_worker_holds(self, root):
         post(delivery())
-        WebhookRequest.objects.keep(b"{}", lease=timedelta(minutes=1))
+        keep(b"{}", claimed=True)
         done, held = self.requests()
         response = self.replay(root, done, held)
         assert Page(response).has("1 request was processed again (done: 1). 1 request was left")
@@ -679,7 +678,7 @@ class TestProcessAgain:
     def test_leaves_alone_what_is_gone(self, root, monkeypatch):
         post(delivery())
 
-        def gone(pk):
+        def gone(pk, by):
             raise WebhookRequest.DoesNotExist
 
         monkeypatch.setattr(ingest, "replay", gone)

@@ -7,7 +7,6 @@ from threading import Barrier, Thread
 import pytest
 from django.db import connections
 
-from pickyassist_webhooks import ingest
 from pickyassist_webhooks.models import (
     DeliveryReport,
     FilterReport,
@@ -16,7 +15,8 @@ from pickyassist_webhooks.models import (
     NewSubscriber,
     WebhookRequest,
 )
-from tests.requests import delivery, filtered, member, post, row, subscriber
+from pickyassist_webhooks.sweep import sweep
+from tests.requests import delivery, filtered, keep, member, post, row, subscriber
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,7 +45,7 @@ def at_once(*calls):
 def finish():
     """Process what lost its races, as the sweep does."""
     WebhookRequest.objects.filter(state="failing").update(due_at="2000-01-01T00:00:00Z")
-    ingest.sweep()
+    sweep()
     assert set(WebhookRequest.objects.values_list("state", flat=True)) == {"done"}
 
 
@@ -91,8 +91,8 @@ def test_statuses_of_one_message():
 
 def test_workers_share_the_sweep():
     for number in range(30):
-        WebhookRequest.objects.keep(b'{"event_id":1,"data":[{"msg_id":"m%d","status":1}]}' % number)
-    swept = at_once(*[ingest.sweep] * 4)
+        keep(b'{"event_id":1,"data":[{"msg_id":"m%d","status":1}]}' % number)
+    swept = at_once(*[sweep] * 4)
     assert sum(states["done"] for states in swept) == 30
     assert DeliveryReport.objects.count() == 30
     assert set(WebhookRequest.objects.values_list("attempts", flat=True)) == {1}

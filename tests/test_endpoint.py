@@ -16,6 +16,7 @@ from django.utils import translation
 
 from pickyassist_webhooks import ingest, signals, views
 from pickyassist_webhooks.models import DeliveryReport, ReceiverFailure, WebhookRequest
+from pickyassist_webhooks.sweep import sweep
 from tests.requests import SECRET, delivery, member, post, row, url
 
 pytestmark = pytest.mark.django_db
@@ -394,10 +395,10 @@ class TestOwnDatabase:
                 assert post(BODY).json()["state"] == "failing"
                 requests = WebhookRequest.objects.using("own")
                 requests.update(due_at=requests.get().received_at)
-                assert ingest.sweep() == {"failing": 1}
+                assert sweep() == {"failing": 1}
                 requests.update(due_at=requests.get().received_at)
                 failing.clear()
-                assert ingest.sweep() == {"done": 1}
+                assert sweep() == {"done": 1}
                 assert ingest.replay(requests.get().pk).state == "done"
         finally:
             signals.delivery_received.disconnect(breaks)

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from pickyassist_webhooks import ingest, signals
+from pickyassist_webhooks import ingest, signals, worker
 from pickyassist_webhooks.exceptions import RequestInWork
 from pickyassist_webhooks.models import (
     DeliveryReport,
@@ -22,8 +22,9 @@ from pickyassist_webhooks.models import (
     ReceiverFailure,
     WebhookRequest,
 )
-from pickyassist_webhooks.models.requests import pause_after
-from tests.requests import delivery, filtered, member, post, row, subscriber
+from pickyassist_webhooks.models.requests import WebhookRequestQuerySet, pause_after
+from pickyassist_webhooks.sweep import sweep
+from tests.requests import delivery, filtered, keep, member, post, row, subscriber
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,11 +69,6 @@ def listen():
         signal.disconnect(receiver)
 
 
-def keep(payload):
-    """Leave a request as a worker does that dies right after the raw row is committed."""
-    return WebhookRequest.objects.keep(json.dumps(payload).encode())
-
-
 def only_request():
     return WebhookRequest.objects.get()
 
@@ -81,9 +77,9 @@ class TestCrash:
     def test_after_the_raw_row(self, listen):
         calls = listen("delivery_received")
         keep(delivery())
-        assert ingest.sweep() == {"done": 1}
+        assert sweep() == {"done": 1}
         assert [call["event"].msg_id for call in calls] == ["900001"]
-        assert ingest.sweep() == {}
+        assert sweep() == {}
 
     @pytest.mark.parametrize(
         ("payload", "name"),
@@ -108,11 +104,11 @@ class TestCrash:
             post(payload)
         getattr(signals, name).disconnect(dies)
         assert only_request().state == "stored"
-        assert ingest.sweep() == {}  # its lease has not run out
+        assert sweep() == {}  # its lease has not run out
 
         calls = listen(name)
         clock.advance(minutes=2)
-        assert sum(ingest.sweep().values()) == 1
+        assert sum(sweep().values()) == 1
         assert only_request().state == only_request().outcome
         again = [dict(call) for call in calls]
         calls.clear()
@@ -134,9 +130,9 @@ class TestCrash:
             post(member())
         clock.advance(minutes=2)
         with pytest.raises(Killed):
-            ingest.sweep()
+            sweep()
         clock.advance(minutes=2)
-        assert ingest.sweep() == {"dead": 1}
+        assert sweep() == {"dead": 1}
         signals.member_joined.disconnect(dies)
         assert ingest.replay(only_request().pk).state == "done"
 
@@ -152,20 +148,19 @@ class TestCrash:
         assert output.getvalue() == "0 processed\n"
 
     def test_a_request_another_sweep_was_faster_with(self, listen):
-        def sweep(**named):
-            ingest.sweep()
+        def faster(**named):
+            sweep()
 
-        listen("member_joined", sweep)
+        listen("member_joined", faster)
         keep(member(number="1"))
         keep(member(number="2"))
-        assert ingest.sweep() == {"done": 1}
+        assert sweep(batch=1) == {"done": 1}
         assert {request.state for request in WebhookRequest.objects.all()} == {"done"}
 
-    def test_more_than_one_batch_of_the_sweep(self, monkeypatch):
-        monkeypatch.setattr(ingest, "_SWEEP_BATCH", 2)
+    def test_more_than_one_batch_of_the_sweep(self):
         for number in range(5):
             keep(member(number=str(number)))
-        assert ingest.sweep() == {"done": 5}
+        assert sweep(batch=2) == {"done": 5}
         assert list(GroupMemberEvent.objects.in_order().values_list("number", flat=True)) == [
             *"01234"
         ]
@@ -224,9 +219,9 @@ class TestSignals:
 class TestLease:
     def test_two_workers_never_both_process_a_request(self):
         request = keep(delivery())
-        assert WebhookRequest.objects.claim(request.pk, ingest.LEASE) is not None
+        assert WebhookRequest.objects.claim([request.pk]) == [request]
         assert ingest.process(request.pk) is None
-        assert ingest.sweep() == {}
+        assert sweep() == {}
 
     def test_a_worker_that_lost_its_lease_stops(self, listen, caplog):
         def take_over(request, **named):
@@ -239,34 +234,34 @@ class TestLease:
 
     def test_it_stores_nothing_either(self):
         request = keep(delivery())
-        mine = WebhookRequest.objects.claim(request.pk, ingest.LEASE)
+        [mine] = WebhookRequest.objects.claim([request.pk])
         WebhookRequest.objects.update(due_at=timezone.now() + timedelta(hours=1))
-        ingest._work(mine)
+        worker.work(mine)
         assert not DeliveryReport.objects.exists()
 
     def test_a_fault_after_it_was_taken_over_costs_no_other_request(self, monkeypatch):
         def fails(*args):
             WebhookRequest.objects.filter(pk=first.pk).update(
-                due_at=timezone.now() + 9 * ingest.LEASE
+                due_at=timezone.now() + timedelta(minutes=9)
             )
-            monkeypatch.setattr(ingest, "parse", parse)
+            monkeypatch.setattr(worker, "parse", parse)
             raise ZeroDivisionError
 
-        parse = ingest.parse
+        parse = worker.parse
         first, _ = keep(member(number="1")), keep(member(number="2"))
-        monkeypatch.setattr(ingest, "parse", fails)
-        assert ingest.sweep() == {"received": 1, "done": 1}
+        monkeypatch.setattr(worker, "parse", fails)
+        assert sweep() == {"received": 1, "done": 1}
 
     def test_a_request_that_cannot_be_claimed_costs_no_other_either(self, monkeypatch, caplog):
-        def fails(pk, process=ingest.process):
-            if pk == first.pk:
+        def fails(requests, pks, claim=WebhookRequestQuerySet.claim):
+            if pks == [first.pk]:
                 raise ZeroDivisionError
-            return process(pk)
+            return claim(requests, pks)
 
         first, _ = keep(member(number="1")), keep(member(number="2"))
-        monkeypatch.setattr(ingest, "process", fails)
-        assert ingest.sweep() == {"done": 1}
-        assert "stays due: ZeroDivisionError" in caplog.text
+        monkeypatch.setattr(WebhookRequestQuerySet, "claim", fails)
+        assert sweep(batch=1) == {"done": 1}
+        assert "stay due: ZeroDivisionError" in caplog.text
 
     def test_long_work_renews_the_lease(self, listen, clock):
         due = []
@@ -282,7 +277,7 @@ class TestLease:
 
     def test_replay_waits_for_the_worker(self):
         request = keep(delivery())
-        WebhookRequest.objects.claim(request.pk, ingest.LEASE)
+        WebhookRequest.objects.claim([request.pk])
         with pytest.raises(RequestInWork, match="a worker holds it"):
             ingest.replay(request.pk)
 
@@ -315,15 +310,15 @@ class TestReceiverThatRaises:
         assert "ValueError: no order" in failure.error
         assert str(failure) == f"{failure.receiver} on delivery_received"
         assert len(others) == 3
-        assert ingest.sweep() == {}  # it rests
+        assert sweep() == {}  # it rests
 
         clock.advance(seconds=31)
-        assert ingest.sweep() == {"failing": 1}
+        assert sweep() == {"failing": 1}
         assert ReceiverFailure.objects.get().attempts == 2
         clock.advance(seconds=31)
-        assert ingest.sweep() == {}  # longer than before
+        assert sweep() == {}  # longer than before
         clock.advance(seconds=120)
-        assert ingest.sweep() == {"done": 1}
+        assert sweep() == {"done": 1}
         assert not ReceiverFailure.objects.exists()
         assert len(others) == 3
         assert self.seen == [
@@ -340,14 +335,14 @@ class TestReceiverThatRaises:
         with CaptureQueriesContext(connection) as one:
             post(delivery(row("1")))
         with CaptureQueriesContext(connection) as many:
-            post(delivery(*[row(f"m{number}") for number in range(30)]))
+            post(delivery(*[row(f"m{number}") for number in range(100)]))
         assert len(many) == len(one)
         clock.advance(minutes=1)
         with CaptureQueriesContext(connection) as again:
-            assert ingest.sweep() == {"failing": 2}
-        assert len(again) < 30
+            assert sweep() == {"failing": 2}
+        assert len(again) < 40
         attempts = set(ReceiverFailure.objects.values_list("attempts", flat=True))
-        assert (attempts, ReceiverFailure.objects.count()) == ({2}, 31)
+        assert (attempts, ReceiverFailure.objects.count()) == ({2}, 101)
 
     def test_attempts_used_up(self, listen, clock, settings):
         settings.PICKYASSIST_WEBHOOKS = {**settings.PICKYASSIST_WEBHOOKS, "MAX_ATTEMPTS": 2}
@@ -355,10 +350,10 @@ class TestReceiverThatRaises:
         listen("delivery_received", breaks)
         post(delivery(row("2")))
         clock.advance(minutes=1)
-        assert ingest.sweep() == {"dead": 1}
+        assert sweep() == {"dead": 1}
         assert ReceiverFailure.objects.get().due_at is None
         clock.advance(days=1)
-        assert ingest.sweep() == {}
+        assert sweep() == {}
         assert ingest.replay(only_request().pk).state == "done"
         assert not ReceiverFailure.objects.exists()
 
@@ -373,7 +368,7 @@ class TestReceiverThatRaises:
         assert post({}).json()["state"] == "quarantined"
         assert only_request().state == "failing"
         clock.advance(minutes=1)
-        assert ingest.sweep() == {"quarantined": 1}
+        assert sweep() == {"quarantined": 1}
 
     def test_asynchronous_receiver(self, listen, clock):
         seen = []
@@ -390,7 +385,7 @@ class TestReceiverThatRaises:
         listen("delivery_received", works)
         post(delivery())
         clock.advance(minutes=1)
-        assert ingest.sweep() == {"done": 1}
+        assert sweep() == {"done": 1}
         assert sorted(seen) == ["900001", "900001", "works"]
 
     def test_receiver_that_is_gone(self, listen, clock):
@@ -399,7 +394,7 @@ class TestReceiverThatRaises:
         post(delivery(row("2")))
         signals.delivery_received.disconnect(breaks)
         clock.advance(minutes=1)
-        assert ingest.sweep() == {"failing": 1}
+        assert sweep() == {"failing": 1}
         assert "found none" in ReceiverFailure.objects.get().error
 
     def test_event_that_is_gone(self, listen, clock):
@@ -407,7 +402,7 @@ class TestReceiverThatRaises:
         post(delivery(row("2")))
         DeliveryReport.objects.all().delete()
         clock.advance(minutes=1)
-        assert ingest.sweep() == {"done": 1}
+        assert sweep() == {"done": 1}
 
     def test_receiver_that_is_an_object(self, listen):
         class Receiver:
@@ -430,30 +425,30 @@ class TestFailingProcessing:
             raise ZeroDivisionError("a bug of ours")
 
         with monkeypatch.context() as broken:
-            broken.setattr(ingest, "store", fails)
+            broken.setattr(worker, "store", fails)
             post(delivery())
         assert only_request().state == "failing"
         assert "a bug of ours" in only_request().error
         clock.advance(minutes=1)
-        assert ingest.sweep() == {"done": 1}
+        assert sweep() == {"done": 1}
         assert only_request().error == ""
         assert DeliveryReport.objects.count() == 1
 
     def test_it_ends_in_dead(self, monkeypatch, settings):
         settings.PICKYASSIST_WEBHOOKS = {**settings.PICKYASSIST_WEBHOOKS, "MAX_ATTEMPTS": 1}
-        monkeypatch.setattr(ingest, "store", None)
+        monkeypatch.setattr(worker, "store", None)
         post(delivery())
         assert only_request().state == "dead"
 
     def test_announcing_that_fails_leaves_the_rows(self, listen, monkeypatch, clock):
         calls = listen("delivery_received")
         with monkeypatch.context() as broken:
-            broken.setattr(ingest, "announce", None)
+            broken.setattr(worker, "announce", None)
             assert post(delivery()).json()["state"] == "stored"
         assert only_request().state == "stored"
         assert "TypeError" in only_request().error
         clock.advance(minutes=1)
-        assert ingest.sweep() == {"done": 1}
+        assert sweep() == {"done": 1}
         assert len(calls) == 1
 
 

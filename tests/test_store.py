@@ -18,7 +18,7 @@ from pickyassist_webhooks.models import (
     NewSubscriber,
     WebhookRequest,
 )
-from tests.requests import delivery, filtered, member, post, row, subscriber
+from tests.requests import delivery, filtered, keep, member, post, row, subscriber
 
 pytestmark = pytest.mark.django_db
 
@@ -138,7 +138,7 @@ class TestMessage:
     def test_kept_by_whatever_comes_first(self):
         """Processed in another order than kept, the facts and the times are the same."""
         requests = [
-            WebhookRequest.objects.keep(body)
+            keep(body)
             for body in (
                 b'{"event_id":1,"data":[{"msg_id":"1","status":4}]}',
                 b'{"event_id":1,"data":[{"msg_id":"1","status":1}]}',
@@ -173,7 +173,7 @@ class TestVerdicts:
     def test_first_seen_counts_in_the_order_of_keeping(self):
         def kept(status):
             body = b'{"event_id":2,"data":[{"msg_id":"%d","number":"7","status":"%d"}]}'
-            return WebhookRequest.objects.keep(body % (status, status))
+            return keep(body % (status, status))
 
         one, two, one_again = kept(1), kept(2), kept(1)
         for request in (one_again, two, one):
@@ -186,7 +186,7 @@ class TestVerdicts:
         first += b',{"msg_id":"y","status":0},{"msg_id":"5","number":"7","status":2}'
         again = b'{"msg_id":"5","number":"7","status":2}'
         requests = [
-            WebhookRequest.objects.keep(b'{"event_id":2,"data":[' + rows + b"]}")
+            keep(b'{"event_id":2,"data":[' + rows + b"]}")
             for rows in (first.replace(b'"status":0', b'"number":"1","status":0'), again)
         ]
         for place in order:
@@ -247,9 +247,7 @@ class TestMembers:
         """Kept as join, exit, join; processed so that the second join looked like a repeat."""
 
         def kept(action):
-            return WebhookRequest.objects.keep(
-                b'{"event_id":3,"group_id":"A4100","number":"7","action":%d}' % action
-            )
+            return keep(b'{"event_id":3,"group_id":"A4100","number":"7","action":%d}' % action)
 
         join, leave, again = kept(1), kept(2), kept(1)
         for request in (join, again, leave):

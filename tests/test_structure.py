@@ -29,9 +29,11 @@ LAYERS = [
     {"fields"},
     {"shapes"},
     {"authentication", "payloads", "models"},
-    {"store", "announce"},
+    {"store", "announce", "spool"},
+    {"worker"},
     {"ingest"},
-    {"views", "admin", "checks", "management"},
+    {"sweep"},
+    {"views", "admin", "checks", "engines", "management"},
     {"urls", "apps"},
 ]
 

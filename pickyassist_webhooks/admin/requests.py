@@ -85,7 +85,19 @@ class WebhookRequestAdmin(ReadOnlyAdmin):
                 )
             },
         ),
-        (_("Processing"), {"fields": ("attempts", "replays", "due_at")}),
+        (
+            _("Processing"),
+            {
+                "fields": (
+                    "attempts",
+                    "due_at",
+                    "claimed_by",
+                    "workers_lost",
+                    "replays",
+                    "history_shown",
+                )
+            },
+        ),
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -133,7 +145,7 @@ class WebhookRequestAdmin(ReadOnlyAdmin):
         # Read before the first replay, which may take rows out of the filter; in the order kept.
         for request in list(queryset.order_by("pk")):
             try:
-                replayed = ingest.replay(request.pk)
+                replayed = ingest.replay(request.pk, http_request.user.get_username())
             except (RequestInWork, WebhookRequest.DoesNotExist):
                 in_work += 1
                 continue
@@ -200,6 +212,13 @@ class WebhookRequestAdmin(ReadOnlyAdmin):
         if not (count := request.receiver_failures.count()):
             return self.get_empty_value_display()
         return self.list_link(ReceiverFailure, count, request=request.pk)
+
+    @admin.display(description=_("history"))
+    def history_shown(self, request: WebhookRequest) -> Any:
+        lines = [(each["at"], visible(each["by"]), each["what"]) for each in request.history]
+        return (
+            format_html_join("", "<div>{}: {}, {}</div>", lines) or self.get_empty_value_display()
+        )
 
     @admin.display(description=_("problems"))
     def problems_counted(self, request: WebhookRequest) -> int:

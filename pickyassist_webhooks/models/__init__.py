@@ -1,8 +1,9 @@
 from .events import Event
+from .failures import ReceiverFailure
 from .groups import GroupMemberEvent
 from .messages import Message
 from .reports import DeliveryReport, FilterReport
-from .requests import ReceiverFailure, WebhookRequest
+from .requests import WebhookRequest
 from .subscribers import NewSubscriber
 
 #: The model of each kind of event.

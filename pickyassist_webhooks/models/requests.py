@@ -1,48 +1,55 @@
-"""What came in: one row for each accepted POST, and the receivers that failed on it."""
+"""What came in: one row for each accepted POST, which is also the queue of what is to be done."""
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
 import uuid
+from collections.abc import Iterable
+from contextlib import nullcontext
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import models, router, transaction
+from django.db.models import Case, F, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from ..characters import MAX_LABEL, printable
+from ..characters import MAX_LABEL, printable, storable
 from ..choices import UNFINISHED, EventKind, RequestState
 from .columns import ExactCharField
 
+#: How long a worker holds a request. It renews the lease while it works; after a crash another
+#: worker takes the request up once this has passed.
+LEASE = timedelta(seconds=60)
+
+#: Entries kept of what people did to one request, the latest ones.
+MAX_HISTORY = 50
+
 
 class WebhookRequestQuerySet(models.QuerySet["WebhookRequest"]):
-    def keep(
-        self,
-        body: bytes,
-        *,
-        content_type: str = "",
-        content_encoding: str = "",
-        query: str = "",
-        remote_addr: str = "",
-        secret_label: str = "",
-        lease: timedelta | None = None,
-    ) -> WebhookRequest:
-        """Commit the bytes of one request and return its row, claimed for ``lease`` if given.
+    def new(self, body: bytes, *, claimed: bool = False, **metadata: Any) -> WebhookRequest:
+        """Return a request that is not saved yet, claimed by this worker if asked for.
+
+        ``metadata`` are further columns; their text is cut to what no database can refuse.
+        """
+        now = timezone.now()
+        request = WebhookRequest(
+            body=body, received_at=metadata.pop("received_at", now), due_at=now, **metadata
+        )
+        for name, length in _TEXTS.items():
+            setattr(request, name, printable(getattr(request, name), length))
+        if claimed:
+            request.due_at, request.claimed_by, request.attempts = now + LEASE, worker(), 1
+        return request
+
+    def keep(self, request: WebhookRequest) -> WebhookRequest:
+        """Commit a new request by itself.
 
         Raises ``RuntimeError`` inside of a transaction, because then nothing is committed yet
         when this returns, and whatever the database raises.
         """
-        now = timezone.now()
-        request = WebhookRequest(
-            body=body,
-            content_type=printable(content_type),
-            content_encoding=printable(content_encoding, 40),
-            query=printable(query, 1000),
-            remote_addr=printable(remote_addr, 60),
-            secret_label=printable(secret_label, MAX_LABEL),
-            received_at=now,
-            due_at=now + lease if lease else now,
-            attempts=1 if lease else 0,
-        )
         database = database_of_requests()
         if transaction.get_connection(database).in_atomic_block:
             with transaction.atomic(using=database, durable=True):
@@ -55,19 +62,38 @@ class WebhookRequestQuerySet(models.QuerySet["WebhookRequest"]):
         """Return the requests a worker should take up now, oldest first."""
         return self.filter(state__in=UNFINISHED, due_at__lte=timezone.now()).order_by("pk")
 
-    def claim(self, pk: int, lease: timedelta) -> WebhookRequest | None:
-        """Claim a due request for ``lease``, or return ``None`` where it is not due.
+    def claim(self, pks: Iterable[int]) -> list[WebhookRequest]:
+        """Claim those of these requests that are due, and return them, oldest first.
 
-        One conditional UPDATE, so that of several workers one gets it.
+        One conditional UPDATE, so that of several workers one gets each. What another worker has
+        locked is left to it, where the database can tell (``SKIP LOCKED``).
         """
-        due_at = timezone.now() + lease
-        claimed = (
-            self.due()
-            .filter(pk=pk)
-            .order_by()
-            .update(due_at=due_at, attempts=models.F("attempts") + 1)
-        )
-        return self.get(pk=pk) if claimed else None
+        database = database_of_requests()
+        mine = {"due_at": timezone.now() + LEASE, "claimed_by": worker()}
+        wanted = WebhookRequest.objects.using(database).filter(pk__in=list(pks))
+        features = transaction.get_connection(database).features
+        can_skip = features.has_select_for_update_skip_locked
+        with transaction.atomic(using=database) if can_skip else nullcontext():
+            if can_skip:
+                free = wanted.select_for_update(skip_locked=True).values_list("pk", flat=True)
+                wanted = WebhookRequest.objects.using(database).filter(pk__in=list(free))
+            # Whoever still stands there has been lost: it neither finished nor gave back.
+            lost = Case(When(claimed_by="", then=Value(0)), default=Value(1))
+            claimed = (
+                wanted.due()
+                .order_by()
+                .update(attempts=F("attempts") + 1, workers_lost=F("workers_lost") + lost, **mine)
+            )
+        return list(wanted.filter(**mine).order_by("pk")) if claimed else []
+
+    def keep_once(self, request: WebhookRequest) -> WebhookRequest:
+        """Commit a new request unless it is there: whoever tried before may not know."""
+        known = self.filter(token=request.token).values_list("pk", flat=True).first()
+        if known is None:
+            return self.keep(request)
+        request.pk = known
+        request._state.db, request._state.adding = self.db, False
+        return request
 
 
 class WebhookRequest(models.Model):
@@ -95,6 +121,11 @@ class WebhookRequest(models.Model):
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     replays = models.PositiveIntegerField(_("replays"), default=0)
     error = models.TextField(_("last error"), blank=True)
+    # Who holds the row now, blank where nobody does; how many workers were lost while they did.
+    claimed_by = ExactCharField(_("claimed by"), max_length=100, blank=True, editable=False)
+    workers_lost = models.PositiveIntegerField(_("workers lost"), default=0)
+    # What people did to it: dicts of when, who and what.
+    history = models.JSONField(_("history"), default=list, blank=True)
     # Until then a worker holds the row, or it rests after a failure.
     due_at = models.DateTimeField(_("due at"))
     received_at = models.DateTimeField(_("received at"))
@@ -120,10 +151,19 @@ class WebhookRequest(models.Model):
         """Whether a person has had this request processed again."""
         return self.replays > 0
 
-    def held(self) -> WebhookRequestQuerySet:
-        """Return this row while the lease taken by this worker stands, else nothing."""
-        requests = WebhookRequest.objects.using(self._state.db)
-        return requests.filter(pk=self.pk, due_at=self.due_at)
+    @property
+    def taken_over(self) -> bool:
+        """Whether a worker was lost on this request: what it does next may be what killed it."""
+        return self.workers_lost > 0
+
+    def remember(self, who: str, what: str) -> None:
+        """Add to the history what a person did, and when. Does not save."""
+        entry = {
+            "at": timezone.now().isoformat(timespec="seconds"),
+            "by": storable(who)[:150],
+            "what": what,
+        }
+        self.history = [*self.history, entry][-MAX_HISTORY:]
 
     @property
     def outcome(self) -> RequestState:
@@ -131,38 +171,9 @@ class WebhookRequest(models.Model):
         return outcome_of(self.event_count, self.repeat_count, self.problem_count)
 
 
-class ReceiverFailure(models.Model):
-    """A receiver that raised on one event. It alone is called again; success deletes the row."""
-
-    request = models.ForeignKey(
-        WebhookRequest, models.CASCADE, related_name="receiver_failures", verbose_name=_("request")
-    )
-    signal = models.CharField(_("signal"), max_length=40)
-    event_id = models.PositiveBigIntegerField(_("event id"), null=True, blank=True)
-    receiver = models.CharField(_("receiver"), max_length=255)
-    attempts = models.PositiveIntegerField(_("attempts"), default=1)
-    failed_at = models.DateTimeField(_("failed at"))
-    # Null where the attempts are used up.
-    due_at = models.DateTimeField(_("due at"), null=True, blank=True)
-    error = models.TextField(_("error"))
-
-    class Meta:
-        verbose_name = _("receiver failure")
-        verbose_name_plural = _("receiver failures")
-
-    def __str__(self) -> str:
-        return f"{self.receiver} on {self.signal}"
-
-
 def database_of_requests() -> str:
     """Return the alias of the database in which everything of this app happens."""
     return str(router.db_for_write(WebhookRequest))
-
-
-def held_by_worker(now: datetime, lease: timedelta) -> models.Q:
-    """Return the condition for requests a worker is processing, rather than resting for longer."""
-    started = models.Q(state__in=(RequestState.RECEIVED, RequestState.STORED), attempts__gt=0)
-    return started & models.Q(due_at__gt=now, due_at__lte=now + lease)
 
 
 def outcome_of(events: int, repeats: int, problems: int) -> RequestState:
@@ -171,7 +182,27 @@ def outcome_of(events: int, repeats: int, problems: int) -> RequestState:
     return RequestState.DONE if understood else RequestState.QUARANTINED
 
 
+def is_held(now: datetime) -> models.Q:
+    """Return the condition for requests that a worker is processing."""
+    return ~models.Q(claimed_by="") & models.Q(due_at__gt=now)
+
+
+def worker() -> str:
+    """Return the name by which this thread claims requests: its host, process and thread."""
+    return printable(f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}", 100)
+
+
 def pause_after(attempts: int, now: datetime) -> datetime:
     """Return when to try again after so many failures: 30 seconds, growing fourfold to 6 hours."""
-    seconds = min(30 * 4 ** (attempts - 1), 6 * 3600)
+    seconds = min(30 * 4 ** (min(attempts, 8) - 1), 6 * 3600)
     return now + timedelta(seconds=seconds)
+
+
+# Columns that hold what a sender said of its request, and what is kept of each.
+_TEXTS = {
+    "content_type": 255,
+    "content_encoding": 40,
+    "query": 1000,
+    "remote_addr": 60,
+    "secret_label": MAX_LABEL,
+}

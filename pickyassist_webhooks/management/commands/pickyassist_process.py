@@ -1,16 +1,119 @@
 from __future__ import annotations
 
+import json
+import logging
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, close_old_connections, reset_queries
 
-from ...ingest import sweep
+from ... import ingest
+from ...sweep import BATCH, DRAINED, sweep
+from ..arguments import positive
+from ..progress import Progress
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two sweeps of a worker, and between two where the database is away.
+PAUSE = 1.0
+PAUSE_AFTER_FAULT = 5.0
 
 
 class Command(BaseCommand):
-    help = "Process every webhook request that is due: what a crash left behind, and what failed."
+    help = (
+        "Process every webhook request that is due: what a crash left behind, what failed and has "
+        "rested, what waits in the spool, and all of it where PROCESSOR is 'none'."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--loop", action="store_true", help="go on as a worker until SIGTERM or Ctrl-C"
+        )
+        parser.add_argument(
+            "--batch",
+            type=positive,
+            default=BATCH,
+            help="small requests taken into one transaction (default: %(default)s)",
+        )
+        parser.add_argument("--json", action="store_true", help="print JSON, a line for a sweep")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        states = sweep()
-        counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-        self.stdout.write(f"{states.total()} processed{': ' + counts if counts else ''}")
+        stopped = threading.Event()
+        with _stopped_by_signals(stopped):
+            if options["loop"]:
+                self._loop(stopped, options)
+                return
+            try:
+                self._sweep(stopped, options)
+            except DatabaseError as err:
+                raise CommandError(
+                    f"The database could not be asked for what is due ({type(err).__name__}: "
+                    f"{err}); nothing is lost, run this again."
+                ) from err
+
+    def _loop(self, stopped: threading.Event, options: dict[str, Any]) -> None:
+        while not stopped.is_set():
+            pause = PAUSE
+            try:
+                close_old_connections()
+                reset_queries()
+                if self._sweep(stopped, options, quiet=True):
+                    pause = 0.0
+            except DatabaseError as err:
+                logger.error("The sweep goes on later: %s", type(err).__name__)
+                pause = PAUSE_AFTER_FAULT
+            stopped.wait(pause)
+
+    def _sweep(self, stopped: threading.Event, options: dict[str, Any], quiet: bool = False) -> int:
+        """Sweep once, say what was done, and return how much that was."""
+        total = 0 if quiet else ingest.requests().due().count()
+        line = Progress(self.stderr, total, "processed")
+        began = time.monotonic()
+        counts = sweep(
+            options["batch"],
+            stopped.is_set,
+            lambda counts: line(counts.total() - counts[DRAINED]),
+        )
+        drained = counts.pop(DRAINED, 0)
+        if counts and not quiet:
+            line.end()
+        if not quiet or counts or drained:
+            self.stdout.write(self._said(counts, drained, time.monotonic() - began, options))
+        return counts.total() + drained
+
+    def _said(
+        self, counts: Counter[str], drained: int, seconds: float, options: dict[str, Any]
+    ) -> str:
+        if options["json"]:
+            said = {"processed": counts.total(), "states": dict(counts), "drained": drained}
+            return json.dumps(said | {"seconds": round(seconds, 3)})
+        states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+        text = f"{counts.total()} processed{': ' + states if states else ''}"
+        return f"{text}; {drained} taken from the spool" if drained else text
+
+
+@contextmanager
+def _stopped_by_signals(stopped: threading.Event) -> Iterator[None]:
+    """Finish the request in hand on SIGTERM or Ctrl-C; a second one does what it always does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may have handlers
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def stop(number: int, frame: Any) -> None:
+        stopped.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,34 @@
+"""What the commands take on their command lines."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+
+def positive(text: str) -> int:
+    """Return a whole number of 1 or more. Raises ``ArgumentTypeError``."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text)):
+        raise ArgumentTypeError(f"expected a whole number of 1 or more, came {text!r}")
+    return int(text)
+
+
+def moment(text: str) -> datetime:
+    """Return a moment, in the project's time zone where none is given.
+
+    Raises ``ArgumentTypeError``.
+    """
+    try:
+        found = parse_datetime(text)
+        if found is None and (day := parse_date(text)):
+            found = datetime(day.year, day.month, day.day)
+    except ValueError:
+        found = None
+    if found is None:
+        raise ArgumentTypeError(
+            f"expected a date like 2026-01-31 or 2026-01-31T12:00, came {text!r}"
+        )
+    return timezone.make_aware(found) if timezone.is_naive(found) else found

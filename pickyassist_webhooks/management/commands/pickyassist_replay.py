@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import getpass
+import json
+import socket
+import sys
+from collections import Counter
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Q
+
+from ... import ingest
+from ...choices import EventKind, RequestState
+from ...exceptions import RequestInWork
+from ...models import WebhookRequest
+from ...models.requests import WebhookRequestQuerySet
+from ..arguments import moment
+from ..progress import Progress
+
+#: What is counted besides the states in which requests end.
+LEFT_ALONE = "left alone"
+
+
+class Command(BaseCommand):
+    help = (
+        "Process kept webhook requests again, oldest first. No event becomes a second row; "
+        "receivers are called with is_replay=True."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("ids", nargs="*", help="ids or tokens of requests")
+        parser.add_argument("--kind", action="append", choices=[*EventKind.values, "unknown"])
+        parser.add_argument("--state", action="append", choices=RequestState.values)
+        parser.add_argument("--secret-label", action="append", metavar="LABEL")
+        parser.add_argument("--since", type=moment, help="received at this time or later")
+        parser.add_argument("--until", type=moment, help="received before this time")
+        parser.add_argument("--all", action="store_true", help="every request there is")
+        parser.add_argument(
+            "--only-failed-receivers",
+            action="store_true",
+            help="call only the receivers that failed, where all signals were sent",
+        )
+        parser.add_argument("--by", default=_operator(), help="who asks (default: %(default)s)")
+        parser.add_argument("--dry-run", action="store_true", help="only count them")
+        parser.add_argument("--no-input", "--noinput", action="store_false", dest="interactive")
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        chosen = self._chosen(options)
+        counts = dict(Counter(chosen.order_by().values_list("state", flat=True)))
+        total = sum(counts.values())
+        if not options["json"]:
+            states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+            self.stdout.write(f"{total} requests chosen{': ' + states if states else ''}")
+        outcomes: Counter[str] = Counter()
+        if total and not options["dry_run"] and self._agreed(total, options):
+            outcomes = self._replay(chosen, total, options)
+        if options["json"]:
+            said = {"chosen": counts, "dry_run": options["dry_run"], "states": dict(outcomes)}
+            self.stdout.write(json.dumps(said))
+        elif outcomes:
+            states = ", ".join(f"{count} {state}" for state, count in sorted(outcomes.items()))
+            self.stdout.write(f"{outcomes.total()} processed again: {states}")
+
+    def _chosen(self, options: dict[str, Any]) -> WebhookRequestQuerySet:
+        given = ("ids", "kind", "state", "secret_label", "since", "until", "all")
+        if not any(options[name] for name in given):
+            raise CommandError("Say which requests: ids, a filter such as --state dead, or --all.")
+        requests = ingest.requests()
+        if options["ids"]:
+            requests = requests.filter(_by_id(options["ids"]))
+        if options["kind"]:
+            kinds = ["" if kind == "unknown" else kind for kind in options["kind"]]
+            requests = requests.filter(kind__in=kinds)
+        if options["state"]:
+            requests = requests.filter(state__in=options["state"])
+        if options["secret_label"]:
+            requests = requests.filter(secret_label__in=options["secret_label"])
+        if options["since"]:
+            requests = requests.filter(received_at__gte=options["since"])
+        if options["until"]:
+            requests = requests.filter(received_at__lt=options["until"])
+        if options["only_failed_receivers"]:
+            able = requests.filter(ingest.may_call_receivers_again())
+            requests = ingest.requests().filter(pk__in=able.values("pk"))
+        return requests.order_by("pk")
+
+    def _agreed(self, total: int, options: dict[str, Any]) -> bool:
+        """Ask where somebody can answer; a script has said what it wants."""
+        if not options["interactive"] or options["json"] or not sys.stdin.isatty():
+            return True
+        return input(f"Process {total} requests again? [y/N] ").strip().lower() in ("y", "yes")
+
+    def _replay(
+        self, chosen: WebhookRequestQuerySet, total: int, options: dict[str, Any]
+    ) -> Counter[str]:
+        outcomes: Counter[str] = Counter()
+        line = Progress(self.stderr, total, "processed again")
+        # Read before the first replay, which may take rows out of the filter.
+        for done, pk in enumerate(list(chosen.values_list("pk", flat=True)), 1):
+            try:
+                request = ingest.replay(pk, options["by"], options["only_failed_receivers"])
+            except (RequestInWork, WebhookRequest.DoesNotExist):
+                outcomes[LEFT_ALONE] += 1
+            else:
+                # None: a worker was faster, and is doing what was asked for.
+                state = request.state if request else RequestState.RECEIVED
+                outcomes[RequestState(state).value] += 1
+            line(done)
+        line.end()
+        return outcomes
+
+
+def _by_id(ids: list[str]) -> Q:
+    pks, tokens = [], []
+    for text in ids:
+        if text.isascii() and text.isdecimal() and len(text) < 19:
+            pks.append(int(text))
+            continue
+        try:
+            tokens.append(UUID(text))
+        except ValueError as err:
+            raise CommandError(
+                f"Expected the id or the token of a request, came {text!r}."
+            ) from err
+    return Q(pk__in=pks) | Q(token__in=tokens)
+
+
+def _operator() -> str:
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container may run under a user id without a name
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"

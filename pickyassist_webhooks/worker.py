@@ -1,0 +1,292 @@
+"""What a worker does with requests it has claimed: understand, store, announce, conclude.
+
+A crash anywhere leaves a row that is due again once the lease on it has passed. Faults are ours
+here, whatever they are, and are tried again from the row.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from itertools import count
+from typing import Any
+
+from django.db import DatabaseError, transaction
+from django.db.models import Min, Q, QuerySet
+from django.utils import timezone
+
+from .announce import Announcement, announce, announce_again, announcements, describe, is_heard
+from .choices import RequestState
+from .conf import app_settings
+from .exceptions import LeaseLost
+from .fields import Problem
+from .models import ReceiverFailure, WebhookRequest
+from .models.failures import NEVER_RETURNED
+from .models.requests import LEASE, database_of_requests, outcome_of, pause_after
+from .payloads import Payload, parse
+from .store import Stored, store
+
+logger = logging.getLogger(__name__)
+
+#: How often rows are stored anew after a race with another worker was lost.
+MAX_RACES = 5
+
+#: Seconds of sent signals that a crash may cause to be sent again, where requests are announced
+#: together.
+MAX_UNCONCLUDED = 1.0
+
+_UPDATE_BATCH = 200
+
+
+def work(request: WebhookRequest) -> None:
+    """Take a claimed request as far as it goes."""
+    with _faults_of(request):
+        if request.attempts > app_settings.max_attempts:
+            _advance([request], state=RequestState.DEAD, claimed_by="")
+        elif request.state == RequestState.STORED:
+            _announce(request, announcements(request))
+        elif request.state == RequestState.FAILING and request.processed_at is not None:
+            _announce_again(request)
+        else:
+            [stored] = _store([request])
+            if request.state == RequestState.STORED:
+                _announce(request, announcements(request, stored.events, stored.messages))
+
+
+def work_together(batch: list[WebhookRequest], stop: Callable[[], bool]) -> None:
+    """Do the same for requests claimed together that nobody has tried before.
+
+    Their rows are stored in one transaction. ``stop`` is asked between two of them; those whose
+    signals are not sent by then are given back.
+    """
+    try:
+        stored = _store(batch)
+    except Exception as err:
+        logger.warning("%d requests are processed one by one: %s", len(batch), type(err).__name__)
+        for request in batch:
+            work(request)
+        return
+    waiting = [request for request in batch if request.state == RequestState.STORED]
+    found = {request.pk: rows for request, rows in zip(batch, stored, strict=True)}
+    sent: list[WebhookRequest] = []
+    concluded_at = time.monotonic()
+    for request in list(waiting):
+        if stop():
+            break
+        with _faults_of(request):
+            rows = found[request.pk]
+            announced = announcements(request, rows.events, rows.messages)
+            failures = announce(request, announced, _lease_keeper(waiting))
+            if failures:
+                _conclude(request, failures)
+            else:
+                sent.append(request)
+        if not request.claimed_by:
+            waiting.remove(request)
+        if time.monotonic() - concluded_at > MAX_UNCONCLUDED:
+            _conclude_sent(sent, waiting)
+            concluded_at = time.monotonic()
+    _conclude_sent(sent, waiting)
+    _give_back(waiting)
+
+
+@contextmanager
+def _faults_of(request: WebhookRequest) -> Iterator[None]:
+    """Record what goes wrong with one request on its row."""
+    try:
+        yield
+    except LeaseLost:
+        logger.warning("Request %s was taken over by another worker", request.token)
+    except Exception as err:
+        logger.error("Request %s could not be processed: %s", request.token, type(err).__name__)
+        with suppress(LeaseLost):  # whoever took it over says what becomes of it
+            _postpone(request, err)
+
+
+def _understand(request: WebhookRequest) -> Payload:
+    """Parse the bytes, and refuse what is encoded or another project's."""
+    if request.content_encoding.strip().lower() not in ("", "identity"):
+        expected = "a body without a Content-Encoding"
+        return Payload(problems=[Problem("", "content_encoding", expected)])
+    payload = parse(bytes(request.body), request.content_type)
+    if not payload.kind or app_settings.accepts_project(request.secret_label, payload.project_id):
+        return payload
+    problem = Problem("project_id", "foreign_project", "one of the PROJECT_IDS of this secret")
+    return Payload(payload.kind, payload.project_id, problems=[problem])
+
+
+def _store(batch: list[WebhookRequest]) -> list[Stored]:
+    """Commit the rows, the messages and the new states together."""
+    payloads = [_understand(request) for request in batch]
+    for race in count(1):
+        try:
+            with transaction.atomic(using=batch[0]._state.db, durable=True):
+                # First a write: it proves that the lease is ours, and takes SQLite's only lock
+                # before anything is read that could be stale by the time of writing.
+                _advance(batch, claimed_by=batch[0].claimed_by)
+                stored = store(batch, payloads, app_settings.repeat_window)
+                changes = [_changes(*each) for each in zip(payloads, stored, strict=True)]
+                _write(batch, changes)
+            break
+        except DatabaseError:
+            # The rows that another worker was faster with are there to be found next time.
+            if race == MAX_RACES:
+                raise
+    for request, changed in zip(batch, changes, strict=True):
+        vars(request).update(changed)
+    return stored
+
+
+def _changes(payload: Payload, stored: Stored) -> dict[str, Any]:
+    events, repeats = len(stored.events), stored.repeats
+    problems = len(payload.problems) + payload.unlisted
+    outcome = outcome_of(events, repeats, problems)
+    changes = {
+        "kind": payload.kind,
+        "state": outcome,
+        "problems": [asdict(problem) for problem in payload.problems],
+        "warnings": [asdict(warning) for warning in payload.warnings],
+        "event_count": events,
+        "repeat_count": repeats,
+        "problem_count": problems,
+        "error": "",
+        "claimed_by": "",
+    }
+    if is_heard(payload.kind, outcome, events):
+        del changes["claimed_by"]
+        changes["state"] = RequestState.STORED
+    return changes
+
+
+def _write(batch: list[WebhookRequest], changes: list[dict[str, Any]]) -> None:
+    """Write what has become of each request, in one statement for all that became the same."""
+    now = timezone.now()
+    alike: list[tuple[dict[str, Any], list[int]]] = []
+    for request, changed in zip(batch, changes, strict=True):
+        # Storing a large batch may take a good part of the lease.
+        changed |= {"processed_at": now, "due_at": now + LEASE}
+        for known, pks in alike:
+            if known == changed:
+                pks.append(request.pk)
+                break
+        else:
+            alike.append((changed, [request.pk]))
+    requests = WebhookRequest.objects.using(batch[0]._state.db)
+    for changed, pks in alike:
+        requests.filter(pk__in=pks).update(**changed)
+
+
+def _announce(request: WebhookRequest, announced: Iterable[Announcement]) -> None:
+    """Send the signals, then commit the failures of receivers and the final state together."""
+    failures = announce(request, announced, _lease_keeper([request]))
+    _conclude(request, failures)
+
+
+def _announce_again(request: WebhookRequest) -> None:
+    """Call the receivers that failed once more, but for those that may still be running."""
+    running = Q(error=NEVER_RETURNED, due_at__gt=timezone.now())
+    failures = list(failures_of(request.pk).exclude(running).order_by("pk"))
+    still, mended = announce_again(failures, announcements(request), _lease_keeper([request]))
+    pks = [failure.pk for failure in mended if failure.pk is not None]
+    failures_of(request.pk).filter(pk__in=pks).delete()
+    _conclude(request, still)
+
+
+def _conclude(request: WebhookRequest, failures: list[ReceiverFailure]) -> None:
+    """Commit what receivers are still to be called, and the state that follows from it."""
+    now = timezone.now()
+    with transaction.atomic(using=request._state.db):
+        _save(failures, request, failed_at=now, due_at=pause_after(request.attempts, now))
+        remaining = failures_of(request.pk)
+        due_at = None
+        if failures or request.taken_over or request.state == RequestState.FAILING:
+            due_at = remaining.aggregate(due_at=Min("due_at"))["due_at"]
+        if due_at is None:
+            _advance([request], state=request.outcome, claimed_by="")
+        elif request.attempts >= app_settings.max_attempts:
+            remaining.update(due_at=None)
+            _advance([request], state=RequestState.DEAD, claimed_by="")
+        else:
+            _advance([request], state=RequestState.FAILING, due_at=due_at, claimed_by="")
+
+
+def _conclude_sent(sent: list[WebhookRequest], waiting: list[WebhookRequest]) -> None:
+    """Commit the final state of requests whose receivers all returned, and forget them."""
+    for outcome in {request.outcome for request in sent}:
+        alike = [request for request in sent if request.outcome == outcome]
+        try:
+            _advance(alike, state=outcome, claimed_by="")
+        except LeaseLost:
+            logger.warning("%d requests were taken over by another worker", len(alike))
+    for request in sent:
+        waiting.remove(request)
+    sent.clear()
+
+
+def _give_back(batch: list[WebhookRequest]) -> None:
+    """Let another worker go on at once with requests that this one will not finish."""
+    if batch:
+        with suppress(LeaseLost):
+            _advance(batch, due_at=timezone.now(), claimed_by="")
+
+
+def failures_of(pk: int) -> QuerySet[ReceiverFailure]:
+    """Return the receivers that failed on a request and are not mended so far."""
+    # Not by the request's own relation, for which a router may name a replica that lags behind.
+    return ReceiverFailure.objects.using(database_of_requests()).filter(request=pk)
+
+
+def _save(failures: list[ReceiverFailure], request: WebhookRequest, **when: Any) -> None:
+    """Insert new failures and update those of earlier attempts, not one statement for each."""
+    for failure in failures:
+        vars(failure).update(when)
+    rows = failures_of(request.pk)
+    rows.bulk_create([failure for failure in failures if failure.pk is None])
+    known = [failure for failure in failures if failure.pk is not None]
+    rows.bulk_update(known, ["attempts", "error", *when], batch_size=_UPDATE_BATCH)
+
+
+def _postpone(request: WebhookRequest, error: Exception) -> None:
+    """Record a fault of ours, after which the request rests for a while."""
+    connection = transaction.get_connection(request._state.db)
+    if not connection.in_atomic_block:
+        connection.close()  # it may be what is broken
+    if request.attempts >= app_settings.max_attempts:
+        state = RequestState.DEAD
+    elif request.state == RequestState.STORED:
+        state = RequestState.STORED  # the rows are there, the signals are what is left to do
+    else:
+        state = RequestState.FAILING
+    due_at = pause_after(request.attempts, timezone.now())
+    _advance([request], state=state, error=describe(error), due_at=due_at, claimed_by="")
+
+
+def _lease_keeper(batch: list[WebhookRequest]) -> Callable[[], None]:
+    """Return a function that renews the lease on all of ``batch`` once a third has passed."""
+
+    def keep_lease() -> None:
+        now = timezone.now()
+        if batch[0].due_at - now < LEASE * 2 / 3:
+            _advance(batch, due_at=now + LEASE)
+
+    return keep_lease
+
+
+def _advance(batch: list[WebhookRequest], **changes: Any) -> None:
+    """Write to rows claimed together while our lease on them stands.
+
+    Raises ``LeaseLost`` where it does not.
+    """
+    first = batch[0]
+    held = WebhookRequest.objects.using(first._state.db).filter(
+        pk__in=[request.pk for request in batch],
+        due_at=first.due_at,
+        claimed_by=first.claimed_by,
+    )
+    if held.update(**changes) != len(batch):
+        raise LeaseLost(f"expected to hold request {first.token}, another worker does")
+    for request in batch:
+        vars(request).update(changes)
