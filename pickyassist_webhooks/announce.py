@@ -116,14 +116,13 @@ def announce(
 ) -> list[ReceiverFailure]:
     """Send each signal and return the failures of receivers, not yet saved.
 
-    ``keep_lease`` is called before each signal, and raises where another worker took over.
+    ``keep_lease`` is called before each receiver, and raises where another worker took over.
     Where this request has been taken over from a worker that was lost, each call is noted before
     it is made: what kills a worker, or never returns, is then known and left out next time.
     """
     noted = _noted(request) if request.taken_over else set()
     failures = []
     for one in announced:
-        keep_lease()
         for receiver, call in one.signal.receivers_of(one.sender):
             failure = ReceiverFailure(
                 request=request,
@@ -134,6 +133,7 @@ def announce(
             )
             if failure.place in noted:
                 continue
+            keep_lease()
             if error := _called(failure, one, call):
                 failures.append(_failed(failure, error))
     return failures

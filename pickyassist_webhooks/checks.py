@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +21,12 @@ from .conf import KEYS, NAME, app_settings
 #: Characters of a secret below which it can be guessed: 128 bits in URL-safe base64.
 MIN_SECRET = 22
 
+#: The shipped engines, and the extras of this distribution that bring what they need.
+EXTRAS = {
+    "pickyassist_webhooks.engines.celery": "celery",
+    "pickyassist_webhooks.engines.django_tasks": "django-tasks",
+}
+
 _URL_SAFE = re.compile(r"[A-Za-z0-9._~-]+")
 _OURS = "pickyassist_webhooks"
 
@@ -26,7 +34,7 @@ _OURS = "pickyassist_webhooks"
 @register(_OURS)
 def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Check the ``PICKYASSIST_WEBHOOKS`` dict."""
-    return [*_shape(), *_secrets(), *_importable()]
+    return [*_shape(), *_secrets(), *_importable(), *_spool()]
 
 
 @register(_OURS)
@@ -94,10 +102,13 @@ def _importable() -> Iterator[CheckMessage]:
         try:
             target = import_string(path)
         except Exception as err:  # a module may raise anything while it is imported
+            extra = EXTRAS.get(path.rpartition(".")[0]) if name == "PROCESSOR" else None
             yield _error(
                 number,
                 f"{NAME}[{name!r}] cannot be imported: {type(err).__name__}: {err}.",
-                f"Expected {KEYS[name].expected}.",
+                f'Install it: pip install "django-pickyassist-webhooks[{extra}]".'
+                if extra and isinstance(err, ModuleNotFoundError)
+                else f"Expected {KEYS[name].expected}.",
             )
         else:
             if not callable(target):
@@ -106,6 +117,27 @@ def _importable() -> Iterator[CheckMessage]:
                     f"{NAME}[{name!r}] names a {type(target).__name__}, which cannot be called.",
                     "Name a function.",
                 )
+
+
+def _spool() -> Iterator[CheckMessage]:
+    folder = app_settings.spool_dir
+    if folder is None:
+        return
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        yield _error(
+            8,
+            f"{NAME}['SPOOL_DIR'] is {str(folder)!r}, where this user cannot write files.",
+            "Name a folder on a disk that outlives the container, and give it to this user.",
+        )
+    for name in ("MEDIA_ROOT", "STATIC_ROOT"):
+        served = getattr(settings, name, None)
+        if served and folder.absolute().is_relative_to(Path(served).absolute()):
+            yield _error(
+                9,
+                f"{NAME}['SPOOL_DIR'] lies in {name}, whose files anybody can download.",
+                "Name a folder that no web server serves: requests hold personal data.",
+            )
 
 
 def _url() -> Iterator[CheckMessage]:

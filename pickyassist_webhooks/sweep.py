@@ -14,6 +14,7 @@ from .choices import RequestState
 from .exceptions import UnreadableSpoolFile
 from .ingest import requests
 from .models.requests import database_of_requests
+from .transactions import start_anew
 from .worker import work, work_together
 
 logger = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ def drain(stop: Callable[[], bool] = never) -> int:
             continue
         except Exception as err:
             logger.error("The spool is left for later: %s", type(err).__name__)
-            _start_anew()
+            _drop_connection()
             break
         spool.remove(path)
         drained += 1
@@ -114,13 +115,12 @@ def _process(pks: list[int], stop: Callable[[], bool]) -> Iterable[str]:
             work_together(claimed, stop)
     except Exception as err:  # they stay due, and cost no other its turn
         logger.error("%d requests stay due: %s", len(pks), type(err).__name__)
-        _start_anew()
+        _drop_connection()
         return []
     return [RequestState(request.state).value for request in claimed]
 
 
-def _start_anew() -> None:
-    """Have the next statement open a new connection: this one may be what is broken."""
+def _drop_connection() -> None:
     connection = transaction.get_connection(database_of_requests())
     if not connection.in_atomic_block:
-        connection.close()
+        start_anew(connection)  # it may be what is broken

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from django.db import connections, transaction
@@ -12,8 +13,6 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 #: Of each connection of this thread, by alias: how deep in transactions it is, and if it commits.
 Depths = dict[str, tuple[int, bool]]
-
-_OUTSIDE = (0, True)
 
 
 def outside_of_transactions(view: View) -> View:
@@ -30,10 +29,9 @@ def outside_of_transactions(view: View) -> View:
 def depths() -> Depths:
     """Return how deep in transactions this thread is."""
     return {
-        connection.alias: (
-            len(connection.savepoint_ids) + connection.in_atomic_block,
-            connection.autocommit,
-        )
+        connection.alias: _at_rest(connection)
+        if connection.connection is None
+        else (len(connection.savepoint_ids) + connection.in_atomic_block, connection.autocommit)
         for connection in connections.all(initialized_only=True)
     }
 
@@ -43,14 +41,29 @@ def end_transactions(before: Depths) -> list[str]:
 
     Whatever we wrote in such a transaction would never be committed.
     """
-    left = [alias for alias, depth in depths().items() if depth != before.get(alias, _OUTSIDE)]
-    for alias in left:
-        if before.get(alias, _OUTSIDE) == _OUTSIDE:
-            start_anew(connections[alias])
+    left = []
+    for alias, depth in depths().items():
+        at_rest = _at_rest(connections[alias])
+        if depth != before.get(alias, at_rest):
+            left.append(alias)
+            if before.get(alias, at_rest) == at_rest:
+                start_anew(connections[alias])
     return left
 
 
+def _at_rest(connection: BaseDatabaseWrapper) -> tuple[int, bool]:
+    return (0, connection.settings_dict["AUTOCOMMIT"])
+
+
 def start_anew(connection: BaseDatabaseWrapper) -> None:
-    """Replace a connection that is broken, or in a transaction that nobody will end."""
+    """Replace a connection that is broken, or in a transaction that nobody will end.
+
+    The new one is opened by the next statement.
+    """
+    if connection.connection is not None:
+        # SQLite keeps a closed connection, and its locks, while some cursor of it is alive.
+        with suppress(Exception):
+            connection.connection.rollback()
     connection.close()
-    connection.connect()
+    if connection.closed_in_transaction:
+        connection.connect()

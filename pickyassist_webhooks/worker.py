@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from itertools import count
 from typing import Any
 
 from django.db import DatabaseError, transaction
@@ -28,6 +27,7 @@ from .models.failures import NEVER_RETURNED
 from .models.requests import LEASE, database_of_requests, outcome_of, pause_after
 from .payloads import Payload, parse
 from .store import Stored, store
+from .transactions import start_anew
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +121,8 @@ def _understand(request: WebhookRequest) -> Payload:
 def _store(batch: list[WebhookRequest]) -> list[Stored]:
     """Commit the rows, the messages and the new states together."""
     payloads = [_understand(request) for request in batch]
-    for race in count(1):
+    races = 0
+    while True:
         try:
             with transaction.atomic(using=batch[0]._state.db, durable=True):
                 # First a write: it proves that the lease is ours, and takes SQLite's only lock
@@ -133,7 +134,8 @@ def _store(batch: list[WebhookRequest]) -> list[Stored]:
             break
         except DatabaseError:
             # The rows that another worker was faster with are there to be found next time.
-            if race == MAX_RACES:
+            races += 1
+            if races == MAX_RACES:
                 raise
     for request, changed in zip(batch, changes, strict=True):
         vars(request).update(changed)
@@ -253,7 +255,7 @@ def _postpone(request: WebhookRequest, error: Exception) -> None:
     """Record a fault of ours, after which the request rests for a while."""
     connection = transaction.get_connection(request._state.db)
     if not connection.in_atomic_block:
-        connection.close()  # it may be what is broken
+        start_anew(connection)  # it may be what is broken
     if request.attempts >= app_settings.max_attempts:
         state = RequestState.DEAD
     elif request.state == RequestState.STORED:

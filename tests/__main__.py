@@ -9,6 +9,9 @@ import bootstrap
 #: Each suite: the extras it needs of setup.cfg, and its arguments to pytest.
 SUITES = {
     "unit": (["tests"], []),
+    # Both run on SQLite and PostgreSQL by themselves.
+    "engines": (["tests", "postgres", "celery", "django-tasks"], ["tests/engines"]),
+    "faults": (["tests", "postgres", "celery"], ["tests/faults"]),
 }
 
 

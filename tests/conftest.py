@@ -1,10 +1,14 @@
-"""The database under test: it is reached before anything else, named, and never another one."""
+"""The database under test, reached before anything else and named; a clock and receivers."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import DatabaseError, connection
+from django.utils import timezone
 
+from pickyassist_webhooks import signals
 from tests import databases
 
 VERSION_QUERIES = {
@@ -36,6 +40,42 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"database: {databases.chosen()} ({connection.vendor}), {config.stash[server_version]}"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    class Clock:
+        ahead = timedelta()
+
+        def advance(self, **by):
+            self.ahead += timedelta(**by)
+
+    clock, now = Clock(), timezone.now
+    monkeypatch.setattr("django.utils.timezone.now", lambda: now() + clock.ahead)
+    return clock
+
+
+@pytest.fixture
+def listen():
+    """Connect receivers for one test and record what they were sent."""
+    connected = []
+
+    def listen(name, receiver=None):
+        calls = []
+
+        def record(sender, **named):
+            named.pop("signal")
+            calls.append(named)
+
+        signal = getattr(signals, name)
+        receiver = receiver or record
+        signal.connect(receiver)
+        connected.append((signal, receiver))
+        return calls
+
+    yield listen
+    for signal, receiver in connected:
+        signal.disconnect(receiver)
 
 
 def _ask_version() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from io import StringIO
 
@@ -10,6 +11,7 @@ from django.core.checks import run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
+from pickyassist_webhooks.checks import EXTRAS
 from pickyassist_webhooks.conf import KEYS, app_settings
 
 GOOD = "a-secret-of-more-than-22-characters"
@@ -146,6 +148,29 @@ class TestChecks:
     def test_what_cannot_be_imported_or_called(self, configure, path):
         configure({"AUTHENTICATOR": path, "PROCESSOR": path})
         assert set(found()) == {"E006", "E007"}
+
+    def test_spool(self, configure, tmp_path, settings):
+        file = tmp_path / "file"
+        file.touch()
+        for folder in (tmp_path, tmp_path / "not" / "yet", str(tmp_path), None):
+            configure({"SECRETS": [GOOD], "SPOOL_DIR": folder})
+            assert found() == {}
+        for folder in (file, file / "below"):
+            configure({"SECRETS": [GOOD], "SPOOL_DIR": folder})
+            assert list(found()) == ["E008"]
+            assert "outlives the container" in found()["E008"].hint
+        configure({"SECRETS": [GOOD], "SPOOL_DIR": tmp_path / "media" / "spool"})
+        settings.MEDIA_ROOT = str(tmp_path / "media")
+        assert list(found()) == ["E009"]
+        configure({"SECRETS": [GOOD], "SPOOL_DIR": 7})
+        assert list(found()) == ["E004"]
+        assert app_settings.spool_dir is None
+
+    def test_an_engine_that_is_not_installed(self, configure, monkeypatch):
+        for engine, extra in EXTRAS.items():
+            monkeypatch.setitem(sys.modules, engine, None)  # importing it fails
+            configure({"SECRETS": [GOOD], "PROCESSOR": f"{engine}.enqueue"})
+            assert f"django-pickyassist-webhooks[{extra}]" in found()["E007"].hint
 
     def test_processor(self, configure):
         configure({"SECRETS": [GOOD], "PROCESSOR": "tests.test_endpoint.remember"})

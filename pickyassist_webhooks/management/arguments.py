@@ -6,7 +6,7 @@ from argparse import ArgumentTypeError
 from datetime import datetime
 
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.dateparse import parse_datetime
 
 
 def positive(text: str) -> int:
@@ -23,8 +23,6 @@ def moment(text: str) -> datetime:
     """
     try:
         found = parse_datetime(text)
-        if found is None and (day := parse_date(text)):
-            found = datetime(day.year, day.month, day.day)
     except ValueError:
         found = None
     if found is None:

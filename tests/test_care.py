@@ -1,0 +1,227 @@
+"""Receivers that kill their worker, never return, or leave a transaction open."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from django.db import connection, transaction
+
+from pickyassist_webhooks import ingest, signals
+from pickyassist_webhooks.models import DeliveryReport, ReceiverFailure, WebhookRequest
+from pickyassist_webhooks.models.failures import NEVER_RETURNED
+from pickyassist_webhooks.sweep import sweep
+from pickyassist_webhooks.transactions import depths, end_transactions, start_anew
+from tests.requests import delivery, keep, member, post, row
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Killed(BaseException):
+    """What stops a worker dead: nothing in the app may catch it."""
+
+
+@pytest.fixture
+def poison(listen):
+    """A receiver that kills whoever calls it with one event, and one that comes after it."""
+
+    def poison(event, **named):
+        called.append(event.msg_id)
+        if event.msg_id == "poison":
+            raise Killed
+
+    called = []
+    listen("delivery_received", poison)
+    poison.called = called
+    poison.others = listen("delivery_received")
+    return poison
+
+
+def batch(size=10, at=4):
+    return delivery(*[row("poison" if number == at else f"m{number}") for number in range(size)])
+
+
+def only_request():
+    return WebhookRequest.objects.get()
+
+
+class TestKilledWorker:
+    def crash(self, clock):
+        clock.advance(minutes=30)
+        with pytest.raises(Killed):
+            sweep()
+
+    def test_one_poisonous_event_does_not_cost_the_others(self, poison, clock):
+        with pytest.raises(Killed):
+            post(batch())
+        assert only_request().workers_lost == 0
+        self.crash(clock)  # with care now: the call is noted before it is made
+        assert only_request().workers_lost == 1
+        failure = ReceiverFailure.objects.get()
+        assert failure.error == NEVER_RETURNED
+        assert (failure.attempts, failure.event_id) == (
+            1,
+            DeliveryReport.objects.get(msg_id="poison").pk,
+        )
+
+        clock.advance(minutes=30)
+        assert sweep() == {"failing": 1}
+        everything = {f"m{number}" for number in range(10)} - {"m4"} | {"poison"}
+        assert {call["event"].msg_id for call in poison.others} == everything
+        assert set(poison.called) == everything
+        assert ReceiverFailure.objects.get().receiver.endswith("poison")
+
+    def test_it_is_tried_again_alone_and_may_be_mended(self, poison, clock, listen):
+        with pytest.raises(Killed):
+            post(batch())
+        self.crash(clock)
+        clock.advance(minutes=30)
+        assert sweep() == {"failing": 1}
+        poison.called.clear()
+        self.crash(clock)
+        assert poison.called == ["poison"]
+        assert ReceiverFailure.objects.get().attempts == 2
+        assert ReceiverFailure.objects.get().error == NEVER_RETURNED
+        DeliveryReport.objects.filter(msg_id="poison").update(msg_id="harmless")
+        clock.advance(days=1)
+        assert sweep() == {"done": 1}
+        assert not ReceiverFailure.objects.exists()
+
+    def test_attempts_are_used_up(self, poison, clock):
+        with pytest.raises(Killed):
+            post(batch(size=1, at=0))
+        for _ in range(20):
+            clock.advance(days=1)
+            with suppress(Killed):
+                sweep()
+        assert only_request().state == "dead"
+        assert len(poison.called) <= 8
+
+    def test_neighbours_in_a_batch(self, poison, clock):
+        """A worker that dies of one request has its neighbours processed one by one."""
+        for number in range(3):
+            keep(delivery(row(f"a{number}")))
+        keep(delivery(row("poison")))
+        keep(delivery(row("b")))
+        with pytest.raises(Killed):
+            sweep()
+        assert set(WebhookRequest.objects.values_list("state", flat=True)) == {"stored"}
+        for _ in range(20):
+            clock.advance(days=1)
+            with suppress(Killed):
+                sweep()
+        states = WebhookRequest.objects.order_by("pk").values_list("state", flat=True)
+        assert list(states) == ["done", "done", "done", "dead", "done"]
+        assert {call["event"].msg_id for call in poison.others} == {
+            *["a0", "a1", "a2", "b"],
+            "poison",
+        }
+
+    def test_a_worker_that_comes_back_after_all(self, clock, listen):
+        """It outlived its lease: another one went on, and left alone what was still running."""
+        calls, swept = [], []
+
+        def slow(event, **named):
+            calls.append(event.msg_id)
+            if len(calls) <= 2:
+                clock.advance(minutes=2)
+                swept.append(sweep())
+
+        listen("delivery_received", slow)
+        others = listen("delivery_received")
+        post(delivery())
+        # The innermost worker left out what was running, and finished the rest.
+        assert swept == [{"failing": 1}, {"stored": 1}]
+        assert len(calls) == 2
+        assert len(others) == 1
+        clock.advance(minutes=10)
+        assert sweep() == {"done": 1}
+        assert len(calls) == 2
+        assert not ReceiverFailure.objects.exists()
+
+
+class TestTransactionLeftOpen:
+    def leaves_atomic(self, event, **named):
+        transaction.atomic().__enter__()
+        WebhookRequest.objects.update(query="written by a receiver")
+
+    def leaves_manual(self, event, **named):
+        connection.set_autocommit(False)
+        WebhookRequest.objects.update(query="written by a receiver")
+
+    @pytest.mark.parametrize("way", ["leaves_atomic", "leaves_manual"])
+    def test_it_is_undone_and_costs_nobody_else(self, way, listen, clock):
+        listen("delivery_received", getattr(self, way))
+        others = listen("delivery_received")
+        answer = post(delivery(row("1"), row("2"))).json()
+        assert (answer["state"], answer["accepted"]) == ("failing", 2)
+        assert depths()[connection.alias] == (0, True)
+        assert len(others) == 2
+        assert only_request().query == ""
+        failures = ReceiverFailure.objects.all()
+        assert [failure.receiver.endswith(way) for failure in failures] == [True, True]
+        assert "TransactionLeftOpen" in failures[0].error
+
+    def test_inside_of_a_transaction_it_is_only_told(self):
+        """As in a ``TestCase``: what is around it is not ours to end."""
+        with transaction.atomic():
+            before = depths()
+            inner = transaction.atomic()
+            inner.__enter__()
+            assert end_transactions(before) == [connection.alias]
+            inner.__exit__(None, None, None)
+            assert end_transactions(before) == []
+
+    def test_a_connection_that_is_closed_already(self):
+        connection.close()
+        start_anew(connection)
+        assert depths()[connection.alias] == (0, True)
+        assert not WebhookRequest.objects.exists()
+
+    def test_one_that_breaks_a_transaction_of_its_own(self, listen):
+        def breaks(event, **named):
+            with transaction.atomic():
+                try:
+                    DeliveryReport.objects.create(pk=event.pk)
+                except Exception:
+                    assert DeliveryReport.objects.exists()  # not allowed any more
+
+        listen("delivery_received", breaks)
+        others = listen("delivery_received")
+        assert post(delivery(row("1"), row("2"))).json()["state"] == "failing"
+        assert len(others) == 2
+        assert ReceiverFailure.objects.count() == 2
+
+    def test_a_transaction_nobody_can_see(self, listen, clock):
+        """Begun in plain SQL: what cannot be committed now is done again from the row."""
+
+        def begins(event, **named):
+            if event.msg_id == "1":
+                with connection.cursor() as cursor:
+                    cursor.execute("BEGIN")
+
+        listen("delivery_received", begins)
+        keep(delivery(row("1")))
+        keep(delivery(row("2")))
+        keep(member())
+        sweep(batch=1)
+        connection.close()
+        states = WebhookRequest.objects.order_by("pk").values_list("state", flat=True)
+        assert list(states)[1:] == ["done", "done"]
+        assert DeliveryReport.objects.count() == 2
+
+
+def test_one_poisonous_event_in_ten_thousand(listen):
+    def breaks(event, **named):
+        if event.msg_id == "m5000":
+            raise ValueError
+
+    done = listen("delivery_received")
+    listen("delivery_received", breaks)
+    rows = [row(f"m{number}") for number in range(10_000)]
+    assert post(delivery(*rows)).json()["accepted"] == 10_000
+    assert len(done) == 10_000
+    assert ReceiverFailure.objects.count() == 1
+    signals.delivery_received.disconnect(breaks)
+    assert ingest.replay(only_request().pk).state == "done"
+    assert len(done) == 20_000

@@ -1,0 +1,483 @@
+"""The commands, called as people call them; the worker also as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from argparse import ArgumentTypeError
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from threading import Thread, Timer
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.core.management.base import OutputWrapper
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from pickyassist_webhooks import ingest, signals, spool
+from pickyassist_webhooks import worker as worker_module
+from pickyassist_webhooks.management.arguments import moment, positive
+from pickyassist_webhooks.management.commands import pickyassist_process, pickyassist_replay
+from pickyassist_webhooks.management.progress import Progress
+from pickyassist_webhooks.models import DeliveryReport, ReceiverFailure, WebhookRequest
+from pickyassist_webhooks.models.requests import WebhookRequestQuerySet
+from pickyassist_webhooks.sweep import sweep
+from tests import databases
+from tests.requests import delivery, filtered, keep, member, post, row, subscriber
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ROOT = Path(__file__).parent.parent
+
+
+class Terminal(StringIO):
+    def isatty(self):
+        return True
+
+
+def call(name, *args, **options):
+    output = StringIO()
+    call_command(f"pickyassist_{name}", *args, stdout=output, **options)
+    return output.getvalue()
+
+
+class TestProcess:
+    def test_one_sweep(self):
+        for payload in (delivery(), member(), {}):
+            keep(payload)
+        assert call("process") == "3 processed: 2 done, 1 quarantined\n"
+        assert call("process") == "0 processed\n"
+
+    def test_json(self):
+        keep(delivery())
+        said = json.loads(call("process", "--json"))
+        assert said.pop("seconds") >= 0
+        assert said == {"processed": 1, "states": {"done": 1}, "drained": 0}
+
+    def test_progress_on_a_terminal(self):
+        keep(delivery())
+        terminal = Terminal()
+        call("process", stderr=terminal)
+        assert "1 of 1 processed (100%" in terminal.getvalue()
+        silent = StringIO()
+        call("process", stderr=silent)
+        assert silent.getvalue() == ""
+
+    def test_progress_does_not_flicker(self):
+        terminal = Terminal()
+        line = Progress(OutputWrapper(terminal), 1000, "done")
+        for number in range(1, 1001):
+            line(number)
+        assert terminal.getvalue().count("\r") < 20
+        assert "1,000 of 1,000 done (100%" in terminal.getvalue()
+
+    def test_a_spool_is_drained(self, settings, tmp_path):
+        settings.PICKYASSIST_WEBHOOKS = {**settings.PICKYASSIST_WEBHOOKS, "SPOOL_DIR": tmp_path}
+        spool.write(WebhookRequest.objects.new(json.dumps(member()).encode()))
+        assert call("process") == "1 processed: 1 done; 1 taken from the spool\n"
+
+    def test_a_database_that_cannot_be_asked(self, monkeypatch):
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE pickyassist_webhooks_webhookrequest RENAME TO taken_away")
+        try:
+            with pytest.raises(CommandError, match="nothing is lost, run this again"):
+                call("process")
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "ALTER TABLE taken_away RENAME TO pickyassist_webhooks_webhookrequest"
+                )
+
+    @pytest.mark.parametrize("wrong", ["0", "-1", "x", "1.5", "٣", "9" * 30])
+    def test_a_wrong_batch(self, wrong):
+        with pytest.raises(ArgumentTypeError, match="expected a whole number of 1 or more"):
+            positive(wrong)
+
+    def test_many_small_requests_share_a_transaction(self, django_assert_max_num_queries):
+        for number in range(100):
+            keep(delivery(row(f"m{number}", "4"), row(f"m{number}", "1")))
+        # 14 for the batch and the look for more; one by one they would be some hundreds.
+        with django_assert_max_num_queries(25):
+            assert call("process") == "100 processed: 100 done\n"
+        assert DeliveryReport.objects.count() == 200
+
+    def test_all_kinds_in_one_batch_as_one_by_one(self, listen):
+        kinds = [delivery(), filtered(), member(), subscriber(), member(2), member(2), {}]
+        called = {name: listen(name) for name in ("delivery_received", "member_exited")}
+        for payload in kinds:
+            keep(payload)
+        keep(delivery())
+        assert call("process", "--batch", "50") == "8 processed: 7 done, 1 quarantined\n"
+        counts = WebhookRequest.objects.order_by("pk").values_list("event_count", "repeat_count")
+        assert list(counts) == [*[(1, 0)] * 5, (0, 1), (0, 0), (0, 1)]
+        assert {name: len(calls) for name, calls in called.items()} == {
+            "delivery_received": 1,
+            "member_exited": 1,
+        }
+
+    def test_one_request_that_cannot_be_stored_costs_no_other(self, listen, monkeypatch, caplog):
+        def fails(body, content_type, parse=worker_module.parse):
+            if b"poison" in body:
+                raise ZeroDivisionError
+            return parse(body, content_type)
+
+        monkeypatch.setattr(worker_module, "parse", fails)
+        for name in ("a", "poison", "b"):
+            keep(delivery(row(name)))
+        assert call("process") == "3 processed: 2 done, 1 failing\n"
+        assert "processed one by one" in caplog.text
+
+    def test_large_requests_go_alone(self):
+        rows = [row(f"m{number}", message="x" * 1000) for number in range(2000)]
+        keep(delivery())
+        keep(delivery(*rows))
+        keep(delivery(row("last")))
+        assert call("process") == "3 processed: 3 done\n"
+        assert DeliveryReport.objects.count() == 2002
+
+
+@pytest.fixture
+def worker():
+    """Start ``pickyassist_process --loop`` as a process on the database of this test."""
+    started = []
+
+    def worker(*arguments):
+        environment = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "tests.server_settings",
+            databases.CHOICE: databases.chosen(),
+            "SERVER_DATABASE": connection.settings_dict["NAME"],
+        }
+        command = [sys.executable, "-m", "django", "pickyassist_process", "--loop", *arguments]
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        started.append(process)
+        return process
+
+    yield worker
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(condition):
+    for _ in range(300):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("expected this within 30 s")
+
+
+class TestWorker:
+    def test_several_share_the_work_and_stop_cleanly(self, worker):
+        for number in range(400):
+            keep(delivery(row(f"m{number}")))
+        workers = [worker("--json", "--batch", "20") for _ in range(2)]
+        wait_for(lambda: WebhookRequest.objects.filter(state="done").count() == 400)
+        keep(member())
+        wait_for(lambda: WebhookRequest.objects.filter(state="done").count() == 401)
+        for process in workers:
+            process.send_signal(signal.SIGTERM)
+        processed = 0
+        for process in workers:
+            output, errors = process.communicate(timeout=20)
+            assert (process.returncode, errors) == (0, b"")
+            processed += sum(json.loads(line)["processed"] for line in output.splitlines())
+        assert processed == 401
+        assert set(WebhookRequest.objects.values_list("attempts", flat=True)) == {1}
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_a_signal_lets_it_finish_what_it_does(self, number, listen):
+        before = signal.getsignal(number)
+        listen("member_joined", lambda **named: signal.raise_signal(number))
+        keep(member())
+        assert call("process", "--loop", "--batch", "1") == "1 processed: 1 done\n"
+        assert signal.getsignal(number) is before
+
+    def test_a_second_one_does_what_it_always_does(self, listen):
+        def twice(**named):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+        listen("member_joined", twice)
+        keep(member())
+        with pytest.raises(KeyboardInterrupt):
+            call("process", "--loop")
+
+    def test_it_goes_on_after_a_fault_of_the_database(self, listen, monkeypatch, caplog):
+        def fails_once(requests, due=WebhookRequestQuerySet.due):
+            monkeypatch.setattr(WebhookRequestQuerySet, "due", due)
+            raise OperationalError
+
+        monkeypatch.setattr(WebhookRequestQuerySet, "due", fails_once)
+        monkeypatch.setattr(pickyassist_process, "PAUSE_AFTER_FAULT", 0.01)
+        listen("member_joined", lambda **named: signal.raise_signal(signal.SIGTERM))
+        keep(member())
+        assert call("process", "--loop") == "1 processed: 1 done\n"
+        assert "The sweep goes on later: OperationalError" in caplog.text
+
+    def test_with_nothing_to_do_it_waits_and_says_nothing(self):
+        Timer(0.2, signal.raise_signal, [signal.SIGTERM]).start()
+        assert call("process", "--loop") == ""
+
+    def test_in_a_thread_that_may_not_have_handlers(self):
+        keep(member())
+        said = []
+
+        def run():
+            said.append(call("process"))
+            connection.close()
+
+        thread = Thread(target=run)
+        thread.start()
+        thread.join()
+        assert said == ["1 processed: 1 done\n"]
+
+    def test_it_outlives_a_database_that_is_away(self, worker):
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE pickyassist_webhooks_webhookrequest RENAME TO taken_away")
+        process = worker()
+        time.sleep(3)
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE taken_away RENAME TO pickyassist_webhooks_webhookrequest")
+        assert process.poll() is None
+        keep(member())
+        wait_for(lambda: WebhookRequest.objects.filter(state="done").count() == 1)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert output == b"1 processed: 1 done\n"
+        assert b"The sweep goes on later" in errors
+
+
+def test_a_worker_gives_back_what_it_will_not_finish(listen):
+    heard = listen("member_joined")
+    for number in range(3):
+        keep(member(number=str(number)))
+    stopped = []
+    listen("member_joined", lambda **named: stopped.append(True))
+    assert sweep(stop=lambda: bool(stopped)) == {"done": 1, "stored": 2}
+    assert WebhookRequest.objects.filter(claimed_by="").count() == 3
+    assert sweep() == {"done": 2}
+    assert [call["event"].number for call in heard] == [*"012"]
+
+
+class TestBatch:
+    def three(self):
+        return [keep(member(number=str(number))) for number in range(3)]
+
+    @pytest.mark.parametrize("skips", [True, False])
+    def test_claimed_with_and_without_skip_locked(self, skips, monkeypatch):
+        features = connection.features
+        if features.has_select_for_update_skip_locked or connection.vendor == "sqlite":
+            monkeypatch.setattr(features, "has_select_for_update_skip_locked", skips)
+        pks = [request.pk for request in self.three()]
+        assert [request.pk for request in WebhookRequest.objects.claim(pks)] == pks
+        assert WebhookRequest.objects.claim(pks) == []
+
+    def test_another_worker_was_faster_with_all(self, monkeypatch):
+        def late(requests, pks, claim=WebhookRequestQuerySet.claim):
+            claim(requests, pks)
+            return claim(requests, pks)
+
+        self.three()
+        monkeypatch.setattr(WebhookRequestQuerySet, "claim", late)
+        assert sweep() == {}
+
+    def test_receivers_that_fail_on_some(self, listen):
+        def breaks(event, **named):
+            if event.number == "1":
+                raise ValueError
+
+        listen("member_joined", breaks)
+        self.three()
+        assert sweep() == {"done": 2, "failing": 1}
+        assert ReceiverFailure.objects.count() == 1
+
+    def test_signals_that_cannot_be_sent(self, listen, monkeypatch):
+        heard = listen("member_joined")
+        fails = [self.three()[1].pk]
+
+        def announce(request, *rest, announce=worker_module.announce):
+            if request.pk in fails:
+                fails.clear()
+                raise ZeroDivisionError
+            return announce(request, *rest)
+
+        monkeypatch.setattr(worker_module, "announce", announce)
+        assert sweep() == {"done": 2, "stored": 1}
+        assert WebhookRequest.objects.filter(claimed_by="").count() == 3
+        assert len(heard) == 2
+
+    def test_slow_receivers(self, listen, monkeypatch):
+        """What is sent is concluded once in a while, so that a crash repeats little of it."""
+        monkeypatch.setattr(worker_module, "MAX_UNCONCLUDED", 0)
+        states = []
+
+        def look(event, **named):
+            states.append(WebhookRequest.objects.filter(state="done").count())
+
+        listen("member_joined", look)
+        self.three()
+        assert sweep() == {"done": 3}
+        assert states == [0, 1, 2]
+
+    def test_taken_over_as_a_whole(self, listen, caplog):
+        def take_over(event, **named):
+            if event.number == "1":
+                WebhookRequest.objects.update(claimed_by="another")
+
+        listen("member_joined", take_over)
+        self.three()
+        assert sweep() == {"stored": 3}
+        assert set(WebhookRequest.objects.values_list("claimed_by", flat=True)) == {"another"}
+        assert "3 requests were taken over by another worker" in caplog.text
+
+    @pytest.mark.django_db(transaction=False)
+    def test_within_a_test_case(self, monkeypatch, listen):
+        """In the transaction of a ``TestCase`` nothing is closed, and all else is the same."""
+
+        def fails(requests, pks):
+            raise ZeroDivisionError
+
+        heard = listen("member_joined")
+        self.three()
+        with monkeypatch.context() as broken:
+            broken.setattr(WebhookRequestQuerySet, "claim", fails)
+            assert sweep() == {}
+        assert sweep() == {"done": 3}
+        assert len(heard) == 3
+
+
+class TestReplay:
+    @pytest.fixture(autouse=True)
+    def requests(self):
+        post(delivery(row("1"), row("2")))
+        post(member())
+        post({"event_id": 99})
+        return list(WebhookRequest.objects.order_by("pk"))
+
+    def test_it_has_to_be_said_which(self):
+        with pytest.raises(CommandError, match="Say which requests"):
+            call("replay")
+        with pytest.raises(CommandError, match="token of a request, came 'x'"):
+            call("replay", "x")
+
+    def test_all(self, listen):
+        heard = listen("delivery_received")
+        assert call("replay", "--all") == (
+            "3 requests chosen: 2 done, 1 quarantined\n3 processed again: 2 done, 1 quarantined\n"
+        )
+        assert [call["is_replay"] for call in heard] == [True, True]
+        assert DeliveryReport.objects.count() == 2
+        assert set(WebhookRequest.objects.values_list("replays", flat=True)) == {1}
+
+    def test_it_leaves_a_trace(self, requests):
+        call("replay", str(requests[0].pk), "--by", "Ada Ünï")
+        call("replay", str(requests[0].token))
+        first, second = WebhookRequest.objects.get(pk=requests[0].pk).history
+        assert (first["by"], first["what"]) == ("Ada Ünï", "processed again")
+        assert "@" in second["by"]
+        moments = [moment(first["at"]), moment(second["at"])]
+        assert timezone.now() - timedelta(minutes=1) < moments[0] <= moments[1]
+        assert WebhookRequest.objects.get(pk=requests[1].pk).history == []
+
+    @pytest.mark.parametrize(
+        ("arguments", "chosen"),
+        [
+            (["--kind", "delivery_report"], {"done": 1}),
+            (["--kind", "unknown"], {"quarantined": 1}),
+            (["--kind", "group_member", "--kind", "unknown"], {"done": 1, "quarantined": 1}),
+            (["--state", "quarantined"], {"quarantined": 1}),
+            (["--secret-label", "other"], {}),
+            (["--secret-label", ""], {"done": 2, "quarantined": 1}),
+            (["--since", "2020-01-01"], {"done": 2, "quarantined": 1}),
+            (["--until", "2020-01-01T10:00:00+02:00"], {}),
+            (["--all", "--only-failed-receivers"], {}),
+        ],
+    )
+    def test_dry_run(self, arguments, chosen):
+        said = json.loads(call("replay", *arguments, "--dry-run", "--json"))
+        assert said == {"chosen": chosen, "dry_run": True, "states": {}}
+        assert set(WebhookRequest.objects.values_list("replays", flat=True)) == {0}
+
+    def test_what_a_worker_holds_is_left_alone(self):
+        keep(b"{}", claimed=True)
+        said = json.loads(call("replay", "--state", "received", "--json"))
+        assert said["states"] == {"left alone": 1}
+
+    def test_somebody_can_answer(self, monkeypatch):
+        answers = ["no", "y"]
+        monkeypatch.setattr("sys.stdin", Terminal())
+        monkeypatch.setattr("builtins.input", lambda question: answers.pop(0))
+        assert call("replay", "--all") == "3 requests chosen: 2 done, 1 quarantined\n"
+        assert "3 processed again" in call("replay", "--all")
+        assert "3 processed again" in call("replay", "--all", "--no-input")
+
+    @pytest.mark.parametrize("wrong", ["yesterday", "2026-13-01", "2026-01-32T10:00"])
+    def test_a_wrong_moment(self, wrong):
+        with pytest.raises(ArgumentTypeError, match="expected a date like 2026-01-31"):
+            moment(wrong)
+
+    def test_somebody_without_a_name(self, monkeypatch):
+        def nameless():
+            raise KeyError
+
+        monkeypatch.setattr("getpass.getuser", nameless)
+        assert pickyassist_replay._operator().startswith("unknown@")
+
+
+class TestOnlyFailedReceivers:
+    @pytest.fixture
+    def failing(self, listen):
+        """A receiver that raises on one of three events until it is mended."""
+
+        def breaks(event, **named):
+            seen.append((event.msg_id, named["is_replay"]))
+            if event.msg_id == "2" and not mended:
+                raise ValueError
+
+        seen, mended = [], []
+        breaks.seen, breaks.mended = seen, mended
+        listen("delivery_received", breaks)
+        breaks.others = listen("delivery_received")
+        post(delivery(row("1"), row("2"), row("3")))
+        seen.clear()
+        breaks.others.clear()
+        return breaks
+
+    def only_failed(self, *arguments):
+        return json.loads(call("replay", *arguments, "--only-failed-receivers", "--json"))
+
+    def test_of_a_request_that_rests(self, failing):
+        failing.mended.append(True)
+        assert self.only_failed("--all")["states"] == {"done": 1}
+        assert failing.seen == [("2", True)]
+        assert failing.others == []
+        assert not ReceiverFailure.objects.exists()
+        assert WebhookRequest.objects.get().history[0]["what"] == "failed receivers called again"
+
+    def test_of_a_request_that_is_dead(self, failing, settings, clock):
+        settings.PICKYASSIST_WEBHOOKS = {**settings.PICKYASSIST_WEBHOOKS, "MAX_ATTEMPTS": 2}
+        clock.advance(minutes=1)
+        assert call("process") == "1 processed: 1 dead\n"
+        failing.seen.clear()
+        failing.mended.append(True)
+        assert self.only_failed("--state", "dead")["states"] == {"done": 1}
+        assert failing.seen == [("2", True)]
+
+    def test_not_of_one_whose_signals_were_not_all_sent(self, failing):
+        """It died of lost workers: it has to be processed from the start."""
+        WebhookRequest.objects.update(state="dead")
+        assert self.only_failed("--all") == {"chosen": {}, "dry_run": False, "states": {}}
+        with pytest.raises(ingest.RequestInWork, match="found none"):
+            ingest.replay(WebhookRequest.objects.get().pk, only_failed_receivers=True)
+        signals.delivery_received.disconnect(failing)
+        assert ingest.replay(WebhookRequest.objects.get().pk).state == "done"
+        assert len(failing.others) == 3
