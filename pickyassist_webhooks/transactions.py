@@ -60,10 +60,11 @@ def start_anew(connection: BaseDatabaseWrapper) -> None:
 
     The new one is opened by the next statement.
     """
-    if connection.connection is not None:
+    # Either may fail on what is broken already; closing forgets the connection all the same.
+    with suppress(Exception):
         # SQLite keeps a closed connection, and its locks, while some cursor of it is alive.
-        with suppress(Exception):
-            connection.connection.rollback()
-    connection.close()
+        connection.connection.rollback()
+    with suppress(Exception):
+        connection.close()
     if connection.closed_in_transaction:
         connection.connect()

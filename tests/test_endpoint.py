@@ -274,6 +274,29 @@ class TestFaults:
         assert record.levelno == logging.CRITICAL
         assert hashlib.sha256(BODY).hexdigest() in record.getMessage()
 
+    def test_a_connection_that_outlived_its_server(self):
+        """The request is kept on a new one: nobody will send it again."""
+        assert post(BODY).json()["accepted"] == 1
+        connection.connection.close()  # under Django's feet
+        answer = post(BODY)
+        assert (answer.status_code, answer.json()["repeats"]) == (200, 1)
+
+    def test_a_commit_that_nobody_knows_of(self):
+        """The row was written, the answer of the database never came: it is not written again."""
+
+        def lose_the_answer(execute, sql, *rest):
+            result = execute(sql, *rest)
+            if "INSERT" in sql and "webhookrequest" in sql and not lost:
+                lost.append(sql)
+                raise DatabaseError("the server closed the connection")
+            return result
+
+        lost = []
+        with connection.execute_wrapper(lose_the_answer):
+            answer = post(BODY)
+        assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
+        assert WebhookRequest.objects.get().state == "done"
+
     def test_database_that_is_gone_after_the_row_is_committed(self):
         with connection.execute_wrapper(refuse("UPDATE", "SELECT")):
             answer = post(BODY).json()
