@@ -25,7 +25,11 @@ INSTALLED_APPS = [
 
 # A dict, so that each request keeps the label of the secret that let it in: to change the secret,
 # add a second one, paste the new URL into Picky Assist, and remove the first.
-PICKYASSIST_WEBHOOKS = {"SECRETS": {"demo": kept("webhook-secret")}}
+PICKYASSIST_WEBHOOKS = {
+    "SECRETS": {"demo": kept("webhook-secret")},
+    # Where requests wait while the database is away: on a disk that outlives the server.
+    "SPOOL_DIR": FOLDER / "spool",
+}
 
 DATABASES = {
     "default": {

@@ -44,6 +44,7 @@ def receive(body: bytes, **metadata: str) -> WebhookRequest:
     try:
         _keep(request)
     except Exception as err:
+        request.pk = None  # an insert that was never committed may have given it one
         if not spool.write(request):
             raise
         logger.error("Request %s is in the spool: %s", request.token, type(err).__name__)
@@ -127,4 +128,5 @@ def _keep(request: WebhookRequest) -> None:
         if connection.in_atomic_block or time.monotonic() - began > _QUICKLY:
             raise
         start_anew(connection)
+        request.pk = None
         requests().keep_once(request)

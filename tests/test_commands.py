@@ -372,7 +372,7 @@ class TestReplay:
     def test_all(self, listen):
         heard = listen("delivery_received")
         assert call("replay", "--all") == (
-            "3 requests chosen: 2 done, 1 quarantined\n3 processed again: 2 done, 1 quarantined\n"
+            "3 chosen: 2 done, 1 quarantined\n3 processed again: 2 done, 1 quarantined\n"
         )
         assert [call["is_replay"] for call in heard] == [True, True]
         assert DeliveryReport.objects.count() == 2
@@ -416,7 +416,7 @@ class TestReplay:
         answers = ["no", "y"]
         monkeypatch.setattr("sys.stdin", Terminal())
         monkeypatch.setattr("builtins.input", lambda question: answers.pop(0))
-        assert call("replay", "--all") == "3 requests chosen: 2 done, 1 quarantined\n"
+        assert call("replay", "--all") == "3 chosen: 2 done, 1 quarantined\n"
         assert "3 processed again" in call("replay", "--all")
         assert "3 processed again" in call("replay", "--all", "--no-input")
 

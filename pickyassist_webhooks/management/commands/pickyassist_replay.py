@@ -53,7 +53,7 @@ class Command(BaseCommand):
         total = sum(counts.values())
         if not options["json"]:
             states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-            self.stdout.write(f"{total} requests chosen{': ' + states if states else ''}")
+            self.stdout.write(f"{total} chosen{': ' + states if states else ''}")
         outcomes: Counter[str] = Counter()
         if total and not options["dry_run"] and self._agreed(total, options):
             outcomes = self._replay(chosen, total, options)
