@@ -10,8 +10,8 @@ import bootstrap
 SUITES = {
     "unit": (["tests"], []),
     # Both run on SQLite and PostgreSQL by themselves.
-    "engines": (["tests", "postgres", "celery", "django-tasks"], ["tests/engines"]),
-    "faults": (["tests", "postgres", "celery"], ["tests/faults"]),
+    "engines": (["tests", "postgres", "engines"], ["tests/engines"]),
+    "faults": (["tests", "postgres", "engines"], ["tests/faults"]),
 }
 
 

@@ -34,7 +34,7 @@ LAYERS = [
     {"ingest"},
     {"sweep"},
     {"views", "admin", "checks", "engines", "management"},
-    {"urls", "apps"},
+    {"urls", "apps", "tasks"},
 ]
 
 

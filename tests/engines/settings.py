@@ -1,0 +1,21 @@
+"""The settings of servers and workers with a task queue, as the environment names it."""
+
+from __future__ import annotations
+
+import os
+
+import django
+
+from tests.faults.settings import *  # noqa: F403
+from tests.faults.settings import INSTALLED_APPS
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.engines.app.EnginesConfig"]
+
+if broker := os.environ.get("ENGINES_BROKER"):
+    CELERY_BROKER_URL = broker
+    # Of this run alone, and gone from the broker soon after it.
+    CELERY_TASK_DEFAULT_QUEUE = os.environ["ENGINES_QUEUE"]
+else:
+    before_django_6 = ["django_tasks"] if django.VERSION < (6, 0) else []
+    INSTALLED_APPS = [*INSTALLED_APPS, *before_django_6, "django_tasks_db"]
+    TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
