@@ -22,6 +22,7 @@ from .choices import RequestState
 from .conf import app_settings
 from .exceptions import LeaseLost
 from .fields import Problem
+from .leases import advance, give_back, keeper
 from .models import ReceiverFailure, WebhookRequest
 from .models.failures import NEVER_RETURNED
 from .models.requests import LEASE, database_of_requests, outcome_of, pause_after
@@ -45,7 +46,7 @@ def work(request: WebhookRequest) -> None:
     """Take a claimed request as far as it goes."""
     with _faults_of(request):
         if request.attempts > app_settings.max_attempts:
-            _advance([request], state=RequestState.DEAD, claimed_by="")
+            advance([request], state=RequestState.DEAD, claimed_by="")
         elif request.state == RequestState.STORED:
             _announce(request, announcements(request))
         elif request.state == RequestState.FAILING and request.processed_at is not None:
@@ -79,7 +80,7 @@ def work_together(batch: list[WebhookRequest], stop: Callable[[], bool]) -> None
         with _faults_of(request):
             rows = found[request.pk]
             announced = announcements(request, rows.events, rows.messages)
-            failures = announce(request, announced, _lease_keeper(waiting))
+            failures = announce(request, announced, keeper(waiting))
             if failures:
                 _conclude(request, failures)
             else:
@@ -90,7 +91,7 @@ def work_together(batch: list[WebhookRequest], stop: Callable[[], bool]) -> None
             _conclude_sent(sent, waiting)
             concluded_at = time.monotonic()
     _conclude_sent(sent, waiting)
-    _give_back(waiting)
+    give_back(waiting)
 
 
 @contextmanager
@@ -127,7 +128,7 @@ def _store(batch: list[WebhookRequest]) -> list[Stored]:
             with transaction.atomic(using=batch[0]._state.db, durable=True):
                 # First a write: it proves that the lease is ours, and takes SQLite's only lock
                 # before anything is read that could be stale by the time of writing.
-                _advance(batch, claimed_by=batch[0].claimed_by)
+                advance(batch, claimed_by=batch[0].claimed_by)
                 stored = store(batch, payloads, app_settings.repeat_window)
                 changes = [_changes(*each) for each in zip(payloads, stored, strict=True)]
                 _write(batch, changes)
@@ -183,7 +184,7 @@ def _write(batch: list[WebhookRequest], changes: list[dict[str, Any]]) -> None:
 
 def _announce(request: WebhookRequest, announced: Iterable[Announcement]) -> None:
     """Send the signals, then commit the failures of receivers and the final state together."""
-    failures = announce(request, announced, _lease_keeper([request]))
+    failures = announce(request, announced, keeper([request]))
     _conclude(request, failures)
 
 
@@ -191,7 +192,7 @@ def _announce_again(request: WebhookRequest) -> None:
     """Call the receivers that failed once more, but for those that may still be running."""
     running = Q(error=NEVER_RETURNED, due_at__gt=timezone.now())
     failures = list(failures_of(request.pk).exclude(running).order_by("pk"))
-    still, mended = announce_again(failures, announcements(request), _lease_keeper([request]))
+    still, mended = announce_again(failures, announcements(request), keeper([request]))
     pks = [failure.pk for failure in mended if failure.pk is not None]
     failures_of(request.pk).filter(pk__in=pks).delete()
     _conclude(request, still)
@@ -207,12 +208,12 @@ def _conclude(request: WebhookRequest, failures: list[ReceiverFailure]) -> None:
         if failures or request.taken_over or request.state == RequestState.FAILING:
             due_at = remaining.aggregate(due_at=Min("due_at"))["due_at"]
         if due_at is None:
-            _advance([request], state=request.outcome, claimed_by="")
+            advance([request], state=request.outcome, claimed_by="")
         elif request.attempts >= app_settings.max_attempts:
             remaining.update(due_at=None)
-            _advance([request], state=RequestState.DEAD, claimed_by="")
+            advance([request], state=RequestState.DEAD, claimed_by="")
         else:
-            _advance([request], state=RequestState.FAILING, due_at=due_at, claimed_by="")
+            advance([request], state=RequestState.FAILING, due_at=due_at, claimed_by="")
 
 
 def _conclude_sent(sent: list[WebhookRequest], waiting: list[WebhookRequest]) -> None:
@@ -220,19 +221,12 @@ def _conclude_sent(sent: list[WebhookRequest], waiting: list[WebhookRequest]) ->
     for outcome in {request.outcome for request in sent}:
         alike = [request for request in sent if request.outcome == outcome]
         try:
-            _advance(alike, state=outcome, claimed_by="")
+            advance(alike, state=outcome, claimed_by="")
         except LeaseLost:
             logger.warning("%d requests were taken over by another worker", len(alike))
     for request in sent:
         waiting.remove(request)
     sent.clear()
-
-
-def _give_back(batch: list[WebhookRequest]) -> None:
-    """Let another worker go on at once with requests that this one will not finish."""
-    if batch:
-        with suppress(LeaseLost):
-            _advance(batch, due_at=timezone.now(), claimed_by="")
 
 
 def failures_of(pk: int) -> QuerySet[ReceiverFailure]:
@@ -263,32 +257,4 @@ def _postpone(request: WebhookRequest, error: Exception) -> None:
     else:
         state = RequestState.FAILING
     due_at = pause_after(request.attempts, timezone.now())
-    _advance([request], state=state, error=describe(error), due_at=due_at, claimed_by="")
-
-
-def _lease_keeper(batch: list[WebhookRequest]) -> Callable[[], None]:
-    """Return a function that renews the lease on all of ``batch`` once a third has passed."""
-
-    def keep_lease() -> None:
-        now = timezone.now()
-        if batch[0].due_at - now < LEASE * 2 / 3:
-            _advance(batch, due_at=now + LEASE)
-
-    return keep_lease
-
-
-def _advance(batch: list[WebhookRequest], **changes: Any) -> None:
-    """Write to rows claimed together while our lease on them stands.
-
-    Raises ``LeaseLost`` where it does not.
-    """
-    first = batch[0]
-    held = WebhookRequest.objects.using(first._state.db).filter(
-        pk__in=[request.pk for request in batch],
-        due_at=first.due_at,
-        claimed_by=first.claimed_by,
-    )
-    if held.update(**changes) != len(batch):
-        raise LeaseLost(f"expected to hold request {first.token}, another worker does")
-    for request in batch:
-        vars(request).update(changes)
+    advance([request], state=state, error=describe(error), due_at=due_at, claimed_by="")

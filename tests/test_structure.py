@@ -29,7 +29,7 @@ LAYERS = [
     {"fields"},
     {"shapes"},
     {"authentication", "payloads", "models"},
-    {"store", "announce", "spool"},
+    {"store", "announce", "spool", "leases"},
     {"worker"},
     {"ingest"},
     {"sweep"},
