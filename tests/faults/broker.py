@@ -1,0 +1,10 @@
+"""A Celery app whose broker is not there."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+app = Celery("faults", broker=os.environ["FAULTS_BROKER"], set_as_current=True)
+app.set_default()

@@ -1,0 +1,92 @@
+"""``python -m tests.faults.compare``: hold what was acknowledged against what there is.
+
+The names of events are those the load client gave them, each of which is to be one row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import django
+from django.conf import settings
+
+
+def stored_events() -> Counter[str]:
+    """Return how often each event is in the database, by its name."""
+    from pickyassist_webhooks import models
+
+    columns = {
+        "delivery": (models.DeliveryReport, "msg_id", "status"),
+        "filter": (models.FilterReport, "msg_id"),
+        "member": (models.GroupMemberEvent, "number"),
+        "subscriber": (models.NewSubscriber, "subscriber_id"),
+    }
+    return Counter(
+        " ".join(map(str, (kind, *values)))
+        for kind, (model, *names) in columns.items()
+        for values in model.objects.values_list(*names)
+    )
+
+
+def expected_signals() -> set[str]:
+    """Return what must have been heard about the events that are stored, acknowledged or not."""
+    from pickyassist_webhooks import models
+
+    reports = models.DeliveryReport.objects.values_list("msg_id", "status")
+    messages = models.Message.objects.values_list("msg_id", "status")
+    filters = models.FilterReport.objects.values_list("msg_id", "status")
+    members = models.GroupMemberEvent.objects.values_list("number", flat=True)
+    subscribers = models.NewSubscriber.objects.values_list("subscriber_id", flat=True)
+    return {
+        *(f"delivery_received {name} {status}" for name, status in reports),
+        *(f"message_status_changed {name} {status}" for name, status in messages),
+        *(f"number_filtered {name} {status}" for name, status in filters),
+        *(f"member_joined {name} -" for name in members),
+        *(f"subscriber_added {name} -" for name in subscribers),
+    }
+
+
+def lines(name: str) -> list[str]:
+    file = Path(settings.FAULTS_FOLDER) / name
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def compare() -> dict[str, Any]:
+    from pickyassist_webhooks.models import WebhookRequest
+
+    acknowledged = [json.loads(line) for line in lines("ledger.jsonl")]
+    bodies = Counter(
+        sha256(bytes(body)).hexdigest()
+        for body in WebhookRequest.objects.values_list("body", flat=True)
+    )
+    events = stored_events()
+    lost = [
+        one
+        for one in acknowledged
+        if one["body"] not in bodies or not all(events[name] for name in one["events"])
+    ]
+    states = Counter(WebhookRequest.objects.values_list("state", flat=True))
+    finished = states.pop("done", 0)
+    return {
+        "acknowledged": len(acknowledged),
+        "stored": bodies.total(),
+        "events": events.total(),
+        "lost": len(lost),
+        "twice": sum(found - 1 for found in events.values() if found > 1),
+        "signals_missing": len(expected_signals() - set(lines("heard.log"))),
+        "finished": finished,
+        "unfinished": dict(states),
+        "examples": lost[:3],
+        "errors": list(
+            WebhookRequest.objects.exclude(error="").values_list("error", flat=True)[:3]
+        ),
+    }
+
+
+if __name__ == "__main__":
+    django.setup()
+    print(json.dumps(compare()))

@@ -1,0 +1,157 @@
+"""A server and its workers in processes of their own, on one database, and what they were asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from tests.faults.client import Client, Load
+from tests.faults.cluster import free_port
+
+ROOT = Path(__file__).parents[2]
+SERVER = (
+    "gunicorn",
+    "django.core.wsgi:get_wsgi_application()",
+    "--worker-class=gthread",
+    "--workers=2",
+    "--threads=12",
+    "--graceful-timeout=5",
+)
+WORKER = ("django", "pickyassist_process", "--loop")
+
+
+def environment(folder: Path, database: dict[str, Any], keys: dict[str, Any]) -> dict[str, str]:
+    """Return the environment that ``tests.faults.settings`` reads."""
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
+        "FAULTS_FOLDER": str(folder),
+        "FAULTS_DATABASE": json.dumps(database),
+        "FAULTS_KEYS": json.dumps(keys),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "",  # the servers' own
+        "HOME": str(folder),  # where gunicorn has a socket
+    }
+
+
+class Stage:
+    """The processes of one fault. ``keys`` are those of ``PICKYASSIST_WEBHOOKS``."""
+
+    def __init__(self, folder: Path, database: dict[str, Any], **keys: Any) -> None:
+        self.folder, self.database, self.keys = folder, database, keys
+        self.environment = environment(folder, database, keys)
+        self.client = Client(folder / "ledger.jsonl")
+        (folder / "armed").mkdir()
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._end = Event()
+        self._keeper: Thread | None = None
+        #: How the workers ended that were not stopped by us.
+        self.ends: list[int] = []
+
+    def close(self) -> None:
+        """End every process, by force if it does not end by itself."""
+        self._end.set()
+        if self._keeper:
+            self._keeper.join()
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        self._processes.clear()
+
+    def start(self, role: str, *command: str, **keys: Any) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{role}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                env=self.environment
+                | {"FAULTS_ROLE": role, "FAULTS_KEYS": json.dumps(self.keys | keys)},
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._processes.append(process)
+        return process
+
+    def serve(self, **keys: Any) -> None:
+        """Start a server, whose own master replaces workers that are killed, and post to it too."""
+        port = free_port()
+        server = self.start("server", *SERVER, f"--bind=127.0.0.1:{port}", **keys)
+        for _ in range(300):
+            assert server.poll() is None, self.log("server")
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            except OSError:
+                time.sleep(0.1)
+            else:
+                self.client.ports.append(port)
+                return
+        raise AssertionError(f"expected a server within 30 s; it said: {self.log('server')}")
+
+    def work(self) -> None:
+        """Keep a worker running beside the server, another one whenever it is killed."""
+
+        def keep() -> None:
+            while not self._end.is_set():
+                worker = self.start("worker", *WORKER)
+                while worker.poll() is None and not self._end.wait(0.1):
+                    pass
+                if self._end.is_set():
+                    return
+                self._processes.remove(worker)
+                self.ends.append(worker.returncode)
+
+        self._keeper = Thread(target=keep)
+        self._keeper.start()
+
+    def load(self, **named: Any) -> Load:
+        return Load(self.client, self.folder.name, **named)
+
+    def arm(self, point: str, seconds: float = 30) -> None:
+        """Have a process killed at this point, and wait until it is."""
+        armed = self.folder / "armed" / point
+        armed.touch()
+        end = time.monotonic() + seconds
+        while armed.exists():
+            assert time.monotonic() < end, f"nobody came to {point}; {self.log('worker')}"
+            time.sleep(0.02)
+
+    def run(self, *command: str) -> str:
+        """Run a command to its end and return what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", *command],
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def compare(self) -> dict[str, Any]:
+        result: dict[str, Any] = json.loads(self.run("tests.faults.compare"))
+        return result
+
+    def recover(self) -> dict[str, Any]:
+        """End the server and its workers, finish what they left behind, and compare."""
+        self.close()
+        self.run("tests.faults.recovery")
+        return self.compare()
+
+    def log(self, role: str) -> str:
+        """Return the end of what a process has said."""
+        file = self.folder / f"{role}.log"
+        return file.read_text(errors="replace")[-3000:] if file.exists() else ""
