@@ -9,9 +9,9 @@ import bootstrap
 #: Each suite: the extras it needs of setup.cfg, and its arguments to pytest.
 SUITES = {
     "unit": (["tests"], []),
-    # Both run on SQLite and PostgreSQL by themselves.
+    # Both choose their databases by themselves.
     "engines": (["tests", "postgres", "engines"], ["tests/engines"]),
-    "faults": (["tests", "postgres", "engines"], ["tests/faults"]),
+    "faults": (["tests", "postgres", "mariadb", "engines"], ["tests/faults"]),
 }
 
 

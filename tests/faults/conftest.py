@@ -1,6 +1,6 @@
 """``python3 -m tests --suite faults [--long]``: nothing acknowledged is lost, whatever is killed.
 
-Runs on SQLite and on PostgreSQL, in processes of its own, whatever the other tests run on.
+Runs on SQLite, PostgreSQL and MariaDB, in processes of its own, whatever the other tests run on.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from tests.faults import figures
-from tests.faults.place import PostgresPlace, SqlitePlace
+from tests.faults.place import MariadbPlace, PostgresPlace, SqlitePlace
 from tests.faults.stage import Stage
 
 rows = pytest.StashKey[list[dict[str, Any]]]()
+ENGINES = {"sqlite3": "sqlite", "postgresql": "postgres", "mysql": "mariadb"}
+
 versions = pytest.StashKey[dict[str, str]]()
 
 
@@ -76,7 +78,19 @@ def postgres_place(
         place.cluster.close()
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(scope="session")
+def mariadb_place(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[MariadbPlace]:
+    place = MariadbPlace(tmp_path_factory.mktemp("mariadb"))
+    request.config.stash[versions]["mariadb"] = place.version()
+    try:
+        yield place
+    finally:
+        place.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres", "mariadb"])
 def place(request: pytest.FixtureRequest) -> Any:
     return request.getfixturevalue(f"{request.param}_place")
 
@@ -103,7 +117,7 @@ def judge(request: pytest.FixtureRequest) -> Callable[..., dict[str, Any]]:
 
     def judged(fault: str, times: int, stage: Stage, *, found: Any = None) -> dict[str, Any]:
         found = found or stage.recover()
-        database = "sqlite" if "sqlite" in stage.database["ENGINE"] else "postgres"
+        database = ENGINES[stage.database["ENGINE"].rpartition(".")[2]]
         figure = figures.row(fault, database, times, stage, found)
         request.config.stash[rows].append(figure)
         figures.check(figure, stage, found)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests import databases
 from tests.faults.cluster import Cluster
 from tests.faults.stage import environment
 
 Settings = dict[str, Any]
 
-_numbers = itertools.count(1)
+#: Of this run alone: two runs may share the server.
+_numbers = itertools.count(os.getpid() * 1000)
 
 
 def migrate(folder: Path, settings: Settings) -> None:
@@ -88,3 +91,57 @@ class PostgresPlace:
     def version(self) -> str:
         [(version,)] = self.cluster.execute("SHOW server_version")
         return f"PostgreSQL {version}"
+
+
+class MariadbPlace:
+    """Databases on the server that the other tests run on too, which is not ours to stop."""
+
+    template = f"faults_template_{os.getpid()}"
+
+    def __init__(self, folder: Path) -> None:
+        databases.require_server("mariadb")
+        self.made: list[str] = []
+        try:
+            migrate(folder, self._make(self.template))
+        except BaseException:
+            self.close()
+            raise
+
+    def _make(self, name: str) -> Settings:
+        self.execute(f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name} CHARSET utf8mb4")
+        self.made.append(name)
+        given = databases.settings_for("mariadb")
+        return {name: value for name, value in given.items() if name != "TEST"} | {"NAME": name}
+
+    def fresh(self, folder: Path, *, migrated: bool = True) -> Settings:
+        name = f"faults_{next(_numbers)}"
+        settings = self._make(name)
+        if migrated:
+            tables = [table for (table,) in self.execute(f"SHOW TABLES IN {self.template}")]
+            made = [
+                self.execute(f"SHOW CREATE TABLE {self.template}.{table}")[0][1] for table in tables
+            ]
+            self.execute("SET foreign_key_checks = 0", f"USE {name}", *made)
+            rows = f"SELECT * FROM {self.template}.django_migrations"  # noqa: S608
+            self.execute(f"INSERT INTO {name}.django_migrations {rows}")
+        return settings
+
+    def execute(self, *statements: str) -> list[Any]:
+        """Run statements on a connection of their own and return the rows of the last one."""
+        import MySQLdb
+
+        given = databases.settings_for("mariadb")
+        place = {"host": given["HOST"], "port": int(given["PORT"]), "user": given["USER"]}
+        with closing(MySQLdb.connect(password=given["PASSWORD"], **place)) as connection:
+            connection.autocommit(True)
+            with closing(connection.cursor()) as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
+                return list(cursor.fetchall())
+
+    def version(self) -> str:
+        return str(self.execute("SELECT version()")[0][0])
+
+    def close(self) -> None:
+        for name in self.made:
+            self.execute(f"DROP DATABASE IF EXISTS {name}")

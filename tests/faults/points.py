@@ -38,10 +38,10 @@ POINTS = (
 
 #: What a statement does, by its text.
 _STEPS = {
-    step: re.compile(text.replace("@", '"pickyassist_webhooks_'))
+    step: re.compile(text.replace("@", '["`]pickyassist_webhooks_'))
     for step, text in {
         "insert": "INSERT INTO @webhookrequest",
-        "claim": r'UPDATE @webhookrequest" SET .*"attempts" = \(.*"attempts" \+',
+        "claim": r'UPDATE @webhookrequest["`] SET .*["`]attempts["`] = \(.*["`]attempts["`] \+',
         "rows": "INSERT INTO @(deliveryreport|filterreport|groupmemberevent|newsubscriber)",
     }.items()
 }

@@ -37,10 +37,11 @@ def wait_for_more(stage: Stage) -> None:
 
 
 @pytest.fixture(scope="session")
-def killed(sqlite_place, postgres_place, tmp_path_factory, short):
-    """Kill on both databases at once, and leave a worker behind on each."""
+def killed(sqlite_place, postgres_place, mariadb_place, tmp_path_factory, short):
+    """Kill on all databases at once, and leave a worker behind on each."""
     times, stages = short(3, 25), {}
-    for name, place in {"sqlite": sqlite_place, "postgres": postgres_place}.items():
+    places = {"sqlite": sqlite_place, "postgres": postgres_place, "mariadb": mariadb_place}
+    for name, place in places.items():
         folder = tmp_path_factory.mktemp(f"kills-{name}")
         stages[name] = Stage(folder, place.fresh(folder))
     try:
@@ -61,7 +62,7 @@ def test_killed(killed):
         assert set(stage.ends) == {-signal.SIGKILL}
 
 
-@pytest.mark.parametrize("name", ["sqlite", "postgres"])
+@pytest.mark.parametrize("name", ["sqlite", "postgres", "mariadb"])
 def test_killed_and_finished(killed, name, judge):
     """The worker that goes on finishes what the dead ones held, by the real clock."""
     stages, times = killed
