@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import count
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from pickyassist_webhooks import ingest, signals
-from pickyassist_webhooks.models import DeliveryReport, ReceiverFailure, WebhookRequest
+from pickyassist_webhooks.models import (
+    DeliveryReport,
+    GroupMemberEvent,
+    ReceiverFailure,
+    WebhookRequest,
+)
 from pickyassist_webhooks.models.failures import NEVER_RETURNED
 from pickyassist_webhooks.sweep import sweep
 from pickyassist_webhooks.transactions import depths, end_transactions, start_anew
@@ -225,3 +231,37 @@ def test_one_poisonous_event_in_ten_thousand(listen):
     signals.delivery_received.disconnect(breaks)
     assert ingest.replay(only_request().pk).state == "done"
     assert len(done) == 20_000
+
+
+@pytest.mark.parametrize("executed", [False, True], ids=["before", "after"])
+def test_each_statement_of_the_sweep_fails(executed, listen, clock):
+    """Whatever is interrupted there, each event is a row once and a signal at least once."""
+    heard = [listen("delivery_received"), listen("member_joined")]
+    for number in count(1):
+        for place in range(2):
+            keep(delivery(row(f"{number}-{place}")))
+            keep(member(number=f"{number}-{place}"))
+        seen = []
+
+        def fails(execute, sql, *rest, number=number, seen=seen):
+            seen.append(sql)
+            if len(seen) != number:
+                return execute(sql, *rest)
+            # SQLite's BEGIN has no answer that could be lost.
+            if executed and not sql.startswith("BEGIN"):
+                execute(sql, *rest)
+            raise OperationalError
+
+        with suppress(OperationalError), connection.execute_wrapper(fails):
+            sweep()
+        for _ in range(4):
+            clock.advance(minutes=10)
+            sweep()
+        events = [*DeliveryReport.objects.all(), *GroupMemberEvent.objects.all()]
+        assert len(events) == 4 * number
+        called = {call["event"] for calls in heard for call in calls}
+        assert called == set(events)
+        assert set(WebhookRequest.objects.values_list("state", flat=True)) == {"done"}
+        if len(seen) < number:
+            break
+    assert number > 10
