@@ -177,9 +177,10 @@ def _called(
 ) -> Exception | None:
     """Call one receiver, noting it first where a worker was lost, and return what it raised."""
     request: WebhookRequest = one.named["request"]
+    database = str(request._state.db)
     failure.attempts += 1
     if request.taken_over:
-        failure.note()
+        failure.note(database)
     before = depths()
     error = None
     try:
@@ -191,7 +192,7 @@ def _called(
             f"expected every transaction to be ended, one was left open on {', '.join(left)}"
         )
     if request.taken_over and error is None:
-        failure.delete(using=request._state.db)
+        failure.delete(using=database)
     return error
 
 

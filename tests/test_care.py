@@ -20,7 +20,7 @@ from pickyassist_webhooks.sweep import sweep
 from pickyassist_webhooks.transactions import depths, end_transactions, start_anew
 from tests.requests import delivery, keep, member, post, row
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "own"])
 
 
 class Killed(BaseException):
@@ -92,6 +92,17 @@ class TestKilledWorker:
         clock.advance(days=1)
         assert sweep() == {"done": 1}
         assert not ReceiverFailure.objects.exists()
+
+    def test_in_a_database_of_its_own(self, poison, clock, settings, django_assert_num_queries):
+        settings.DATABASE_ROUTERS = ["tests.test_endpoint.OwnDatabase"]
+        with django_assert_num_queries(0, connection=connection):
+            with pytest.raises(Killed):
+                post(batch())
+            self.crash(clock)
+            clock.advance(minutes=30)
+            assert sweep() == {"failing": 1}
+            self.crash(clock)
+        assert ReceiverFailure.objects.using("own").get().attempts == 2
 
     def test_attempts_are_used_up(self, poison, clock):
         with pytest.raises(Killed):

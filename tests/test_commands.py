@@ -425,6 +425,16 @@ class TestReplay:
         with pytest.raises(ArgumentTypeError, match="expected a date like 2026-01-31"):
             moment(wrong)
 
+    @pytest.mark.parametrize("use_tz", [True, False])
+    def test_moments_are_those_of_the_project(self, use_tz, settings):
+        settings.USE_TZ, settings.TIME_ZONE = use_tz, "Asia/Kolkata"
+        assert moment("2026-01-31T05:30").isoformat() == (
+            "2026-01-31T05:30:00+05:30" if use_tz else "2026-01-31T05:30:00"
+        )
+        same = moment("2026-01-31T00:00Z")
+        assert same == moment("2026-01-31T05:30")
+        assert moment("2026-01-31").hour == 0
+
     def test_somebody_without_a_name(self, monkeypatch):
         def nameless():
             raise KeyError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentTypeError
 from datetime import datetime
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -29,4 +30,6 @@ def moment(text: str) -> datetime:
         raise ArgumentTypeError(
             f"expected a date like 2026-01-31 or 2026-01-31T12:00, came {text!r}"
         )
-    return timezone.make_aware(found) if timezone.is_naive(found) else found
+    if settings.USE_TZ:
+        return timezone.make_aware(found) if timezone.is_naive(found) else found
+    return found if timezone.is_naive(found) else timezone.make_naive(found)

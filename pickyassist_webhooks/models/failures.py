@@ -39,9 +39,9 @@ class ReceiverFailure(models.Model):
         """What was called, about which event."""
         return (self.signal, self.event_id, self.receiver)
 
-    def note(self) -> None:
+    def note(self, database: str) -> None:
         """Save that this receiver is about to be called: if it never returns, this stays."""
         self.error = NEVER_RETURNED
         self.failed_at = timezone.now()
         self.due_at = pause_after(self.attempts, self.failed_at) + LEASE
-        self.save(using=self.request._state.db)
+        self.save(using=database)
