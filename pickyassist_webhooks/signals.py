@@ -14,9 +14,9 @@ from django import dispatch
 
 
 def dotted_path(receiver: Any) -> str:
-    """Return the dotted path, of at most 255 characters, by which every process knows it."""
+    """Return the dotted path, of at most 250 characters, by which every process knows it."""
     named = receiver if hasattr(receiver, "__qualname__") else type(receiver)
-    return f"{named.__module__}.{named.__qualname__}"[-255:]
+    return f"{named.__module__}.{named.__qualname__}"[-250:]
 
 
 class Signal(dispatch.Signal):
@@ -30,10 +30,16 @@ class Signal(dispatch.Signal):
         """
         # Django has no public way to ask for the receivers of a sender.
         plain, asynchronous = self._live_receivers(sender)
-        return [
-            *((dotted_path(receiver), receiver) for receiver in plain),
-            *((dotted_path(receiver), async_to_sync(receiver)) for receiver in asynchronous),
-        ]
+        calls: dict[str, Callable[..., Any]] = {}
+        for receiver in [*plain, *asynchronous]:
+            path = name = dotted_path(receiver)
+            number = 1
+            # Closures of one decorator and methods of two objects share a path.
+            while name in calls:
+                number += 1
+                name = f"{path}#{number}"
+            calls[name] = async_to_sync(receiver) if receiver in asynchronous else receiver
+        return list(calls.items())
 
 
 # event: DeliveryReport; message: Message, or None where the vendor gave no msg_id

@@ -9,16 +9,25 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone
 
 from .conf import app_settings
 from .exceptions import UnreadableSpoolFile
 from .models import WebhookRequest
 
 SUFFIX = ".request"
+PART = ".part"
+
+#: Seconds after which nobody writes to an unfinished file any more. It was never acknowledged.
+_ABANDONED = 3600
 
 #: Columns that are kept beside the bytes.
 _COLUMNS = ("content_type", "content_encoding", "query", "remote_addr", "secret_label")
@@ -39,9 +48,11 @@ def write(request: WebhookRequest) -> bool:
         "bytes": len(body),
         "sha256": sha256(body).hexdigest(),
     }
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not folder.exists():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sync(folder.parent)
     target = folder / f"{request.token}{SUFFIX}"
-    unfinished = target.with_suffix(".part")
+    unfinished = target.with_suffix(PART)
     try:
         # Customers' messages: for the server's own user only.
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -58,15 +69,22 @@ def write(request: WebhookRequest) -> bool:
 
 
 def waiting() -> list[Path]:
-    """Return the files that wait to be drained, oldest first.
+    """Return the files that wait to be drained, oldest first, and clear away abandoned ones.
 
     Raises ``OSError`` where ``SPOOL_DIR`` is there but cannot be read.
     """
     folder = app_settings.spool_dir
     if folder is None or not folder.exists():
         return []
-    files = [path for path in folder.iterdir() if path.suffix == SUFFIX]
-    return sorted(files, key=lambda path: (path.stat().st_mtime_ns, path.name))
+    found = []
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):  # another worker was faster
+            changed_at = path.stat().st_mtime
+            if path.suffix == SUFFIX:
+                found.append((changed_at, path.name, path))
+            elif path.suffix == PART and time.time() - changed_at > _ABANDONED:
+                path.unlink()
+    return [path for _, _, path in sorted(found)]
 
 
 def read(path: Path) -> WebhookRequest:
@@ -81,11 +99,11 @@ def read(path: Path) -> WebhookRequest:
             raise ValueError(f"{len(body)} bytes of {said['bytes']}, or other ones")
         return WebhookRequest.objects.new(
             body,
-            token=said["token"],
-            received_at=datetime.fromisoformat(said["received_at"]),
+            token=UUID(said["token"]),
+            received_at=_moment(said["received_at"]),
             **{name: said[name] for name in _COLUMNS},
         )
-    except (ValueError, KeyError, TypeError) as err:
+    except (ValueError, KeyError, TypeError, AttributeError) as err:
         raise UnreadableSpoolFile(
             f"expected a spooled request in {path.name}, came: {type(err).__name__}"
         ) from err
@@ -94,6 +112,14 @@ def read(path: Path) -> WebhookRequest:
 def remove(path: Path) -> None:
     """Delete a file whose request is committed. Somebody else may have been faster."""
     path.unlink(missing_ok=True)
+
+
+def _moment(text: str) -> datetime:
+    """Return a moment as the project has it now: ``USE_TZ`` may have been changed since."""
+    moment = datetime.fromisoformat(text)
+    if timezone.is_aware(moment) == settings.USE_TZ:
+        return moment
+    return timezone.make_aware(moment) if settings.USE_TZ else timezone.make_naive(moment)
 
 
 def _sync(folder: Path) -> None:

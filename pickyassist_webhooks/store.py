@@ -55,7 +55,8 @@ def store(
         if payload.events:
             rows = of_kind.setdefault(MODELS[payload.kind], [])
             rows.extend(_rows(request, payload))
-    for model, rows in of_kind.items():
+    # Everybody locks the tables in the same order, too.
+    for model, rows in sorted(of_kind.items(), key=lambda item: item[0].__name__):
         if model is GroupMemberEvent:
             _store_group_events(requests, rows, repeat_window, stored)
         else:

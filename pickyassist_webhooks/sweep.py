@@ -65,26 +65,42 @@ def sweep(
 def drain(stop: Callable[[], bool] = never) -> int:
     """Insert the spooled requests into the database, oldest first, and return how many.
 
-    Their place in line is that of now. Stops at the first one that the database does not take.
+    Their place in line is that of now. What the database does not take is left for later.
     """
     drained = 0
-    for path in spool.waiting():
+    try:
+        waiting = spool.waiting()
+    except OSError as err:
+        logger.error("The spool cannot be read: %s", err)
+        return 0
+    for path in waiting:
         if stop():
             break
         try:
             requests().keep_once(spool.read(path))
+            spool.remove(path)
         except FileNotFoundError:
             continue  # another worker was faster
         except (UnreadableSpoolFile, OSError) as err:
             logger.error("The spool file %s is left where it is: %s", path.name, err)
             continue
         except Exception as err:
-            logger.error("The spool is left for later: %s", type(err).__name__)
+            logger.error("The spool file %s is left for later: %s", path.name, type(err).__name__)
             _drop_connection()
-            break
-        spool.remove(path)
+            if not _is_there():
+                break
+            continue  # it is this one that the database does not take
         drained += 1
     return drained
+
+
+def _is_there() -> bool:
+    """Tell whether the database answers."""
+    try:
+        requests().only("pk").first()
+    except Exception:
+        return False
+    return True
 
 
 def _together(candidates: list[tuple[int, int, int]]) -> list[int]:
@@ -109,10 +125,14 @@ def _process(pks: list[int], stop: Callable[[], bool]) -> Iterable[str]:
     """Process these requests and return the states they end in, of those that were free."""
     try:
         claimed = requests().claim(pks)
-        if len(claimed) == 1:
-            work(claimed[0])
-        elif claimed:
-            work_together(claimed, stop)
+        fresh = [request for request in claimed if request.is_fresh]
+        if len(fresh) > 1:
+            work_together(fresh, stop)
+        else:
+            fresh = []
+        for request in claimed:
+            if request not in fresh:
+                work(request)
     except Exception as err:  # they stay due, and cost no other its turn
         logger.error("%d requests stay due: %s", len(pks), type(err).__name__)
         _drop_connection()

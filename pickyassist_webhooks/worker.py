@@ -46,7 +46,7 @@ def work(request: WebhookRequest) -> None:
     """Take a claimed request as far as it goes."""
     with _faults_of(request):
         if request.attempts > app_settings.max_attempts:
-            advance([request], state=RequestState.DEAD, claimed_by="")
+            _give_up(request)
         elif request.state == RequestState.STORED:
             _announce(request, announcements(request))
         elif request.state == RequestState.FAILING and request.processed_at is not None:
@@ -201,17 +201,21 @@ def _announce_again(request: WebhookRequest) -> None:
 def _conclude(request: WebhookRequest, failures: list[ReceiverFailure]) -> None:
     """Commit what receivers are still to be called, and the state that follows from it."""
     now = timezone.now()
+    careful = request.taken_over or request.state == RequestState.FAILING
     with transaction.atomic(using=request._state.db):
+        if careful:
+            # First a write, as SQLite refuses one after a read where another worker wrote since.
+            advance([request], claimed_by=request.claimed_by)
         _save(failures, request, failed_at=now, due_at=pause_after(request.attempts, now))
         remaining = failures_of(request.pk)
         due_at = None
-        if failures or request.taken_over or request.state == RequestState.FAILING:
+        if failures or careful:
             due_at = remaining.aggregate(due_at=Min("due_at"))["due_at"]
         if due_at is None:
             advance([request], state=request.outcome, claimed_by="")
         elif request.attempts >= app_settings.max_attempts:
-            remaining.update(due_at=None)
-            advance([request], state=RequestState.DEAD, claimed_by="")
+            request.state = RequestState.FAILING  # all signals are sent
+            _give_up(request)
         else:
             advance([request], state=RequestState.FAILING, due_at=due_at, claimed_by="")
 
@@ -251,10 +255,19 @@ def _postpone(request: WebhookRequest, error: Exception) -> None:
     if not connection.in_atomic_block:
         start_anew(connection)  # it may be what is broken
     if request.attempts >= app_settings.max_attempts:
-        state = RequestState.DEAD
-    elif request.state == RequestState.STORED:
-        state = RequestState.STORED  # the rows are there, the signals are what is left to do
-    else:
-        state = RequestState.FAILING
+        _give_up(request, error=describe(error))
+        return
+    # Where the rows are there, the signals are what is left to do.
+    stored = request.state == RequestState.STORED
+    state = RequestState.STORED if stored else RequestState.FAILING
     due_at = pause_after(request.attempts, timezone.now())
     advance([request], state=state, error=describe(error), due_at=due_at, claimed_by="")
+
+
+def _give_up(request: WebhookRequest, **changes: Any) -> None:
+    """Leave to people what was tried as often as ``MAX_ATTEMPTS`` allows."""
+    if request.state == RequestState.FAILING and request.processed_at is not None:
+        # Only receivers are left to be called, which a person can ask for.
+        failures_of(request.pk).update(due_at=None)
+    advance([request], state=RequestState.DEAD, claimed_by="", **changes)
+    logger.error("Request %s is dead after %d attempts", request.token, request.attempts)

@@ -114,6 +114,12 @@ class TestKilledWorker:
         assert only_request().state == "dead"
         assert len(poison.called) <= 8
 
+        # All signals were sent, so that a person can have this one receiver called again.
+        DeliveryReport.objects.update(msg_id="harmless")
+        poison.called.clear()
+        assert ingest.replay(only_request().pk, only_failed_receivers=True).state == "done"
+        assert poison.called == ["harmless"]
+
     def test_neighbours_in_a_batch(self, poison, clock):
         """A worker that dies of one request has its neighbours processed one by one."""
         for number in range(3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -12,12 +13,12 @@ from argparse import ArgumentTypeError
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
-from threading import Thread, Timer
+from threading import Event, Thread, Timer
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.core.management.base import OutputWrapper
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from pickyassist_webhooks import ingest, signals, spool
@@ -76,6 +77,8 @@ class TestProcess:
             line(number)
         assert terminal.getvalue().count("\r") < 20
         assert "1,000 of 1,000 done (100%" in terminal.getvalue()
+        Progress(OutputWrapper(terminal), 0, "done")(0)
+        assert "0 of 1 done (0%" in terminal.getvalue()
 
     def test_a_spool_is_drained(self, settings, tmp_path):
         settings.PICKYASSIST_WEBHOOKS = {**settings.PICKYASSIST_WEBHOOKS, "SPOOL_DIR": tmp_path}
@@ -254,6 +257,15 @@ class TestWorker:
         assert process.returncode == 0
         assert output == b"1 processed: 1 done\n"
         assert b"The sweep goes on later" in errors
+
+
+def test_projects_without_celery_may_have_their_tasks_looked_for(monkeypatch):
+    for name in ("celery", "pickyassist_webhooks.tasks", "pickyassist_webhooks.engines.celery"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "celery", None)  # importing it fails, with another error
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("celery")
+    importlib.import_module("pickyassist_webhooks.tasks")
 
 
 def test_a_worker_gives_back_what_it_will_not_finish(listen):
@@ -481,6 +493,46 @@ class TestOnlyFailedReceivers:
         failing.mended.append(True)
         assert self.only_failed("--state", "dead")["states"] == {"done": 1}
         assert failing.seen == [("2", True)]
+
+    def test_a_sweep_that_is_faster_calls_nobody_else(self, failing, monkeypatch):
+        monkeypatch.setattr(ingest, "process", lambda pk: None)  # the command was killed here
+        assert self.only_failed("--all")["states"] == {"received": 1}
+        keep(member(number="1"))
+        keep(member(number="2"))
+        assert sweep() == {"failing": 1, "done": 2}
+        assert failing.seen == [("2", True)]
+        assert failing.others == []
+        assert ReceiverFailure.objects.count() == 1
+
+    def test_not_while_a_worker_is_claiming_it(self, failing):
+        """Also where that is not committed yet when the replay begins."""
+        pk = WebhookRequest.objects.get().pk
+        WebhookRequest.objects.update(due_at=timezone.now())
+        claiming = Event()
+
+        def claim():
+            with transaction.atomic():
+                WebhookRequest.objects.claim([pk])
+                claiming.set()
+                time.sleep(0.5)
+            connection.close()
+
+        worker = Thread(target=claim)
+        worker.start()
+        claiming.wait()
+        with pytest.raises(ingest.RequestInWork, match="a worker holds it"):
+            ingest.replay(pk, only_failed_receivers=True)
+        worker.join()
+        assert WebhookRequest.objects.get().claimed_by
+        assert WebhookRequest.objects.get().replays == 0
+
+    def test_a_database_that_fails_in_the_middle(self, failing, monkeypatch):
+        def fails(*args):
+            raise OperationalError("gone")
+
+        monkeypatch.setattr(ingest, "replay", fails)
+        with pytest.raises(CommandError, match="failed after 0 of 1 requests"):
+            call("replay", "--all")
 
     def test_not_of_one_whose_signals_were_not_all_sent(self, failing):
         """It died of lost workers: it has to be processed from the start."""

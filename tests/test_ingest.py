@@ -377,6 +377,51 @@ class TestReceiverThatRaises:
         post(delivery())
         assert ReceiverFailure.objects.get().receiver.endswith("Receiver")
 
+    def test_receivers_that_share_a_path(self, listen, clock):
+        """Wrapped by one decorator, they are told apart by the order in which they connect."""
+
+        def logged(name):
+            def wrapper(**named):
+                called.append(name)
+                if name in broken:
+                    raise ValueError
+
+            return wrapper
+
+        called, broken = [], ["first"]
+        wrapped = [logged("first"), logged("second"), logged("third")]
+        for each in wrapped:
+            listen("delivery_received", each)
+        post(delivery())
+        assert not ReceiverFailure.objects.get().receiver.endswith("#2")
+        called.clear()
+        clock.advance(minutes=1)
+        assert sweep() == {"failing": 1}
+        assert called == ["first"]
+        broken[:] = ["second", "third"]
+        clock.advance(hours=1)
+        assert sweep() == {"done": 1}
+        ingest.replay(only_request().pk)
+        failed = ReceiverFailure.objects.order_by("pk").values_list("receiver", flat=True)
+        assert [path.rpartition("#")[2] for path in failed] == ["2", "3"]
+
+    def test_a_retry_begins_with_a_write(self, listen, clock):
+        """SQLite refuses to write after a read where another process wrote in between."""
+        failing = [True]
+
+        def breaks(**named):
+            if failing:
+                raise ValueError(failing.pop())
+
+        listen("delivery_received", breaks)
+        post(delivery())
+        clock.advance(minutes=1)
+        with CaptureQueriesContext(connection) as queries:
+            assert sweep() == {"done": 1}
+        sql = [query["sql"] for query in queries]
+        begins = [place for place, text in enumerate(sql) if text.startswith("BEGIN")]
+        assert sql[begins[-1] + 1].startswith("UPDATE")
+
     def test_pauses_grow(self):
         now = timezone.now()
         pauses = [(pause_after(attempts, now) - now).total_seconds() for attempts in range(1, 9)]

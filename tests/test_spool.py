@@ -7,12 +7,14 @@ import json
 import os
 import stat
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from pickyassist_webhooks import spool
 from pickyassist_webhooks.models import GroupMemberEvent, WebhookRequest
+from pickyassist_webhooks.models.requests import WebhookRequestQuerySet
 from pickyassist_webhooks.sweep import drain, sweep
 from tests.requests import delivery, keep, member, post, row
 
@@ -80,6 +82,25 @@ def test_nobody_else_can_read_it(folder, away):
     assert {stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(folder.stat().st_mode)} == private
 
 
+def test_a_folder_that_has_to_be_made(folder, away, monkeypatch):
+    """Its own name is synced as well, or a loss of power could take all of it away."""
+    synced = []
+
+    def remember(descriptor, fsync=os.fsync):
+        synced.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    monkeypatch.setattr("os.fsync", remember)
+    with away:
+        assert post(member()).status_code == post(member(2)).status_code == 200
+    if os.name == "posix":  # Windows opens no folder
+        parent, directory = folder.parent.stat().st_ino, folder.stat().st_ino
+        assert [each for each in synced if each in (parent, directory)] == [
+            parent,
+            *[directory] * 2,
+        ]
+
+
 def test_without_a_spool_it_is_refused(away, caplog):
     with away:
         answer = post(member())
@@ -99,6 +120,7 @@ def test_a_file_that_cannot_be_synced_is_not_left_behind(folder, away, monkeypat
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    folder.mkdir()
     monkeypatch.setattr("os.fsync", full)
     with away:
         assert post(member()).status_code == 503
@@ -196,5 +218,45 @@ class TestDraining:
 
     def test_unfinished_files_are_no_requests(self, folder):
         folder.mkdir()
-        (folder / "x.part").write_bytes(b"half")
+        for name in ("new.part", "old.part"):
+            (folder / name).write_bytes(b"half")
+        os.utime(folder / "old.part", (0, 0))
         assert drain() == 0
+        assert files(folder) == ["new.part"]  # the other one's writer was killed long ago
+
+    def test_a_file_that_goes_while_it_is_looked_at(self, folder, monkeypatch):
+        def gone(path, *rest, stat=Path.stat, **named):
+            if path.name == late.name:
+                raise FileNotFoundError
+            return stat(path, *rest, **named)
+
+        self.spooled(delivery(), member())
+        late, _ = spool.waiting()
+        monkeypatch.setattr(Path, "stat", gone)
+        assert drain() == 1
+
+    def test_a_folder_that_cannot_be_read_costs_the_inbox_nothing(self, folder, caplog):
+        folder.write_text("a file where the folder should be")
+        keep(delivery())
+        assert sweep() == {"done": 1}
+        assert "The spool cannot be read" in caplog.text
+
+    def test_one_that_the_database_never_takes_costs_no_other(self, folder, monkeypatch):
+        def keep(requests, request, keep=WebhookRequestQuerySet.keep):
+            if request.token == refused.token:
+                raise DatabaseError("a packet bigger than max_allowed_packet")
+            return keep(requests, request)
+
+        refused, _, _ = self.spooled(delivery(), member(), delivery(row("9")))
+        monkeypatch.setattr(WebhookRequestQuerySet, "keep", keep)
+        assert drain() == 2
+        assert files(folder) == [f"{refused.token}.request"]
+
+    @pytest.mark.parametrize("before", [True, False])
+    def test_written_before_use_tz_was_changed(self, folder, settings, before):
+        settings.USE_TZ = before
+        [request] = self.spooled(delivery())
+        settings.USE_TZ = not before
+        assert drain() == 1
+        received = WebhookRequest.objects.get().received_at
+        assert received.replace(tzinfo=None) == request.received_at.replace(tzinfo=None)

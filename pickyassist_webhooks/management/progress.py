@@ -25,7 +25,7 @@ class Progress:
             return
         self.last = now
         rate = done / max(now - self.began, 0.001)
-        of = max(done, self.total)
+        of = max(done, self.total, 1)
         self.stream.write(
             f"\r{done:,} of {of:,} {self.what} ({done / of:.0%}, {rate:,.0f}/s) ", ending=""
         )

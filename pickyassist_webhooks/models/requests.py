@@ -24,6 +24,9 @@ from .columns import ExactCharField
 #: worker takes the request up once this has passed.
 LEASE = timedelta(seconds=60)
 
+#: How far the clock of a worker's host may be behind without a request being due too late.
+MAX_SKEW = timedelta(seconds=5)
+
 #: Entries kept of what people did to one request, the latest ones.
 MAX_HISTORY = 50
 
@@ -35,8 +38,9 @@ class WebhookRequestQuerySet(models.QuerySet["WebhookRequest"]):
         ``metadata`` are further columns; their text is cut to what no database can refuse.
         """
         now = timezone.now()
+        received_at = metadata.pop("received_at", now)
         request = WebhookRequest(
-            body=body, received_at=metadata.pop("received_at", now), due_at=now, **metadata
+            body=body, received_at=received_at, due_at=now - MAX_SKEW, **metadata
         )
         for name, length in _TEXTS.items():
             setattr(request, name, printable(getattr(request, name), length))
@@ -150,6 +154,11 @@ class WebhookRequest(models.Model):
     def is_replay(self) -> bool:
         """Whether a person has had this request processed again."""
         return self.replays > 0
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether this is the first attempt at it, so that it may go together with others."""
+        return self.state == RequestState.RECEIVED and self.attempts == 1
 
     @property
     def taken_over(self) -> bool:

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, close_old_connections, reset_queries
+from django.db import Error as DatabaseFault
+from django.db import close_old_connections, reset_queries
 
 from ... import ingest
 from ...sweep import BATCH, DRAINED, sweep
@@ -23,6 +24,24 @@ logger = logging.getLogger(__name__)
 #: Seconds between two sweeps of a worker, and between two where the database is away.
 PAUSE = 1.0
 PAUSE_AFTER_FAULT = 5.0
+
+
+class Stop:
+    """Whether the worker was asked to stop.
+
+    Not a ``threading.Event``: set by a signal while it is waited for, it may wait for itself.
+    """
+
+    asked = False
+
+    def __call__(self) -> bool:
+        return self.asked
+
+    def wait(self, seconds: float) -> None:
+        """Return after so many seconds, or soon after it was asked."""
+        end = time.monotonic() + seconds
+        while not self.asked and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))
 
 
 class Command(BaseCommand):
@@ -44,40 +63,40 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print JSON, a line for a sweep")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        stopped = threading.Event()
+        stopped = Stop()
         with _stopped_by_signals(stopped):
             if options["loop"]:
                 self._loop(stopped, options)
                 return
             try:
                 self._sweep(stopped, options)
-            except DatabaseError as err:
+            except DatabaseFault as err:
                 raise CommandError(
                     f"The database could not be asked for what is due ({type(err).__name__}: "
                     f"{err}); nothing is lost, run this again."
                 ) from err
 
-    def _loop(self, stopped: threading.Event, options: dict[str, Any]) -> None:
-        while not stopped.is_set():
+    def _loop(self, stopped: Stop, options: dict[str, Any]) -> None:
+        while not stopped():
             pause = PAUSE
             try:
                 close_old_connections()
                 reset_queries()
                 if self._sweep(stopped, options, quiet=True):
                     pause = 0.0
-            except DatabaseError as err:
+            except Exception as err:  # a worker goes on, whatever it was
                 logger.error("The sweep goes on later: %s", type(err).__name__)
                 pause = PAUSE_AFTER_FAULT
             stopped.wait(pause)
 
-    def _sweep(self, stopped: threading.Event, options: dict[str, Any], quiet: bool = False) -> int:
+    def _sweep(self, stopped: Stop, options: dict[str, Any], quiet: bool = False) -> int:
         """Sweep once, say what was done, and return how much that was."""
         total = 0 if quiet else ingest.requests().due().count()
         line = Progress(self.stderr, total, "processed")
         began = time.monotonic()
         counts = sweep(
             options["batch"],
-            stopped.is_set,
+            stopped,
             lambda counts: line(counts.total() - counts[DRAINED]),
         )
         drained = counts.pop(DRAINED, 0)
@@ -99,15 +118,19 @@ class Command(BaseCommand):
 
 
 @contextmanager
-def _stopped_by_signals(stopped: threading.Event) -> Iterator[None]:
+def _stopped_by_signals(stopped: Stop) -> Iterator[None]:
     """Finish the request in hand on SIGTERM or Ctrl-C; a second one does what it always does."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may have handlers
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    # None stands for a handler that is not Python's, which cannot be put back.
+    before = {
+        number: signal.getsignal(number) or signal.SIG_DFL
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
 
     def stop(number: int, frame: Any) -> None:
-        stopped.set()
+        stopped.asked = True
         signal.signal(number, before[signal.Signals(number)])
 
     for number in before:

@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db.models import Q
+from django.db import Error as DatabaseFault
+from django.db.models import Count, Q
 
 from ... import ingest
 from ...choices import EventKind, RequestState
@@ -49,7 +50,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         chosen = self._chosen(options)
-        counts = dict(Counter(chosen.order_by().values_list("state", flat=True)))
+        counts = dict(chosen.order_by().values_list("state").annotate(Count("pk")))
         total = sum(counts.values())
         if not options["json"]:
             states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
@@ -104,6 +105,11 @@ class Command(BaseCommand):
                 request = ingest.replay(pk, options["by"], options["only_failed_receivers"])
             except (RequestInWork, WebhookRequest.DoesNotExist):
                 outcomes[LEFT_ALONE] += 1
+            except DatabaseFault as err:
+                raise CommandError(
+                    f"The database failed after {done - 1} of {total} requests "
+                    f"({type(err).__name__}: {err}); nothing is lost, run this again."
+                ) from err
             else:
                 # None: a worker was faster, and is doing what was asked for.
                 state = request.state if request else RequestState.RECEIVED
