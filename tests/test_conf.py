@@ -166,11 +166,14 @@ class TestChecks:
         assert list(found()) == ["E004"]
         assert app_settings.spool_dir is None
 
-    def test_an_engine_that_is_not_installed(self, configure, monkeypatch):
-        for engine, extra in EXTRAS.items():
-            monkeypatch.setitem(sys.modules, engine, None)  # importing it fails
-            configure({"SECRETS": [GOOD], "PROCESSOR": f"{engine}.enqueue"})
-            assert f"django-pickyassist-webhooks[{extra}]" in found()["E007"].hint
+    @pytest.mark.parametrize(("engine", "extra"), EXTRAS.items())
+    def test_an_engine_that_is_not_installed(self, configure, monkeypatch, engine, extra):
+        for needed in ("celery", "django.tasks", "django_tasks"):
+            monkeypatch.setitem(sys.modules, needed, None)  # importing it fails
+        monkeypatch.delitem(sys.modules, engine, raising=False)
+        configure({"SECRETS": [GOOD], "PROCESSOR": f"{engine}.enqueue"})
+        install = f'pip install "django-pickyassist-webhooks[{extra}]"'
+        assert found()["E007"].hint == f"Install it: {install}."
 
     def test_processor(self, configure):
         configure({"SECRETS": [GOOD], "PROCESSOR": "tests.test_endpoint.remember"})

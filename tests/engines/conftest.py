@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.engines.broker import URLS, Broker
+from tests.engines.relay import Relay
 from tests.faults.place import PostgresPlace, SqlitePlace
 from tests.faults.stage import Stage
 
@@ -32,6 +34,24 @@ def postgres_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgre
 @pytest.fixture(params=["sqlite", "postgres"])
 def place(request: pytest.FixtureRequest) -> Any:
     return request.getfixturevalue(f"{request.param}_place")
+
+
+@pytest.fixture(params=URLS)
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    broker = Broker(request.param)
+    try:
+        yield broker
+    finally:
+        broker.tidy()
+
+
+@pytest.fixture
+def relay(broker: Broker) -> Iterator[Relay]:
+    relay = Relay(broker.address)
+    try:
+        yield relay
+    finally:
+        relay.close()
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ if broker := os.environ.get("ENGINES_BROKER"):
     CELERY_BROKER_URL = broker
     # Of this run alone, and gone from the broker soon after it.
     CELERY_TASK_DEFAULT_QUEUE = os.environ["ENGINES_QUEUE"]
+    # Redis keeps what workers hold beside the queues, for all who use the database.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": CELERY_TASK_DEFAULT_QUEUE}
 else:
     before_django_6 = ["django_tasks"] if django.VERSION < (6, 0) else []
     INSTALLED_APPS = [*INSTALLED_APPS, *before_django_6, "django_tasks_db"]

@@ -1,24 +1,21 @@
-"""A backlog, a worker that is killed in the middle of it, and who finishes it."""
+"""A backlog whose worker is killed in the middle of it, brokers that fail, and who finishes it."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
-import uuid
-
-import pytest
 
 from tests.faults.client import event
 
-BROKERS = {
-    "rabbitmq": "amqp://guest:guest@127.0.0.1:5672//",
-    "redis": "redis://127.0.0.1:6379/0",
-}
-CELERY = ("celery", "--app=tests.engines.queue", "worker", "--concurrency=2", "--loglevel=INFO")
+CELERY = (
+    *("celery", "--app=tests.engines.queue", "worker", "--concurrency=2", "--loglevel=INFO"),
+    *("--without-gossip", "--without-mingle"),  # with whoever else uses the broker
+)
 DJANGO_TASKS = ("django", "db_worker", "--interval=0.1", "--no-startup-delay", "--no-reload")
 
 REQUESTS = 150
+AT_ONCE = 16
 
 
 def heard(one):
@@ -37,6 +34,14 @@ def post_all(one, begin=0):
     answers = [one.client.post(*event("e", begin + number)) for number in range(REQUESTS)]
     assert {(answer.status, answer.body["state"]) for answer in answers} == {(200, "received")}
     return answers
+
+
+def post_at_once(one, tag):
+    begin = len(one.client.counts.answers)
+    one.client.at_once(*(lambda n=n: one.client.post(*event(tag, n)) for n in range(AT_ONCE)))
+    answers = one.client.counts.answers[begin:]
+    assert len(answers) == AT_ONCE
+    assert {(answer.status, answer.body["state"]) for answer in answers} == {(200, "received")}
 
 
 def backlog(one, *worker):
@@ -61,12 +66,10 @@ def backlog(one, *worker):
     assert (found["lost"], found["twice"], found["signals_missing"]) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("broker", BROKERS)
 def test_celery(broker, stage):
-    name = f"pickyassist-tests-{uuid.uuid4()}"
-    one = stage("celery", ENGINES_BROKER=BROKERS[broker], ENGINES_QUEUE=name)
+    one = stage("celery", **broker.environment())
     one.serve()
-    backlog(one, *CELERY)
+    backlog(one, *CELERY, broker.node)
 
 
 def test_django_tasks(stage):
@@ -77,10 +80,41 @@ def test_django_tasks(stage):
 
 
 def test_the_answer_does_not_wait_for_receivers(stage):
-    one = stage("django_tasks", ENGINES_SLOW="2")
+    one = stage("django_tasks", ENGINES_SLOW="4")
     one.run("django", "migrate", "--verbosity=0")
     one.serve()
+    post_at_once(one, "first")  # a server that has just been started is slow by itself
     one.start("worker", *DJANGO_TASKS)
+    wait_for(lambda: heard(one) > 0, one)  # it is with the slow receiver now, and will be
     answers = [one.client.post(*event("slow", 6 * number)) for number in range(5)]
-    assert max(answer.seconds for answer in answers) < 1
-    wait_for(lambda: heard(one) > 0, one)
+    assert {(answer.status, answer.body["state"]) for answer in answers} == {(200, "received")}
+    assert max(answer.seconds for answer in answers) < 2
+
+
+def test_connections_that_the_broker_has_closed(broker, relay, stage):
+    """Not one request is left to the sweep, which does not run here at all."""
+    one = stage("celery", **broker.environment())
+    one.start("worker", *CELERY, broker.node)
+    one.environment |= broker.environment(relay.port)  # for the server only
+    one.serve()
+    post_at_once(one, "before")
+    relay.cut()
+    post_at_once(one, "after")
+    wait_for(lambda: one.compare()["finished"] == 2 * AT_ONCE, one)
+
+
+def test_a_broker_that_fails(broker, relay, stage):
+    """Every request is answered soon, and the sweep does what no task will."""
+    one = stage("celery", **broker.environment(relay.port))
+    one.serve()
+    for number, fail in enumerate((relay.cut, relay.hold, relay.cut, relay.close)):
+        # Connections are closed, then silent, then accepted and never answered, then refused.
+        post_at_once(one, f"before-{number}")
+        fail()
+    post_at_once(one, "after")
+    slowest = one.client.counts.slowest()
+    found = one.recover()
+    print(f"{slowest} s was the longest wait for an answer; {found}")
+    assert slowest < 5
+    assert found["acknowledged"] == found["finished"] == 5 * AT_ONCE
+    assert (found["lost"], found["twice"], found["signals_missing"]) == (0, 0, 0)
