@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
 from pickyassist_webhooks.models import WebhookRequest
+from tests.settings import PICKYASSIST_WEBHOOKS
 
-SECRET = settings.PICKYASSIST_WEBHOOKS["SECRETS"][0]
+SECRET = PICKYASSIST_WEBHOOKS["SECRETS"][0]
 PROJECT = "4100"
 
 
