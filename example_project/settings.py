@@ -42,7 +42,8 @@ DATABASES = {
             # With synchronous=NORMAL what is committed survives any crash of the process. Only
             # FULL survives a loss of power too, and it writes many times slower.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-            "timeout": 20,
+            # The sender waits: rather into the spool soon than into the database late.
+            "timeout": 3,
         },
     }
 }
