@@ -126,6 +126,19 @@ def test_samples_are_valid_json():
         assert json.loads(line)["name"]
 
 
+def test_the_figures_of_the_fault_suite():
+    """What the docs say of them: of what was acknowledged nothing was lost, and all was heard."""
+    document = json.loads((ROOT / "tests/faults/figures.json").read_text("utf-8"))
+    assert document["form"] == "long"
+    assert re.fullmatch("[0-9a-f]{40}", document["commit"])
+    figures = document["figures"]
+    assert {row["database"] for row in figures} == {"sqlite", "postgres", "mariadb"}
+    assert len({row["fault"] for row in figures}) >= 20
+    for row in figures:
+        assert row["acknowledged"] <= row["stored"] <= row["sent"]
+        assert row["lost"] == row["twice"] == row["signals_missing"] == row["server_errors"] == 0
+
+
 class TestDocs:
     """The reference names everything there is, and nothing that is not."""
 
