@@ -13,6 +13,7 @@ from .characters import storable
 from .choices import EventKind, GroupAction, RequestState
 from .exceptions import TransactionLeftOpen
 from .models import MODELS, DeliveryReport, Event, Message, ReceiverFailure, WebhookRequest
+from .models.failures import failures_of
 from .signals import Signal
 from .transactions import depths, end_transactions
 
@@ -120,7 +121,9 @@ def announce(
     Where this request has been taken over from a worker that was lost, each call is noted before
     it is made: what kills a worker, or never returns, is then known and left out next time.
     """
-    noted = _noted(request) if request.taken_over else set()
+    noted = set()
+    if request.taken_over:
+        noted = {failure.place for failure in failures_of(request.pk).defer("error")}
     failures = []
     for one in announced:
         for receiver, call in one.signal.receivers_of(one.sender):
@@ -134,7 +137,8 @@ def announce(
             if failure.place in noted:
                 continue
             keep_lease()
-            if error := _called(failure, one, call):
+            # Not by its truth, which an exception may define as it likes.
+            if (error := _called(failure, one, call)) is not None:
                 failures.append(_failed(failure, error))
     return failures
 
@@ -160,16 +164,11 @@ def announce_again(
             expected = f"expected a connected receiver {failure.receiver}, found none"
             failure.attempts += 1
             error = LookupError(expected)
-        if error:
+        if error is not None:
             still.append(_failed(failure, error))
         else:
             mended.append(failure)
     return still, mended
-
-
-def _noted(request: WebhookRequest) -> set[tuple[Any, ...]]:
-    failures = ReceiverFailure.objects.using(request._state.db).filter(request=request.pk)
-    return {failure.place for failure in failures.defer("error")}
 
 
 def _called(
@@ -182,13 +181,14 @@ def _called(
     if request.taken_over:
         failure.note(database)
     before = depths()
-    error = None
+    error: Exception | None = None
     try:
         call(signal=one.signal, sender=one.sender, **one.named)
     except Exception as err:
         error = err
-    if left := end_transactions(before):
-        error = error or TransactionLeftOpen(
+    left = end_transactions(before)
+    if left and error is None:
+        error = TransactionLeftOpen(
             f"expected every transaction to be ended, one was left open on {', '.join(left)}"
         )
     if request.taken_over and error is None:

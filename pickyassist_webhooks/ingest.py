@@ -21,9 +21,10 @@ from .choices import RequestState
 from .conf import app_settings
 from .exceptions import RequestInWork
 from .models import WebhookRequest
+from .models.failures import failures_of
 from .models.requests import WebhookRequestQuerySet, database_of_requests, is_held
 from .transactions import start_anew
-from .worker import failures_of, work
+from .worker import work
 
 logger = logging.getLogger(__name__)
 

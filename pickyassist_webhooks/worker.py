@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.db import DatabaseError, transaction
-from django.db.models import Min, Q, QuerySet
+from django.db.models import Min, Q
 from django.utils import timezone
 
 from .announce import Announcement, announce, announce_again, announcements, describe, is_heard
@@ -24,8 +24,8 @@ from .exceptions import LeaseLost
 from .fields import Problem
 from .leases import advance, give_back, keeper
 from .models import ReceiverFailure, WebhookRequest
-from .models.failures import NEVER_RETURNED
-from .models.requests import LEASE, database_of_requests, outcome_of, pause_after
+from .models.failures import NEVER_RETURNED, failures_of
+from .models.requests import LEASE, outcome_of, pause_after
 from .payloads import Payload, parse
 from .store import Stored, store
 from .transactions import start_anew
@@ -231,12 +231,6 @@ def _conclude_sent(sent: list[WebhookRequest], waiting: list[WebhookRequest]) ->
     for request in sent:
         waiting.remove(request)
     sent.clear()
-
-
-def failures_of(pk: int) -> QuerySet[ReceiverFailure]:
-    """Return the receivers that failed on a request and are not mended so far."""
-    # Not by the request's own relation, for which a router may name a replica that lags behind.
-    return ReceiverFailure.objects.using(database_of_requests()).filter(request=pk)
 
 
 def _save(failures: list[ReceiverFailure], request: WebhookRequest, **when: Any) -> None:

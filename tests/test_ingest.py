@@ -352,6 +352,19 @@ class TestReceiverThatRaises:
         assert sweep() == {"done": 1}
         assert sorted(seen) == ["900001", "900001", "works"]
 
+    def test_an_error_that_passes_for_nothing(self, listen, clock):
+        class Empty(ValueError):
+            def __bool__(self):
+                return False
+
+        def breaks(event, **named):
+            raise Empty
+
+        listen("delivery_received", breaks)
+        assert post(delivery()).json()["state"] == "failing"
+        clock.advance(minutes=1)
+        assert sweep() == {"failing": 1}
+
     def test_receiver_that_is_gone(self, listen, clock):
         breaks = self.break_first(9)
         signals.delivery_received.connect(breaks)

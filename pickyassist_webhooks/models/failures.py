@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .requests import LEASE, WebhookRequest, pause_after
+from .requests import LEASE, WebhookRequest, database_of_requests, pause_after
 
 #: The error of a receiver that was called and has not returned so far.
 NEVER_RETURNED = "The worker that called it was lost, or is still waiting for it to return."
@@ -45,3 +45,9 @@ class ReceiverFailure(models.Model):
         self.failed_at = timezone.now()
         self.due_at = pause_after(self.attempts, self.failed_at) + LEASE
         self.save(using=database)
+
+
+def failures_of(pk: int) -> models.QuerySet[ReceiverFailure]:
+    """Return the receivers that failed on a request and are not mended so far."""
+    # Not by the request's own relation, for which a router may name a replica that lags behind.
+    return ReceiverFailure.objects.using(database_of_requests()).filter(request=pk)
