@@ -85,7 +85,8 @@ class Cluster:
                 held.append(child)
             yield
         finally:
-            for pid in held:
+            # The postmaster last: once it runs it clears away children that had ended meanwhile.
+            for pid in reversed(held):
                 os.kill(pid, signal.SIGCONT)
 
     def execute(self, *statements: str, database: str = "postgres") -> list[Any]:
