@@ -12,7 +12,7 @@ from .fields import MAX_PROBLEMS, Fields, NotUnderstood, Problem
 from .shapes import ENVELOPE, FOREIGN, SHAPES, Shape
 
 #: Codes of problems under which a body holds no object at all.
-UNREADABLE = frozenset({"not_json", "not_an_object", "too_deep", "too_many_brackets"})
+UNREADABLE = frozenset({"not_json", "not_an_object", "too_deep", "too_many_values"})
 
 _EVENT_IDS = "1, 2, 3, 4 or 5"
 

@@ -54,7 +54,9 @@ def pretty_body(body: bytes) -> SafeString:
     text = body.decode(json.detect_encoding(body), "backslashreplace")
     if text.lstrip()[:1] in ("{", "["):
         try:
-            return _shown(*_indented(text))
+            # More than is shown, however it is escaped: a long text is not read to its end.
+            shown, left_out = _indented(text[: 10 * MAX_SHOWN])
+            return _shown(shown, left_out + max(0, len(text) - 10 * MAX_SHOWN))
         except ValueError:
             pass  # no JSON after all
     return preformatted(text)
