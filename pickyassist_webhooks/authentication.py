@@ -8,19 +8,27 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 from django.utils.module_loading import import_string
+from django.views.decorators.debug import sensitive_variables
 
 from .conf import app_settings
+from .secrecy import hide_secret
 
 
+@sensitive_variables()
 def authenticate(request: HttpRequest, secret: str) -> str:
     """Return the label of whoever calls, as the ``AUTHENTICATOR`` setting tells it.
 
-    Raises ``PermissionDenied`` for strangers, and ``ImportError`` where the setting names
-    nothing that can be imported.
+    Once it is checked, right or wrong, the secret is taken out of the request. Raises
+    ``PermissionDenied`` for strangers, and ``ImportError`` where the setting names nothing that
+    can be imported.
     """
-    return cast(str, import_string(app_settings.authenticator)(request, secret))
+    try:
+        return cast(str, import_string(app_settings.authenticator)(request, secret))
+    finally:
+        hide_secret(request)
 
 
+@sensitive_variables()
 def secret_in_url(request: HttpRequest, secret: str) -> str:
     """Return the label of the configured secret that equals the one in the URL.
 

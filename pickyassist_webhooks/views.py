@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_variables
 
 from . import ingest
 from .authentication import authenticate
@@ -33,6 +34,7 @@ _CHUNK = 64 * 1024
 @csrf_exempt
 @login_not_required
 @outside_of_transactions
+@sensitive_variables("secret")
 def receive(request: HttpRequest, secret: str = "") -> JsonResponse:
     """Answer 200 once the bytes of an Event Webhook are committed, whatever they say.
 

@@ -17,7 +17,7 @@ from django.db import connection
 
 from pickyassist_webhooks.models import MODELS, WebhookRequest
 from tests import databases
-from tests.requests import delivery, filtered, member, row, subscriber, url
+from tests.requests import SECRET, delivery, filtered, member, row, subscriber, url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,7 +25,12 @@ SERVERS = {
     "uvicorn": ["uvicorn", "--factory", "django.core.asgi:get_asgi_application", "--port={port}"],
 }
 if os.name == "posix":  # gunicorn runs nowhere else
-    SERVERS["gunicorn"] = ["gunicorn", "django.core.wsgi:get_wsgi_application()", "-b:{port}"]
+    SERVERS["gunicorn"] = [
+        "gunicorn",
+        "django.core.wsgi:get_wsgi_application()",
+        "-b:{port}",
+        "--access-logfile=-",
+    ]
 LIMIT = 10 * 1024 * 1024
 
 
@@ -54,7 +59,9 @@ def port(request):
         yield port
     finally:
         server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=30)
+        log = server.communicate(timeout=30)[0].decode()
+    assert "POST /pickyassist/events/" in log
+    assert SECRET not in log, log
 
 
 def wait_for(port, server):

@@ -26,7 +26,7 @@ DOCS = ROOT / "docs"
 LAYERS = [
     {"exceptions", "choices", "signals", "keys", "characters", "transactions"},
     {"conf", "decoding"},
-    {"fields"},
+    {"fields", "secrecy"},
     {"shapes"},
     {"authentication", "payloads", "models"},
     {"store", "announce", "spool", "leases"},
