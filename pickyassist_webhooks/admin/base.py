@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.db.models import Q, QuerySet
@@ -20,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..characters import visible
 from ..choices import CHANNELS
+from ..masking import Masks
 from ..models import WebhookRequest
 from .text import preformatted, pretty_json, shortened
 
@@ -27,6 +29,12 @@ if TYPE_CHECKING:
     AnyModelAdmin = admin.ModelAdmin[Any]
 else:
     AnyModelAdmin = admin.ModelAdmin
+
+#: Whoever lacks it sees numbers masked and texts hidden, and cannot search by them.
+VIEW_PERSONAL_DATA = "pickyassist_webhooks.view_personal_data"
+
+# Of a body too, which is bytes.
+_EMPTY: tuple[Any, ...] = ("", b"", None, {})
 
 Column = str | Callable[[Any], str | bool]
 
@@ -40,6 +48,8 @@ class ReadOnlyAdmin(AnyModelAdmin):
     # Only what an index answers; the filters do the rest.
     sortable_by: ClassVar[tuple[str, ...]] = ("received_at",)
     ordering: ClassVar[tuple[str, ...]] = ("-pk",)
+    #: Columns of the admin's own that show a field of the model.
+    fields_shown: ClassVar[dict[str, str]] = {}
 
     class Media:
         css = {"all": ("pickyassist_webhooks/admin.css",)}
@@ -51,24 +61,51 @@ class ReadOnlyAdmin(AnyModelAdmin):
         return False
 
     def get_list_display(self, request: HttpRequest) -> list[Column]:
-        return [self._column(str(name), in_list=True) for name in self.list_display]
+        masks = self._masks(request)
+        return [self._column(str(name), masks, in_list=True) for name in self.list_display]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        masks = self._masks(request)
         return [
-            (title, options | {"fields": [self._column(str(name)) for name in options["fields"]]})
+            (title, {"fields": [self._column(str(name), masks) for name in options["fields"]]})
             for title, options in self.fieldsets or ()
         ]
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        # Django lets anybody filter by any column in the URL, and so find out what is in it.
+        asked = lookup.partition("__")[0]
+        offered = {"request", *map(str, self.list_filter)}
+        columns = {field.name for field in self.model._meta.fields}
+        if self._masks(request) and asked in columns - offered:
+            return False
+        return super().lookup_allowed(lookup, value, request)
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        changelist = super().get_changelist_instance(request)
+        names = capfirst(", ".join(self.searched(request)))
+        changelist.search_help_text = gettext("%(names)s: the whole of it.") % {"names": names}
+        return changelist
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        masks = self._masks(request)
+        return [name for name in map(str, self.search_fields) if name not in masks]
+
+    def searched(self, request: HttpRequest) -> list[str]:
+        """Return the names of what a search looks into."""
+        return [verbose_name(self.model, name) for name in self.get_search_fields(request)]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Find by the whole of an id or number; Django's own search would split "Mum (home)"."""
         term = search_term.strip()
-        return (queryset.filter(self.found_by(term, queryset.db)) if term else queryset), False
+        if term:
+            queryset = queryset.filter(self.found_by(term, request, queryset.db))
+        return queryset, False
 
-    def found_by(self, term: str, database: str) -> Q:
+    def found_by(self, term: str, request: HttpRequest, database: str) -> Q:
         """Return the condition for rows found by a search."""
-        return Q.create([(str(name), term) for name in self.search_fields], connector=Q.OR)
+        return any_of(self.get_search_fields(request), term)
 
     def link(self, model: type[models.Model], text: Any, pk: Any = None, **query: Any) -> Any:
         """Return a link to a row, or to a list of them, or only its text where there is no page."""
@@ -95,20 +132,25 @@ class ReadOnlyAdmin(AnyModelAdmin):
         request = requests.get(pk=row.request_id)
         return self.link(WebhookRequest, str(request), request.pk)
 
-    def _column(self, name: str, in_list: bool = False) -> Column:
+    def _masks(self, request: HttpRequest) -> Masks:
+        return {} if request.user.has_perm(VIEW_PERSONAL_DATA) else self.model.personal
+
+    def _column(self, name: str, masks: Masks, in_list: bool = False) -> Column:
         """Return what shows a field; Django's own way where that is safe for every value."""
+        if (shown := self.fields_shown.get(name)) in masks:
+            name = str(shown)
         try:
             field: Any = self.model._meta.get_field(name)
         except FieldDoesNotExist:
             return name  # a method of the admin
-        show = _way_to_show(field, in_list)
+        show = masks.get(name) or _way_to_show(field, in_list)
         if show is None:
             return name
 
         @admin.display(description=field.verbose_name)
         def column(row: Any) -> str:
             value = getattr(row, name)
-            return self.get_empty_value_display() if value in ("", None, {}) else show(value)
+            return self.get_empty_value_display() if value in _EMPTY else show(value)
 
         column.__name__ = name  # Django makes the cell's CSS class of it
         return column
@@ -128,6 +170,18 @@ def _way_to_show(field: Any, in_list: bool) -> Callable[[Any], str] | None:
     if isinstance(field, models.CharField | models.TextField):
         return shortened if in_list else visible
     return None
+
+
+def any_of(names: list[str], term: str) -> Q:
+    """Return the condition for rows in which one of these fields is ``term``."""
+    # No field at all is no row; an empty condition would be every row.
+    return Q.create([("pk__in", ()), *((name, term) for name in names)], connector=Q.OR)
+
+
+def verbose_name(model: type[models.Model], name: str) -> str:
+    """Return the name of a model's field as people read it."""
+    field: Any = model._meta.get_field(name)
+    return str(field.verbose_name)
 
 
 def unrecognised(code: Any) -> str:

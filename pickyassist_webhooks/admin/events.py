@@ -22,8 +22,7 @@ _ORIGIN: Any = (
 class DeliveryReportAdmin(ReadOnlyAdmin):
     list_display = ("received_at", "status", "number", "msg_id")
     list_filter = ("status", "received_at", RequestFilter, MessageFilter)
-    search_fields = ("number__exact", "msg_id__exact", "reference_number__exact")
-    search_help_text = _("The whole of a number, message id or reference number.")
+    search_fields = ("number", "msg_id", "reference_number")
     fieldsets = (
         (
             None,
@@ -62,8 +61,7 @@ class DeliveryReportAdmin(ReadOnlyAdmin):
 class FilterReportAdmin(ReadOnlyAdmin):
     list_display = ("received_at", "status", "number")
     list_filter = ("status", "received_at", RequestFilter)
-    search_fields = ("number__exact", "msg_id__exact", "reference_number__exact")
-    search_help_text = _("The whole of a number, message id or reference number.")
+    search_fields = ("number", "msg_id", "reference_number")
     fieldsets = (
         (
             None,
@@ -87,8 +85,7 @@ class FilterReportAdmin(ReadOnlyAdmin):
 class GroupMemberEventAdmin(ReadOnlyAdmin):
     list_display = ("received_at", "action", "number", "group_subject")
     list_filter = ("action", "received_at", RequestFilter)
-    search_fields = ("number__exact", "group_id__exact")
-    search_help_text = _("The whole of a number or group id.")
+    search_fields = ("number", "group_id")
     fieldsets = (
         (None, {"fields": ("number", "action", "group_id", "group_subject", "channel")}),
         _ORIGIN,
@@ -99,8 +96,7 @@ class GroupMemberEventAdmin(ReadOnlyAdmin):
 class NewSubscriberAdmin(ReadOnlyAdmin):
     list_display = ("received_at", "name", "number", "channel")
     list_filter = ("received_at", RequestFilter)
-    search_fields = ("number__exact", "subscriber_id__exact")
-    search_help_text = _("The whole of a number or subscriber id.")
+    search_fields = ("number", "subscriber_id")
     fieldsets = (
         (
             None,

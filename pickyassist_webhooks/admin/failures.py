@@ -19,8 +19,7 @@ class ReceiverFailureAdmin(ReadOnlyAdmin):
     list_display = ("failed_at", "receiver", "signal", "attempts", "due_at")
     list_filter = ("signal", "failed_at", RequestFilter)
     sortable_by = ()
-    search_fields = ("receiver__exact", "signal__exact")
-    search_help_text = _("The whole dotted path of a receiver, or a signal.")
+    search_fields = ("receiver", "signal")
     fieldsets = (
         (
             None,

@@ -17,8 +17,7 @@ from .filters import ConflictFilter
 class MessageAdmin(ReadOnlyAdmin):
     list_display = ("changed_at", "status", "number", "reference_number", "conflict")
     list_filter = ("status", ConflictFilter, "changed_at")
-    search_fields = ("number__exact", "msg_id__exact", "reference_number__exact")
-    search_help_text = _("The whole of a number, message id or reference number.")
+    search_fields = ("number", "msg_id", "reference_number")
     sortable_by = ("changed_at",)
     ordering = ("-changed_at", "-pk")
     fieldsets = (

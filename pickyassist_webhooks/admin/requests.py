@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -20,9 +20,9 @@ from .. import ingest
 from ..characters import visible
 from ..choices import UNFINISHED, RequestState
 from ..exceptions import RequestInWork
-from ..models import MODELS, ReceiverFailure, WebhookRequest
+from ..models import MODELS, Event, ReceiverFailure, WebhookRequest
 from ..transactions import outside_of_transactions
-from .base import ReadOnlyAdmin, alarm
+from .base import VIEW_PERSONAL_DATA, ReadOnlyAdmin, alarm, any_of, verbose_name
 from .filters import LARGE
 from .text import pretty_body
 
@@ -47,10 +47,8 @@ class WebhookRequestList(ChangeList):
 class WebhookRequestAdmin(ReadOnlyAdmin):
     list_display = ("received_at", "state_shown", "kind", "events_shown", "problems_counted")
     list_filter = ("state", "kind", "received_at")
-    search_fields = ("token__exact",)
-    search_help_text = _(
-        "The whole of a number, message id, reference number, subscriber id, group id or token."
-    )
+    search_fields = ("token",)
+    fields_shown: ClassVar[dict[str, str]] = {"body_shown": "body"}
     actions = ("process_again",)
     fieldsets = (
         (
@@ -62,6 +60,7 @@ class WebhookRequestAdmin(ReadOnlyAdmin):
                     "state_shown",
                     "received_at",
                     "processed_at",
+                    "erased_at",
                     "events_by_kind",
                     "repeat_count",
                     "failures_shown",
@@ -118,12 +117,19 @@ class WebhookRequestAdmin(ReadOnlyAdmin):
     def has_replay_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("pickyassist_webhooks.replay_webhookrequest")
 
-    def found_by(self, term: str, database: str) -> Q:
+    def searched(self, request: HttpRequest) -> list[str]:
+        names = {
+            verbose_name(model, name): None
+            for model in MODELS.values()
+            for name in self._found_by(model, request)
+        }
+        return [*names, *super().searched(request)]
+
+    def found_by(self, term: str, request: HttpRequest, database: str) -> Q:
         found: list[QuerySet[Any, Any]] = []
         for model in MODELS.values():
-            names = {field.name for field in model._meta.fields}.intersection(FOUND_BY)
-            by_any = Q.create([(name, term) for name in sorted(names)], connector=Q.OR)
-            events: QuerySet[Any] = model._default_manager.using(database).filter(by_any)
+            events: QuerySet[Any] = model._default_manager.using(database)
+            events = events.filter(any_of(self._found_by(model, request), term))
             found.append(events.exclude(request=None).values_list("request_id", flat=True))
         try:
             token = UUID(term)
@@ -136,6 +142,11 @@ class WebhookRequestAdmin(ReadOnlyAdmin):
         # One statement of index look-ups, and the ids rather than a subquery: MariaDB would ask a
         # subquery again for each request there is.
         return Q(pk__in=list(first.union(*others).order_by("-request_id")[:MAX_FOUND]))
+
+    def _found_by(self, model: type[Event], request: HttpRequest) -> list[str]:
+        there = {field.name for field in model._meta.fields}
+        hidden = {} if request.user.has_perm(VIEW_PERSONAL_DATA) else model.personal
+        return [name for name in FOUND_BY if name in there and name not in hidden]
 
     @admin.action(permissions=["replay"], description=_("Process selected requests again"))
     def process_again(self, http_request: HttpRequest, queryset: QuerySet[WebhookRequest]) -> None:

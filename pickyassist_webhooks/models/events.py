@@ -11,8 +11,9 @@ from django.db.models.expressions import Window
 from django.db.models.functions import RowNumber
 from django.utils.translation import gettext_lazy as _
 
-from .. import keys
+from .. import keys, masking
 from ..choices import EventKind
+from ..masking import Masks
 from .columns import ExactCharField
 from .requests import WebhookRequest
 
@@ -50,6 +51,8 @@ class Event(models.Model):
     kind: ClassVar[EventKind]
     #: Fields that a repeat with more in it may fill.
     fillable: ClassVar[tuple[str, ...]]
+    #: Fields with personal data, and how they are shown to those who may not see it.
+    personal: ClassVar[Masks] = {"number": masking.number, "extra": masking.hidden}
 
     key = ExactCharField(_("key"), max_length=keys.MAX_LENGTH, editable=False)
     project_id = ExactCharField(_("project id"), blank=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from .. import masking
+from ..masking import Masks
 from .requests import LEASE, WebhookRequest, database_of_requests, pause_after
 
 #: The error of a receiver that was called and has not returned so far.
@@ -14,6 +18,8 @@ NEVER_RETURNED = "The worker that called it was lost, or is still waiting for it
 
 class ReceiverFailure(models.Model):
     """A receiver that raised on one event. It alone is called again; success deletes the row."""
+
+    personal: ClassVar[Masks] = {"error": masking.hidden}
 
     request = models.ForeignKey(
         WebhookRequest, models.CASCADE, related_name="receiver_failures", verbose_name=_("request")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
-from .. import keys
-from ..characters import visible
+from .. import keys, masking
 from ..choices import EventKind, GroupAction
+from ..masking import Masks
 from .columns import ExactCharField
 from .events import Event, EventQuerySet
 
@@ -32,6 +34,7 @@ class GroupMemberEvent(Event):
 
     kind = EventKind.GROUP_MEMBER
     fillable = ("group_subject", "channel")
+    personal: ClassVar[Masks] = Event.personal | {"group_id": masking.group_id}
 
     action = models.BigIntegerField(_("action"), choices=GroupAction.choices)
     group_id = ExactCharField(_("group id"))
@@ -57,7 +60,7 @@ class GroupMemberEvent(Event):
         )
 
     def __str__(self) -> str:
-        return f"{visible(self.group_id)}: {self.get_action_display()}"
+        return f"{masking.group_id(self.group_id)}: {self.get_action_display()}"
 
     def natural_key(self) -> str:
         return keys.group_member(self.project_id, self.group_id, self.number, self.ordinal)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .. import keys
+from .. import keys, masking
 from ..characters import visible
 from ..choices import DeliveryStatus, progress
+from ..masking import Masks
 from .columns import ExactCharField
 from .events import fill_blanks
 from .reports import DeliveryReport, DeliveryReportQuerySet
@@ -30,6 +33,8 @@ class Message(models.Model):
     The status only climbs (``choices.progress``), so any order of reports ends in the same one.
     The three facts stick once they are seen.
     """
+
+    personal: ClassVar[Masks] = {"number": masking.number}
 
     key = ExactCharField(_("key"), max_length=keys.MAX_LENGTH, editable=False)
     project_id = ExactCharField(_("project id"), blank=True)

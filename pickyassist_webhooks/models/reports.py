@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Case, F, Value, When
 from django.db.models.expressions import OrderBy
 from django.utils.translation import gettext_lazy as _
 
-from .. import keys
+from .. import keys, masking
 from ..characters import visible
 from ..choices import DeliveryStatus, EventKind, FilterStatus, progress
+from ..masking import Masks
 from .columns import ExactCharField
 from .events import Event, EventQuerySet
 
@@ -26,6 +27,8 @@ class Report(Event):
     error_code = ExactCharField(_("error code"), blank=True)
     error_message = models.TextField(_("error message"), blank=True)
     status: Any
+
+    personal: ClassVar[Masks] = Event.personal | {"error_message": masking.hidden}
 
     class Meta:
         abstract = True
@@ -57,6 +60,10 @@ class DeliveryReport(Report):
         "template_id",
         "source",
     )
+    personal: ClassVar[Masks] = Report.personal | {
+        "message": masking.hidden,
+        "media": masking.hidden,
+    }
 
     status = models.BigIntegerField(_("status"), choices=DeliveryStatus.choices)
     # The status of the message before this report, null for its first one. Kept, so that

@@ -9,15 +9,17 @@ import uuid
 from collections.abc import Iterable
 from contextlib import nullcontext
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models, router, transaction
 from django.db.models import Case, F, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from .. import masking
 from ..characters import MAX_LABEL, printable, storable
 from ..choices import UNFINISHED, EventKind, RequestState
+from ..masking import Masks
 from .columns import ExactCharField
 
 #: How long a worker holds a request. It renews the lease while it works; after a crash another
@@ -106,6 +108,8 @@ class WebhookRequest(models.Model):
     Picky Assist never sends an Event Webhook twice, so this row is the only copy there is.
     """
 
+    personal: ClassVar[Masks] = dict.fromkeys(("body", "query", "error"), masking.hidden)
+
     token = models.UUIDField(_("token"), default=uuid.uuid4, editable=False)
     body = models.BinaryField(_("body"))
     content_type = models.CharField(_("content type"), max_length=255, blank=True)
@@ -134,13 +138,19 @@ class WebhookRequest(models.Model):
     due_at = models.DateTimeField(_("due at"))
     received_at = models.DateTimeField(_("received at"))
     processed_at = models.DateTimeField(_("processed at"), null=True, blank=True)
+    # Since then the body is empty, because somebody's personal data were in it.
+    erased_at = models.DateTimeField(_("erased at"), null=True, blank=True)
 
     objects = WebhookRequestQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("webhook request")
         verbose_name_plural = _("webhook requests")
-        permissions = (("replay_webhookrequest", _("Can process a webhook request again")),)
+        permissions = (
+            ("replay_webhookrequest", _("Can process a webhook request again")),
+            ("view_personal_data", _("Can view numbers, names, texts and bodies")),
+            ("erase_personal_data", _("Can erase all that is kept of a number")),
+        )
         constraints = (models.UniqueConstraint(fields=["token"], name="pickyassist_request_token"),)
         indexes = (
             models.Index(fields=["state", "due_at"], name="pickyassist_request_due"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import Case, F, Value, When
 from django.utils.translation import gettext_lazy as _
 
-from .. import keys
+from .. import keys, masking
 from ..characters import visible
 from ..choices import EventKind
+from ..masking import Masks
 from .columns import ExactCharField
 from .events import Event, EventQuerySet
 
@@ -35,6 +38,9 @@ class NewSubscriber(Event):
 
     kind = EventKind.NEW_SUBSCRIBER
     fillable = ("number", "name", "email", "profile_pic", "message")
+    personal: ClassVar[Masks] = Event.personal | dict.fromkeys(
+        ("name", "email", "profile_pic", "message"), masking.hidden
+    )
 
     subscriber_id = ExactCharField(_("subscriber id"), blank=True)
     number = ExactCharField(_("number"), blank=True)
