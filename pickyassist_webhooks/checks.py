@@ -34,7 +34,7 @@ _OURS = "pickyassist_webhooks"
 @register(_OURS)
 def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Check the ``PICKYASSIST_WEBHOOKS`` dict."""
-    return [*_shape(), *_secrets(), *_importable(), *_spool()]
+    return [*_shape(), *_secrets(), *_importable(), *_spool(), *_retention()]
 
 
 @register(_OURS)
@@ -138,6 +138,17 @@ def _spool() -> Iterator[CheckMessage]:
                 f"{NAME}['SPOOL_DIR'] lies in {name}, whose files anybody can download.",
                 "Name a folder that no web server serves: requests hold personal data.",
             )
+
+
+def _retention() -> Iterator[CheckMessage]:
+    bodies, events = map(app_settings.retention, ("bodies", "events"))
+    if events and (bodies is None or bodies > events):
+        yield _warning(
+            6,
+            f"By {NAME}['RETENTION_DAYS'] bodies are kept longer than events, so that processing "
+            "an old request again brings its events back, as new ones.",
+            'Keep "bodies" at most as many days as "events".',
+        )
 
 
 def _url() -> Iterator[CheckMessage]:

@@ -67,6 +67,10 @@ def _is_project_id(value: Any) -> bool:
     return _is_text(value) or _is_count(0)(value)
 
 
+def _is_days(value: Any) -> bool:
+    return _is_count(1)(value) and value <= 36500
+
+
 _project_ids = _is_list_of(_is_project_id)
 
 KEYS: dict[str, Key] = {
@@ -90,6 +94,12 @@ KEYS: dict[str, Key] = {
     "MAX_ATTEMPTS": Key(8, "a whole number, 1 or more", _is_count(1), 8),
     "REPEAT_WINDOW": Key(32400, "a number of seconds, 0 or more", _is_count(0), 32400),
     "SPOOL_DIR": Key(None, "None or the path of a folder", _either(_is_none, _is_path), None),
+    "RETENTION_DAYS": Key(
+        {},
+        'a dict of "bodies", "events" or both, each with a number of days, 1 to 36500',
+        lambda value: _is_dict_of(_is_days)(value) and set(value) <= {"bodies", "events"},
+        {},  # whatever it should have been, nothing is deleted by mistake
+    ),
 }
 
 
@@ -143,6 +153,11 @@ class AppSettings:
     @property
     def repeat_window(self) -> timedelta:
         return timedelta(seconds=_read("REPEAT_WINDOW"))
+
+    def retention(self, what: str) -> timedelta | None:
+        """How long ``"bodies"`` or ``"events"`` are kept, or ``None`` for ever."""
+        days = _read("RETENTION_DAYS").get(what)
+        return None if days is None else timedelta(days=days)
 
     @property
     def spool_dir(self) -> Path | None:

@@ -59,7 +59,7 @@ def decode(body: bytes, content_type: str = "") -> dict[str, Any]:
     The label is only a hint: JSON labelled as a form has been seen, and the vendor's old
     "Standard POST" sends form fields. Raises ``UnreadablePayload`` where there is no object.
     """
-    text = _text(body, content_type)
+    text = text_of(body, content_type)
     try:
         _refuse_many_values(text)
         value = _json_or_form(body, text, content_type)
@@ -81,7 +81,8 @@ def _json_or_form(body: bytes, text: str, content_type: str) -> Any:
         return fields
 
 
-def _text(body: bytes, content_type: str) -> str:
+def text_of(body: bytes, content_type: str = "") -> str:
+    """Return the text of a body; whatever is no text in it becomes lone surrogates or U+FFFD."""
     encoding = json.detect_encoding(body)
     if not encoding.startswith("utf-8"):
         return body.decode(encoding, "replace")

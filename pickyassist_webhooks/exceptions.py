@@ -31,6 +31,10 @@ class RequestInWork(PickyAssistError, RuntimeError):
     """Raised on a replay of a request that a worker is processing right now."""
 
 
+class BodyErased(PickyAssistError, ValueError):
+    """Raised on a replay of a request whose bytes were erased."""
+
+
 class TransactionLeftOpen(PickyAssistError, RuntimeError):
     """Recorded of a receiver that returned without ending the transaction it had begun."""
 

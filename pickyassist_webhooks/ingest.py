@@ -19,7 +19,7 @@ from django.utils.module_loading import import_string
 from . import spool
 from .choices import RequestState
 from .conf import app_settings
-from .exceptions import RequestInWork
+from .exceptions import BodyErased, RequestInWork
 from .models import WebhookRequest
 from .models.failures import failures_of
 from .models.requests import WebhookRequestQuerySet, database_of_requests, is_held
@@ -77,7 +77,7 @@ def replay(pk: int, by: str = "", only_failed_receivers: bool = False) -> Webhoo
     ``by`` says who asked for it, and is kept in the request's history. With
     ``only_failed_receivers`` no other receiver is called. Returns ``None`` where a worker was
     faster. Raises ``RequestInWork`` while a worker holds the request, or where no receiver is
-    waiting to be called again, and ``WebhookRequest.DoesNotExist``.
+    waiting to be called again; ``BodyErased``, and ``WebhookRequest.DoesNotExist``.
     """
     now = timezone.now()
     changes: dict[str, Any] = {"state": RequestState.RECEIVED, "processed_at": None}
@@ -91,8 +91,12 @@ def replay(pk: int, by: str = "", only_failed_receivers: bool = False) -> Webhoo
     changes |= {"attempts": 0, "workers_lost": 0, "claimed_by": "", "due_at": now}
     with transaction.atomic(using=database_of_requests()):
         at_rest = requests().filter(pk=pk).exclude(is_held(now))
+        if not only_failed_receivers:
+            at_rest = at_rest.filter(erased_at=None)
         if not at_rest.update(**changes, replays=F("replays") + 1):
-            request = requests().only("token").get(pk=pk)
+            request = requests().only("token", "erased_at").get(pk=pk)
+            if request.erased_at and not only_failed_receivers:
+                raise BodyErased(f"expected the bytes of request {request.token}, they are erased")
             raise RequestInWork(f"expected request {request.token} at rest, a worker holds it")
         if only_failed_receivers:
             failures_of(pk).update(due_at=now)

@@ -19,6 +19,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
+from .choices import RequestState
 from .conf import app_settings
 from .exceptions import UnreadableSpoolFile
 from .models import WebhookRequest
@@ -52,20 +53,24 @@ def write(request: WebhookRequest) -> bool:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _sync(folder.parent)
     target = folder / f"{request.token}{SUFFIX}"
+    _write(target, json.dumps(header).encode() + b"\n" + body)
+    return True
+
+
+def _write(target: Path, content: bytes) -> None:
     unfinished = target.with_suffix(PART)
     try:
         # Customers' messages: for the server's own user only.
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(json.dumps(header).encode() + b"\n" + body)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        unfinished.rename(target)
+        unfinished.replace(target)
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise
-    _sync(folder)  # the name too, not only the bytes, has to survive a loss of power
-    return True
+    _sync(target.parent)  # the name too, not only the bytes, has to survive a loss of power
 
 
 def waiting() -> list[Path]:
@@ -97,16 +102,35 @@ def read(path: Path) -> WebhookRequest:
         said = json.loads(header)
         if (said["bytes"], said["sha256"]) != (len(body), sha256(body).hexdigest()):
             raise ValueError(f"{len(body)} bytes of {said['bytes']}, or other ones")
-        return WebhookRequest.objects.new(
+        request = WebhookRequest.objects.new(
             body,
             token=UUID(said["token"]),
             received_at=_moment(said["received_at"]),
             **{name: said[name] for name in _COLUMNS},
         )
+        if "erased_at" in said:
+            request.erased_at = _moment(said["erased_at"])
+            request.state = RequestState.DISCARDED
+        return request
     except (ValueError, KeyError, TypeError, AttributeError) as err:
         raise UnreadableSpoolFile(
             f"expected a spooled request in {path.name}, came: {type(err).__name__}"
         ) from err
+
+
+def erase(path: Path) -> None:
+    """Take the bytes out of a file, and mark it so: it becomes a request that is discarded.
+
+    Raises ``OSError``.
+    """
+    try:
+        said = json.loads(path.read_bytes().partition(b"\n")[0])
+    except ValueError:
+        said = {}  # not one of ours, or cut: it stays unreadable
+    header = said if isinstance(said, dict) else {}
+    header |= {"query": "", "bytes": 0, "sha256": sha256(b"").hexdigest()}
+    header["erased_at"] = timezone.now().isoformat()
+    _write(path, json.dumps(header).encode() + b"\n")
 
 
 def remove(path: Path) -> None:

@@ -23,8 +23,8 @@ from django.utils import timezone
 
 from pickyassist_webhooks import ingest, signals, spool
 from pickyassist_webhooks import worker as worker_module
-from pickyassist_webhooks.management.arguments import moment, positive
-from pickyassist_webhooks.management.commands import pickyassist_process, pickyassist_replay
+from pickyassist_webhooks.management.arguments import moment, operator, positive
+from pickyassist_webhooks.management.commands import pickyassist_process
 from pickyassist_webhooks.management.progress import Progress
 from pickyassist_webhooks.models import DeliveryReport, ReceiverFailure, WebhookRequest
 from pickyassist_webhooks.models.requests import WebhookRequestQuerySet
@@ -452,7 +452,7 @@ class TestReplay:
             raise KeyError
 
         monkeypatch.setattr("getpass.getuser", nameless)
-        assert pickyassist_replay._operator().startswith("unknown@")
+        assert operator().startswith("unknown@")
 
 
 class TestOnlyFailedReceivers:

@@ -181,6 +181,29 @@ class TestChecks:
         configure({"SECRETS": [GOOD], "PROCESSOR": "none"})
         assert found() == {}
 
+    @pytest.mark.parametrize(
+        ("days", "warned"),
+        [
+            ({}, False),
+            ({"bodies": 10}, False),
+            ({"bodies": 10, "events": 10}, False),
+            ({"bodies": 11, "events": 10}, True),
+            ({"events": 10}, True),
+        ],
+    )
+    def test_bodies_kept_longer_than_events(self, configure, days, warned):
+        configure({"SECRETS": [GOOD], "RETENTION_DAYS": days})
+        assert list(found()) == ["W006"] * warned
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [{"body": 1}, {"bodies": 0}, {"events": "9"}, {"events": 36501}, 30, [("bodies", 1)]],
+    )
+    def test_retention_that_is_wrong_deletes_nothing(self, configure, wrong):
+        configure({"SECRETS": [GOOD], "RETENTION_DAYS": wrong})
+        assert list(found()) == ["E004"]
+        assert app_settings.retention("bodies") is app_settings.retention("events") is None
+
     def test_no_url(self, settings):
         settings.ROOT_URLCONF = "tests.test_conf"
         assert list(found()) == ["W002"]

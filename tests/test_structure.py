@@ -26,14 +26,15 @@ DOCS = ROOT / "docs"
 LAYERS = [
     {"exceptions", "choices", "signals", "keys", "characters", "transactions"},
     {"masking"},
-    {"conf", "decoding"},
-    {"fields", "secrecy"},
+    {"conf", "decoding", "export"},
+    {"fields", "secrecy", "numbers"},
     {"shapes"},
     {"authentication", "payloads", "models"},
     {"store", "announce", "spool", "leases"},
     {"worker"},
     {"ingest"},
-    {"sweep"},
+    {"sweep", "retention"},
+    {"erasure"},
     {"views", "admin", "checks", "engines", "management"},
     {"urls", "apps", "tasks"},
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
@@ -10,7 +10,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
@@ -21,8 +21,10 @@ from django.utils.translation import gettext_lazy as _
 
 from ..characters import visible
 from ..choices import CHANNELS
+from ..export import csv_lines
 from ..masking import Masks
 from ..models import WebhookRequest
+from .exporting import csv_response
 from .text import preformatted, pretty_json, shortened
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class ReadOnlyAdmin(AnyModelAdmin):
     # Only what an index answers; the filters do the rest.
     sortable_by: ClassVar[tuple[str, ...]] = ("received_at",)
     ordering: ClassVar[tuple[str, ...]] = ("-pk",)
+    actions: Sequence[str] = ("export_csv",)
     #: Columns of the admin's own that show a field of the model.
     fields_shown: ClassVar[dict[str, str]] = {}
 
@@ -106,6 +109,17 @@ class ReadOnlyAdmin(AnyModelAdmin):
     def found_by(self, term: str, request: HttpRequest, database: str) -> Q:
         """Return the condition for rows found by a search."""
         return any_of(self.get_search_fields(request), term)
+
+    @admin.action(permissions=["view"], description=_("Export selected rows as CSV"))
+    def export_csv(self, request: HttpRequest, queryset: QuerySet[Any]) -> StreamingHttpResponse:
+        fields = [
+            field
+            for field in self.model._meta.concrete_fields
+            if field.editable and not isinstance(field, models.BinaryField)
+        ]
+        names = [field.attname for field in fields]
+        lines = csv_lines(queryset.only(*names), names, self._masks(request))
+        return csv_response(request, str(self.model._meta.model_name), lines)
 
     def link(self, model: type[models.Model], text: Any, pk: Any = None, **query: Any) -> Any:
         """Return a link to a row, or to a list of them, or only its text where there is no page."""

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import keys
 from ..models import DeliveryReport, FilterReport, GroupMemberEvent, Message, NewSubscriber
-from .base import ReadOnlyAdmin
+from .erasing import ErasingAdmin
 from .filters import MessageFilter, RequestFilter
 
 _ORIGIN: Any = (
@@ -19,7 +19,7 @@ _ORIGIN: Any = (
 
 
 @admin.register(DeliveryReport)
-class DeliveryReportAdmin(ReadOnlyAdmin):
+class DeliveryReportAdmin(ErasingAdmin):
     list_display = ("received_at", "status", "number", "msg_id")
     list_filter = ("status", "received_at", RequestFilter, MessageFilter)
     search_fields = ("number", "msg_id", "reference_number")
@@ -58,7 +58,7 @@ class DeliveryReportAdmin(ReadOnlyAdmin):
 
 
 @admin.register(FilterReport)
-class FilterReportAdmin(ReadOnlyAdmin):
+class FilterReportAdmin(ErasingAdmin):
     list_display = ("received_at", "status", "number")
     list_filter = ("status", "received_at", RequestFilter)
     search_fields = ("number", "msg_id", "reference_number")
@@ -82,7 +82,7 @@ class FilterReportAdmin(ReadOnlyAdmin):
 
 
 @admin.register(GroupMemberEvent)
-class GroupMemberEventAdmin(ReadOnlyAdmin):
+class GroupMemberEventAdmin(ErasingAdmin):
     list_display = ("received_at", "action", "number", "group_subject")
     list_filter = ("action", "received_at", RequestFilter)
     search_fields = ("number", "group_id")
@@ -93,7 +93,7 @@ class GroupMemberEventAdmin(ReadOnlyAdmin):
 
 
 @admin.register(NewSubscriber)
-class NewSubscriberAdmin(ReadOnlyAdmin):
+class NewSubscriberAdmin(ErasingAdmin):
     list_display = ("received_at", "name", "number", "channel")
     list_filter = ("received_at", RequestFilter)
     search_fields = ("number", "subscriber_id")

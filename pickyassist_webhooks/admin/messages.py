@@ -9,12 +9,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..models import DeliveryReport, Message
-from .base import ReadOnlyAdmin, alarm
+from .base import alarm
+from .erasing import ErasingAdmin
 from .filters import ConflictFilter
 
 
 @admin.register(Message)
-class MessageAdmin(ReadOnlyAdmin):
+class MessageAdmin(ErasingAdmin):
     list_display = ("changed_at", "status", "number", "reference_number", "conflict")
     list_filter = ("status", ConflictFilter, "changed_at")
     search_fields = ("number", "msg_id", "reference_number")

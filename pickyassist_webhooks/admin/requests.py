@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import ingest
 from ..characters import visible
 from ..choices import UNFINISHED, RequestState
-from ..exceptions import RequestInWork
+from ..exceptions import BodyErased, RequestInWork
 from ..models import MODELS, Event, ReceiverFailure, WebhookRequest
 from ..transactions import outside_of_transactions
 from .base import VIEW_PERSONAL_DATA, ReadOnlyAdmin, alarm, any_of, verbose_name
@@ -49,7 +49,7 @@ class WebhookRequestAdmin(ReadOnlyAdmin):
     list_filter = ("state", "kind", "received_at")
     search_fields = ("token",)
     fields_shown: ClassVar[dict[str, str]] = {"body_shown": "body"}
-    actions = ("process_again",)
+    actions = ("export_csv", "process_again")
     fieldsets = (
         (
             None,
@@ -157,7 +157,7 @@ class WebhookRequestAdmin(ReadOnlyAdmin):
         for request in list(queryset.order_by("pk")):
             try:
                 replayed = ingest.replay(request.pk, http_request.user.get_username())
-            except (RequestInWork, WebhookRequest.DoesNotExist):
+            except (RequestInWork, BodyErased, WebhookRequest.DoesNotExist):
                 in_work += 1
                 continue
             # None: a worker was faster, and is doing what was asked for.
@@ -188,8 +188,9 @@ class WebhookRequestAdmin(ReadOnlyAdmin):
         if in_work:
             sentences.append(
                 ngettext(
-                    "%(count)d request was left alone: a worker holds it, or it is gone.",
-                    "%(count)d requests were left alone: a worker holds them, or they are gone.",
+                    "%(count)d request was left alone: a worker holds it, or it is gone or erased.",
+                    "%(count)d requests were left alone: a worker holds them, or they are gone or "
+                    "erased.",
                     in_work,
                 )
                 % {"count": in_work}

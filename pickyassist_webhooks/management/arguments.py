@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import getpass
+import socket
 from argparse import ArgumentTypeError
 from datetime import datetime
 
 from django.conf import settings
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+
+
+def operator() -> str:
+    """Return who runs the command, unless it is told otherwise."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container may run under a user id without a name
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"
 
 
 def positive(text: str) -> int:

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import getpass
 import json
-import socket
-import sys
 from collections import Counter
 from typing import Any
 from uuid import UUID
@@ -14,10 +11,11 @@ from django.db.models import Count, Q
 
 from ... import ingest
 from ...choices import EventKind, RequestState
-from ...exceptions import RequestInWork
+from ...exceptions import BodyErased, RequestInWork
 from ...models import WebhookRequest
 from ...models.requests import WebhookRequestQuerySet
-from ..arguments import moment
+from ..arguments import moment, operator
+from ..asking import agreed
 from ..progress import Progress
 
 #: What is counted besides the states in which requests end.
@@ -43,7 +41,7 @@ class Command(BaseCommand):
             action="store_true",
             help="call only the receivers that failed, where all signals were sent",
         )
-        parser.add_argument("--by", default=_operator(), help="who asks (default: %(default)s)")
+        parser.add_argument("--by", default=operator(), help="who asks (default: %(default)s)")
         parser.add_argument("--dry-run", action="store_true", help="only count them")
         parser.add_argument("--no-input", "--noinput", action="store_false", dest="interactive")
         parser.add_argument("--json", action="store_true", help="print JSON")
@@ -56,7 +54,8 @@ class Command(BaseCommand):
             states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
             self.stdout.write(f"{total} chosen{': ' + states if states else ''}")
         outcomes: Counter[str] = Counter()
-        if total and not options["dry_run"] and self._agreed(total, options):
+        question = f"Process {total} requests again?"
+        if total and not options["dry_run"] and agreed(question, options):
             outcomes = self._replay(chosen, total, options)
         if options["json"]:
             said = {"chosen": counts, "dry_run": options["dry_run"], "states": dict(outcomes)}
@@ -88,12 +87,6 @@ class Command(BaseCommand):
             requests = ingest.requests().filter(pk__in=able.values("pk"))
         return requests.order_by("pk")
 
-    def _agreed(self, total: int, options: dict[str, Any]) -> bool:
-        """Ask where somebody can answer; a script has said what it wants."""
-        if not options["interactive"] or options["json"] or not sys.stdin.isatty():
-            return True
-        return input(f"Process {total} requests again? [y/N] ").strip().lower() in ("y", "yes")
-
     def _replay(
         self, chosen: WebhookRequestQuerySet, total: int, options: dict[str, Any]
     ) -> Counter[str]:
@@ -103,7 +96,7 @@ class Command(BaseCommand):
         for done, pk in enumerate(list(chosen.values_list("pk", flat=True)), 1):
             try:
                 request = ingest.replay(pk, options["by"], options["only_failed_receivers"])
-            except (RequestInWork, WebhookRequest.DoesNotExist):
+            except (RequestInWork, BodyErased, WebhookRequest.DoesNotExist):
                 outcomes[LEFT_ALONE] += 1
             except DatabaseFault as err:
                 raise CommandError(
@@ -132,11 +125,3 @@ def _by_id(ids: list[str]) -> Q:
                 f"Expected the id or the token of a request, came {text!r}."
             ) from err
     return Q(pk__in=pks) | Q(token__in=tokens)
-
-
-def _operator() -> str:
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # a container may run under a user id without a name
-        user = "unknown"
-    return f"{user}@{socket.gethostname()}"

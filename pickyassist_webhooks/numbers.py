@@ -1,0 +1,83 @@
+"""A phone number, recognised however it is written."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import zlib
+from collections.abc import Iterator
+from urllib.parse import unquote_plus
+
+from . import masking
+from .decoding import text_of
+
+#: Digits below which a number would be found everywhere.
+MIN_DIGITS = 5
+
+#: Characters read of a compressed body.
+_MAX_UNPACKED = 100 * 1024 * 1024
+
+# What people, and their telephones, write between the digits; the second line cannot be seen.
+_BETWEEN = r"[-\s().+/" "\u2010-\u2015\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f]*"
+_ESCAPE = re.compile(r"\\+u([0-9a-fA-F]{4})")
+_OTHER_DIGIT = re.compile(r"(?![0-9])\d")
+
+
+class Number:
+    """A number to look for. Raises ``ValueError`` where there are too few digits in it."""
+
+    def __init__(self, text: str) -> None:
+        # With the zeros that stand for a plus sign, or without.
+        self.digits = "".join(re.findall("[0-9]", _ascii(text))).lstrip("0")
+        if len(self.digits) < MIN_DIGITS:
+            raise ValueError(f"expected a number of {MIN_DIGITS} digits or more")
+        self._written = re.compile(
+            rf"(?<![0-9])(?:0{_BETWEEN})*{_BETWEEN.join(self.digits)}(?![0-9])"
+        )
+
+    def __str__(self) -> str:
+        return masking.number(self.digits)
+
+    def equals(self, text: str) -> bool:
+        """Tell whether a text is this number and nothing else."""
+        return re.sub(_BETWEEN, "", _ascii(text)).lstrip("0") == self.digits
+
+    def is_in(self, text: str) -> bool:
+        """Tell whether this number stands in a text, and is no part of a longer one."""
+        return self._written.search(_ascii(text)) is not None
+
+    def is_in_body(self, body: bytes, content_type: str = "", encoding: str = "") -> bool:
+        """Tell whether this number stands in the bytes of a request, by JSON or form escapes too.
+
+        Raises ``ValueError`` where the encoding is none that can be read.
+        """
+        return any(map(self.is_in, _texts(_unpacked(body, encoding), content_type)))
+
+
+def _texts(body: bytes, content_type: str) -> Iterator[str]:
+    text = text_of(body, content_type)
+    yield text
+    if not body.isascii():
+        yield body.decode("latin-1")  # whatever the beginning says of the rest
+    if "\\" in text:
+        yield _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
+    if "%" in text:
+        yield unquote_plus(text, errors="replace")
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise ValueError(f"expected gzip or deflate, came {encoding!a}")
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, _MAX_UNPACKED)
+    except zlib.error:
+        return body  # it only says so
+
+
+def _ascii(text: str) -> str:
+    if text.isascii():
+        return text
+    return _OTHER_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit[0])), text)

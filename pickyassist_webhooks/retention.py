@@ -1,0 +1,72 @@
+"""Letting go of what was kept for as long as ``RETENTION_DAYS`` says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from .choices import RequestState
+from .conf import app_settings
+from .ingest import requests
+from .models import MODELS, DeliveryReport, Message, WebhookRequest
+from .models.requests import database_of_requests, is_held, worker
+
+#: Rows deleted in one transaction, so that nobody waits long for it.
+CHUNK = 500
+
+
+def prunable(also: Iterable[RequestState] = ()) -> list[QuerySet[Any]]:
+    """Return what is older than ``RETENTION_DAYS`` allows, a queryset for each model.
+
+    A request that is quarantined or dead waits for a person, and is among them only where its
+    state is in ``also``. A request that is in work is never among them, nor are its events.
+    """
+    now = timezone.now()
+    states = {RequestState.DONE, RequestState.DISCARDED, *also}
+    found: list[QuerySet[Any]] = []
+    if days := app_settings.retention("bodies"):
+        old = requests().filter(received_at__lt=now - days, state__in=states)
+        found.append(old.exclude(is_held(now)))
+    if days := app_settings.retention("events"):
+        database = database_of_requests()
+        old_event = Q(received_at__lt=now - days)
+        at_rest = Q(request=None) | Q(request__state__in=states)
+        for model in MODELS.values():
+            events: QuerySet[Any] = model._default_manager.using(database)
+            found.append(events.filter(old_event, at_rest))
+        staying = (
+            DeliveryReport.objects.using(database)
+            .exclude(old_event, at_rest)
+            .filter(project_id=OuterRef("project_id"), msg_id=OuterRef("msg_id"))
+        )
+        messages = Message.objects.using(database).filter(changed_at__lt=now - days)
+        found.append(messages.exclude(Exists(staying)))
+    return found
+
+
+def prune(rows: QuerySet[Any], stop: Callable[[], bool]) -> Iterator[int]:
+    """Delete rows, oldest first, and yield how many after each chunk; ``stop`` is asked between."""
+    last = 0
+    while not stop():
+        following = rows.filter(pk__gt=last).order_by("pk")
+        pks = list(following.values_list("pk", flat=True)[:CHUNK])
+        if not pks:
+            return
+        last = pks[-1]
+        yield _delete(rows.filter(pk__in=pks), pks)
+
+
+def _delete(rows: QuerySet[Any], pks: list[int]) -> int:
+    label = rows.model._meta.label
+    with transaction.atomic(using=rows.db):
+        if rows.model is WebhookRequest:
+            # First a write: whoever wants to process one of them again now waits for us, and what
+            # has been taken up since it was chosen stays.
+            rows.update(claimed_by=worker())
+            # Without the bodies, which would be read to be deleted.
+            rows = requests().filter(pk__in=pks, claimed_by=worker()).only("pk")
+        return rows.delete()[1].get(label, 0)

@@ -1,0 +1,455 @@
+"""Erasing a number: everything of it goes, everything of others stays, and it is said."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
+from django.urls import reverse
+from django.utils import timezone
+
+from pickyassist_webhooks import erasure, ingest, spool
+from pickyassist_webhooks.choices import RequestState
+from pickyassist_webhooks.erasure import Erasure
+from pickyassist_webhooks.exceptions import BodyErased, UnreadableSpoolFile
+from pickyassist_webhooks.models import (
+    DeliveryReport,
+    FilterReport,
+    GroupMemberEvent,
+    Message,
+    NewSubscriber,
+    ReceiverFailure,
+    WebhookRequest,
+)
+from pickyassist_webhooks.numbers import Number
+from pickyassist_webhooks.sweep import drain, sweep
+from tests.requests import delivery, filtered, keep, member, post, row, subscriber, url
+
+NUMBER = "15557654321"
+OTHER = "15550001111"
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def erase(*args, number=NUMBER, **options):
+    output = StringIO()
+    call_command("pickyassist_erase", number, "--by", "ada", *args, stdout=output, **options)
+    return output.getvalue()
+
+
+def said(*args, **options):
+    return json.loads(erase("--json", *args, **options))
+
+
+def everything():
+    """Return all that the database holds of this app, as text."""
+    with connection.cursor() as cursor:
+        found = []
+        for model in apps.get_app_config("pickyassist_webhooks").get_models():
+            cursor.execute(f"SELECT * FROM {model._meta.db_table}")  # noqa: S608
+            found += [
+                bytes(value) if isinstance(value, memoryview) else value
+                for each in cursor.fetchall()
+                for value in each
+            ]
+    return str(found)
+
+
+def post_all(number):
+    post(delivery(row("1" + number, number=number), row("2" + number, "3", number=number)))
+    post(filtered(row("3" + number, number=number)))
+    post(member(number=number))
+    post(subscriber(subscriber_id="Z" + number[-3:], mobile=number))
+    post(b'{"number": "%s", cut' % number.encode())
+
+
+def test_all_of_one_number_and_nothing_of_another(caplog):
+    post_all(OTHER)
+    others = everything()
+    post_all(NUMBER)
+    assert NUMBER in everything()
+
+    erased = said()["erased"]
+
+    assert erased == {
+        "DeliveryReport": 2,
+        "FilterReport": 1,
+        "GroupMemberEvent": 1,
+        "Message": 2,
+        "NewSubscriber": 1,
+        "bodies": 5,
+    }
+    assert NUMBER not in everything()
+    models = (DeliveryReport, FilterReport, GroupMemberEvent, NewSubscriber, Message)
+    assert [model.objects.count() for model in models] == [2, 1, 1, 1, 2]
+    kept = WebhookRequest.objects.filter(erased_at=None)
+    assert kept.count() == 5
+    assert str(kept.values_list("body", flat=True)[0]) in others or OTHER in others
+    assert said()["found"] == {}
+    [line] = [record for record in caplog.records if record.levelname == "WARNING"][:1]
+    assert line.getMessage() == (
+        "Erased what was kept of number •••321 for 'ada': 5 bodies, 2 DeliveryReport, "
+        "1 FilterReport, 1 GroupMemberEvent, 1 NewSubscriber, 2 Message"
+    )
+
+
+def test_a_request_says_that_it_was_erased():
+    post(delivery(row(number=NUMBER), row("2", number=OTHER)))
+    erase()
+    request = WebhookRequest.objects.get()
+    assert (bytes(request.body), request.state, request.event_count) == (b"", "done", 2)
+    assert request.erased_at is not None
+    assert [(each["by"], each["what"]) for each in request.history] == [("ada", "erased")]
+    # What others have in it is still there, and is no longer made of these bytes.
+    assert DeliveryReport.objects.get().number == OTHER
+    with pytest.raises(BodyErased):
+        ingest.replay(request.pk)
+    assert WebhookRequest.objects.get().state == "done"
+
+
+def test_dry_run():
+    post_all(NUMBER)
+    before = everything()
+    found = said("--dry-run")
+    assert found["erased"] == {}
+    assert found["found"]["bodies"] == 5
+    assert erase("--dry-run").startswith("Found of number •••321: ")
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    ("written", "equal", "within"),
+    [
+        (NUMBER, True, True),
+        ("+15557654321", True, True),
+        ("0015557654321", True, True),
+        ("+1 (555) 765-4321", True, True),
+        ("1.555.765.43.21", True, True),
+        ("\u202a+1\u00a0555\u2011765\u20114321\u202c", True, True),
+        ("१५५५७६५४३२१", True, True),
+        ("call 15557654321 now", False, True),
+        ("15557654321-1589012345@g.us", False, True),
+        ("115557654321", False, False),
+        ("155576543210", False, False),
+        ("5557654321", False, False),
+        ("1555 765432", False, False),
+        ("", False, False),
+    ],
+)
+def test_ways_to_write_a_number(written, equal, within):
+    number = Number(NUMBER)
+    assert number.equals(written) is equal
+    assert number.is_in(written) is within
+    assert Number("+1 555 765-4321").is_in(written) is within
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (json.dumps({"n": NUMBER}).encode("utf-16"), {}),
+        (b'{"n": "\\u0031555765432\\u0031"}', {}),
+        (b'{"data": "{\\"n\\": \\"\\\\u0031\\\\u00355576\\u00354321\\"}"}', {}),
+        (b"n=%31555765432%31", {"content_type": "application/x-www-form-urlencoded"}),
+        (b"n=%2B1+555+765+4321", {"content_type": "application/x-www-form-urlencoded"}),
+        (b'{"n": 1.5557654321e10}', {}),
+        (b'{"n": 15557654321.0}', {}),
+        (b"\xff\xfe" + NUMBER.encode(), {}),
+        (gzip.compress(NUMBER.encode()), {"content_encoding": "gzip"}),
+        (NUMBER.encode(), {"content_encoding": "gzip"}),
+    ],
+)
+def test_bodies_in_which_it_stands(body, headers):
+    post(body, **headers)
+    post(b"{}")
+    assert said()["erased"]["bodies"] == 1
+    first, second = WebhookRequest.objects.order_by("pk")
+    assert (bytes(first.body), bytes(second.body)) == (b"", b"{}")
+    assert (first.state, second.state) == ("discarded", "quarantined")
+
+
+def test_an_encoding_that_cannot_be_read(capsys):
+    post(b"\x1b\x05", content_encoding="br")
+    assert said("--dry-run")["found"] == {"encoded bodies": 1}
+    errors = StringIO()
+    erase(stderr=errors)
+    assert "1 bodies came in a Content-Encoding that cannot be read" in errors.getvalue()
+    assert bytes(WebhookRequest.objects.get().body) == b"\x1b\x05"
+
+
+def test_a_number_in_the_query():
+    post(b"{}", to=f"{url()}?to=%2B{NUMBER}")
+    erase()
+    assert NUMBER not in everything()
+
+
+def test_rows_that_only_an_id_leads_to():
+    post(delivery(row("1", "4", number=NUMBER)))
+    post(delivery(row("1", "1", number="")))
+    post(delivery(row("1", "1", number=""), project_id="another"))
+    post(subscriber(mobile=NUMBER, date="2020-05-29T16:01:06+05:30"))
+    post(subscriber(mobile="", name="Ada", date="2021-05-29T16:01:06+05:30"))
+    erased = said()["erased"]
+    assert (erased["DeliveryReport"], erased["NewSubscriber"]) == (2, 2)
+    assert erased["bodies"] == 4
+    assert DeliveryReport.objects.get().project_id == "another"
+
+
+def test_rows_whose_request_is_pruned():
+    post_all("+" + NUMBER)
+    WebhookRequest.objects.all().delete()
+    erase()
+    assert NUMBER not in everything()
+
+
+def test_what_waits_is_processed_first(listen, settings):
+    heard = listen("delivery_received")
+    settings.PICKYASSIST_WEBHOOKS = settings.PICKYASSIST_WEBHOOKS | {"PROCESSOR": "none"}
+    post(delivery(row("1", number=NUMBER), row("2", number=OTHER)))
+    assert said()["erased"] == {"DeliveryReport": 1, "Message": 1, "bodies": 1}
+    assert DeliveryReport.objects.get().number == OTHER
+    assert len(heard) == 2
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"state": RequestState.RECEIVED},
+        {"state": RequestState.FAILING},
+        {"state": RequestState.DONE, "claimed_by": "another"},
+    ],
+)
+def test_what_nobody_understood_so_far_is_left_and_said(state):
+    request = keep(delivery(row(number=NUMBER), row("2", number=OTHER)))
+    later = timezone.now() + timedelta(hours=1)
+    WebhookRequest.objects.filter(pk=request.pk).update(due_at=later, **state)
+    with pytest.raises(CommandError, match="1 requests that hold the number are still in work"):
+        erase()
+    assert NUMBER.encode() in bytes(WebhookRequest.objects.get().body)
+    WebhookRequest.objects.update(
+        due_at=timezone.now() - timedelta(minutes=1), state=RequestState.RECEIVED
+    )
+    erase()
+    assert NUMBER not in everything()
+    assert DeliveryReport.objects.get().number == OTHER
+
+
+def test_receivers_that_failed(listen):
+    def talkative(event, **named):
+        raise ValueError(f"no such customer: {event.number}, {NUMBER}")
+
+    listen("delivery_received", talkative)
+    post(delivery(row("1", number=NUMBER), row("2", number=OTHER)))
+    assert ReceiverFailure.objects.count() == 2
+    erased = said()["erased"]
+    assert erased["tracebacks"] == 1
+    failure = ReceiverFailure.objects.get()
+    assert (failure.event_id, failure.error) == (DeliveryReport.objects.get().pk, "Erased.")
+    assert NUMBER not in everything()
+    # The request goes on with what is left of it.
+    WebhookRequest.objects.update(due_at=timezone.now() - timedelta(minutes=1))
+    ReceiverFailure.objects.all().delete()
+    sweep()
+    assert WebhookRequest.objects.get().state == "done"
+
+
+def test_an_error_of_ours():
+    post(delivery(row(number=NUMBER)))
+    WebhookRequest.objects.update(error=f"Duplicate entry {NUMBER}")
+    erase()
+    assert WebhookRequest.objects.get().error == "Erased."
+
+
+def test_a_dead_request_that_was_announced_keeps_its_failures(listen):
+    def broken(**named):
+        raise ValueError("no")
+
+    listen("delivery_received", broken)
+    post(delivery(row("1", number=NUMBER), row("2", number=OTHER)))
+    WebhookRequest.objects.update(state=RequestState.DEAD)
+    erase()
+    request = WebhookRequest.objects.get()
+    assert (request.state, ReceiverFailure.objects.count()) == ("dead", 1)
+    ReceiverFailure.objects.update(due_at=None)
+    assert ingest.replay(request.pk, only_failed_receivers=True).state == "failing"
+
+
+class TestSpool:
+    @pytest.fixture(autouse=True)
+    def folder(self, settings, tmp_path):
+        settings.PICKYASSIST_WEBHOOKS = settings.PICKYASSIST_WEBHOOKS | {"SPOOL_DIR": tmp_path}
+        return tmp_path
+
+    def write(self, number):
+        body = json.dumps(delivery(row(number=number))).encode()
+        assert spool.write(WebhookRequest.objects.new(body, query=f"to={number}"))
+
+    def test_what_the_database_takes_is_drained(self, folder):
+        self.write(NUMBER)
+        self.write(OTHER)
+        assert said("--dry-run")["found"] == {"spool files": 1}
+        assert said()["erased"]["bodies"] == 1
+        assert not list(folder.iterdir())
+        assert NUMBER not in everything()
+        assert WebhookRequest.objects.count() == 2
+
+    def test_what_it_does_not_take_is_emptied(self, folder, monkeypatch):
+        self.write(NUMBER)
+        monkeypatch.setattr(erasure, "drain", lambda: 0)
+        assert said()["erased"] == {"spool files": 1}
+        [path] = folder.iterdir()
+        assert NUMBER.encode() not in path.read_bytes()
+        assert drain() == 1
+        request = WebhookRequest.objects.get()
+        assert (bytes(request.body), request.state, request.query) == (b"", "discarded", "")
+        assert request.erased_at is not None
+        assert not sweep()
+
+    @pytest.mark.parametrize("content", [f"no header {NUMBER}", f"[]\n{NUMBER}", NUMBER])
+    def test_a_file_that_cannot_be_read(self, folder, content):
+        path = folder / "odd.request"
+        path.write_text(content)
+        assert said()["erased"] == {"spool files": 1}
+        assert NUMBER not in path.read_text()
+        assert "erased_at" in path.read_text()
+        with pytest.raises(UnreadableSpoolFile):
+            spool.read(path)
+
+
+def test_bodies_are_not_all_read_at_once(monkeypatch, django_assert_max_num_queries):
+    monkeypatch.setattr(erasure, "_BYTES_AT_ONCE", 100)
+    monkeypatch.setattr(erasure, "_CHUNK", 4)
+    requests = WebhookRequest.objects
+    done = {"state": RequestState.DONE}
+    bodies = [NUMBER.encode() + b" " * size for size in (10, 10, 200, 10, 10, 60, 60, 0)]
+    requests.bulk_create([requests.new(body, **done) for body in bodies])
+    assert erasure._together([(1, 10), (2, 10), (3, 200), (4, 90), (5, 20)])
+    together = list(erasure._together([(1, 10), (2, 10), (3, 200), (4, 90), (5, 20)]))
+    assert together == [[1, 2], [3], [4], [5]]
+    looked_at = []
+    assert Erasure(Number(NUMBER)).find(looked_at.append)["bodies"] == 8
+    assert looked_at == list(range(1, 9))
+
+
+def test_a_number_that_is_none():
+    with pytest.raises(CommandError, match="expected a number of 5 digits or more"):
+        erase(number="Ada")
+
+
+def test_a_person_is_asked(monkeypatch):
+    post_all(NUMBER)
+    answers = ["n", "y"]
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda text: answers.pop(0))
+    assert "Erased" not in erase()
+    assert "Erased: 5 bodies" in erase()
+
+
+def test_a_database_that_fails(monkeypatch):
+    def fail(*args):
+        raise OperationalError(f"Key (number)=({NUMBER})")
+
+    monkeypatch.setattr(Erasure, "_empty", fail)
+    post_all(NUMBER)
+    with pytest.raises(CommandError, match=r"^The database failed \(OperationalError\); what"):
+        erase()
+
+
+def test_logs_do_not_name_the_number(caplog):
+    caplog.set_level(logging.DEBUG)
+    post_all(NUMBER)
+    erase()
+    for record in caplog.records:
+        assert NUMBER not in record.getMessage()
+
+
+class TestAdminAction:
+    @pytest.fixture
+    def clerk(self, client):
+        """Log a user in who may see everything, and erase."""
+        user = get_user_model().objects.create_user("clerk", is_staff=True)
+        user.user_permissions.set(
+            Permission.objects.filter(
+                content_type__app_label="pickyassist_webhooks",
+                codename__regex="^(view_|erase_personal_data)",
+            )
+        )
+        client.force_login(user)
+        return client
+
+    def forbid(self, codename):
+        user = get_user_model().objects.get()
+        user.user_permissions.remove(Permission.objects.get(codename=codename))
+
+    def select(self, client, model, rows=None, **more):
+        page = reverse(f"admin:pickyassist_webhooks_{model._meta.model_name}_changelist")
+        rows = model.objects.all() if rows is None else rows
+        pks = list(rows.values_list("pk", flat=True))
+        named = {"action": "erase_numbers", "_selected_action": pks, **more}
+        return client.post(page, named, follow=True)
+
+    models = (DeliveryReport, FilterReport, GroupMemberEvent, NewSubscriber, Message)
+
+    @pytest.mark.parametrize("model", models)
+    def test_a_count_and_then_the_deed(self, model, clerk):
+        post_all(NUMBER)
+        post_all(OTHER)
+        rows = model.objects.filter(number=NUMBER)
+        before = everything()
+
+        page = self.select(clerk, model, rows).content.decode()
+        assert "This cannot be undone" in page
+        assert f"<td>{NUMBER}</td>" in page
+        assert "5 bodies" in page
+        assert OTHER not in page
+        assert everything() == before
+
+        answer = self.select(clerk, model, rows, erase="yes").content.decode()
+        assert "Erased of number •••321: 5 bodies, 2 DeliveryReport" in answer
+        assert NUMBER not in everything()
+        assert DeliveryReport.objects.count() == 2
+        erased = WebhookRequest.objects.exclude(erased_at=None)
+        assert {request.history[0]["by"] for request in erased} == {"clerk"}
+
+    def test_numbers_are_masked_for_who_may_not_see_them(self, clerk):
+        post_all(NUMBER)
+        self.forbid("view_personal_data")
+        page = self.select(clerk, Message).content.decode()
+        assert "<td>•••321</td>" in page
+        assert NUMBER not in page
+        self.select(clerk, Message, erase="yes")
+        assert NUMBER not in everything()
+
+    def test_it_takes_the_permission(self, clerk):
+        post_all(NUMBER)
+        self.forbid("erase_personal_data")
+        assert "erase_numbers" not in self.select(clerk, Message, erase="yes").content.decode()
+        assert Message.objects.count() == 2
+
+    def test_several_and_none(self, clerk):
+        post(delivery(*(row(str(number), number=f"1555000{number:04}") for number in range(1, 12))))
+        refused = "Select rows of 1 to 10 phone numbers."
+        assert refused in self.select(clerk, Message, erase="yes").content.decode()
+        some = Message.objects.filter(pk__lt=Message.objects.latest("pk").pk)
+        assert "Erased of number" in self.select(clerk, Message, some, erase="yes").content.decode()
+        assert Message.objects.count() == 1
+        Message.objects.update(number="Ada")
+        assert refused in self.select(clerk, Message, erase="yes").content.decode()
+        Message.objects.update(number="")
+        assert refused in self.select(clerk, Message, erase="yes").content.decode()
+
+    def test_what_is_in_work_is_said(self, clerk):
+        post(delivery(row(number=NUMBER)))
+        later = timezone.now() + timedelta(hours=1)
+        WebhookRequest.objects.update(due_at=later, claimed_by="another")
+        answer = self.select(clerk, Message, erase="yes").content.decode()
+        assert "1 in work" in answer
+        assert 'class="warning"' in answer

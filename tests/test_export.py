@@ -1,0 +1,170 @@
+"""CSV: every row, no cell that starts a formula, and nothing that may not be seen."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+from io import StringIO
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.test import AsyncClient
+from django.urls import reverse
+
+from pickyassist_webhooks.export import csv_lines
+from pickyassist_webhooks.models import MODELS, DeliveryReport, NewSubscriber, WebhookRequest
+from tests.requests import delivery, filtered, member, post, row, subscriber
+
+APP = "pickyassist_webhooks"
+FORMULAS = [
+    "=1+1",
+    "+15550001111",
+    "-2+3",
+    "@SUM(1)",
+    "\t=1+1",
+    "\r\n=1+1",
+    " =1+1",
+    "\u200b=1+1",
+    "\uff1d1+1",
+    "|calc",
+    "%0A=1",
+    'x";=1+1',
+    "x\n=1+1",
+]
+OURS = sorted(
+    (model for model in admin.site._registry if model._meta.app_label == APP),
+    key=lambda model: model.__name__,
+)
+each_model = pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def root(client):
+    client.force_login(get_user_model().objects.create_superuser("root"))
+    return client
+
+
+def export(client, model):
+    """Select all rows and the action, as the list does, and return the cells of the file."""
+    pks = list(model._default_manager.values_list("pk", flat=True))
+    page = reverse(f"admin:{APP}_{model._meta.model_name}_changelist")
+    answer = client.post(page, {"action": "export_csv", "_selected_action": pks})
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer["Content-Disposition"] == f'attachment; filename="{model._meta.model_name}.csv"'
+    return list(csv.reader(StringIO(answer.getvalue().decode()), strict=True))
+
+
+@pytest.fixture
+def hostile(listen):
+    def broken(**named):
+        raise ValueError("=1+1")
+
+    listen("delivery_received", broken)
+    for number, text in enumerate(FORMULAS):
+        fields = {"error_code": text, "error_message": text, "reference_number": text, text: text}
+        post(delivery(row(f"{number}{text}", message=text, media=text, **fields)))
+        post(filtered(row(f"={number}", -number, **fields)))
+        post(member(-number, group_id=f"={number}", group_subject=text, application=text))
+        named = {"name": text, "email": text, "profile_pic": text, "message": text}
+        post(subscriber(subscriber_id=f"-{number}", date=text, **named))
+
+
+@each_model
+def test_no_cell_starts_a_formula(model, hostile, root):
+    head, *rows = export(root, model)
+    assert len(rows) == model._default_manager.count() >= len(FORMULAS)
+    assert "body" not in head
+    assert "key" not in head
+    for cells in rows:
+        assert len(cells) == len(head)
+        for cell in cells:
+            assert cell[:1] not in tuple("=+-@|%\t\r\n\uff1d")
+            assert not cell.startswith(" =")
+            assert cell.isprintable()
+
+
+def test_what_a_file_says(root):
+    post(
+        delivery(
+            row("1", "1", number="+15550001111", message='He said "hi", twice', vendor={"a": 1})
+        )
+    )
+    [head, cells] = export(root, DeliveryReport)
+    said = dict(zip(head, cells, strict=True))
+    report = DeliveryReport.objects.get()
+    assert said["id"] == str(report.pk)
+    assert said["number"] == "'+15550001111"
+    assert said["message"] == 'He said "hi", twice'
+    assert json.loads(said["extra"]) == {"vendor": {"a": 1}}
+    assert said["received_at"] == report.received_at.isoformat()
+    assert said["request_id"] == str(report.request_id)
+    assert said["previous_status"] == ""
+
+
+def test_lines_are_quoted_throughout(root):
+    post(subscriber(name="a;=1+1"))
+    lines = list(csv_lines(NewSubscriber.objects.all(), ["name", "date", "number"], {}))
+    assert lines == [
+        '"name","date","number"\r\n',
+        '"a;=1+1","2020-05-29T10:31:06+00:00","15550001111"\r\n',
+    ]
+
+
+@each_model
+def test_masked(model, client, listen):
+    def talkative(event, **named):
+        raise ValueError(event.number)
+
+    listen("delivery_received", talkative)
+    personal = {"message": "I am ill", "name": "Ada Lovelace"}
+    post(delivery(row(number="15557654321", **personal)), content_type="application/json")
+    post(filtered(row(number="15557654321", **personal)))
+    post(member(number="15557654321", **personal))
+    post(subscriber(mobile="15557654321", **personal))
+    user = get_user_model().objects.create_user("clerk", is_staff=True)
+    codename = f"view_{model._meta.model_name}"
+    user.user_permissions.add(Permission.objects.get(codename=codename))
+    client.force_login(user)
+    text = str(export(client, model))
+    assert "15557654321" not in text
+    assert "Ada" not in text
+    assert "ill" not in text
+    user.user_permissions.add(Permission.objects.get(codename="view_personal_data"))
+    shown = str(export(client, model))
+    assert ("15557654321" in shown) is (model is not WebhookRequest)
+
+
+def test_bodies_are_not_read(root, django_assert_max_num_queries):
+    for number in range(3):
+        post(delivery(row(str(number))))
+    with django_assert_max_num_queries(14) as captured:
+        export(root, WebhookRequest)
+    reading = [query["sql"] for query in captured.captured_queries if "replays" in query["sql"]]
+    assert reading
+    assert not any('"body"' in sql or "`body`" in sql for sql in reading)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_under_asgi(root):
+    for number in range(3):
+        post(delivery(row(str(number))))
+    pks = list(DeliveryReport.objects.values_list("pk", flat=True))
+    page = reverse(f"admin:{APP}_deliveryreport_changelist")
+
+    async def download():
+        client = AsyncClient()
+        client.cookies = root.cookies
+        answer = await client.post(page, {"action": "export_csv", "_selected_action": pks})
+        return b"".join([chunk async for chunk in answer.streaming_content])
+
+    assert asyncio.run(download()).count(b"\r\n") == 4
+
+
+def test_every_kind_is_registered():
+    assert set(MODELS.values()) < set(OURS)
