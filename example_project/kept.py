@@ -10,12 +10,12 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent / "var"
 
 
-def kept(name: str) -> str:
-    """Return the random text kept as ``name``, which is made where there is none yet."""
+def kept(name: str, size: int = 24) -> str:
+    """Return the random text kept as ``name``, made of ``size`` bytes where there is none yet."""
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{name}.txt"
     if not path.exists() or not path.read_text().strip():
         # Only its owner may read it, from the start.
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(24) + "\n")
+            file.write(secrets.token_urlsafe(size) + "\n")
     return path.read_text().strip()

@@ -21,6 +21,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "pickyassist_webhooks",
     "example_project",
+    "example_project.tenants",
 ]
 
 # A dict, so that each request keeps the label of the secret that let it in: to change the secret,
@@ -81,9 +82,18 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    # Who can read a log should not be able to post events, and the secret is part of the path.
+    "filters": {"secrets": {"()": "pickyassist_webhooks.secrecy.HideSecrets"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["secrets"],
+        },
+    },
     "loggers": {
         "example_project": {"handlers": ["console"], "level": "INFO"},
         "pickyassist_webhooks": {"handlers": ["console"], "level": "INFO"},
+        "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
     },
 }

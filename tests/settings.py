@@ -15,6 +15,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "pickyassist_webhooks",
+    # A worked example of an authenticator.
+    "example_project.tenants",
 ]
 
 PICKYASSIST_WEBHOOKS = {"SECRETS": ["test-secret-Jq3vYtW8zXk2LmN5pR7s"]}

@@ -110,3 +110,22 @@ def test_a_folder_that_cannot_be_written_is_told(project: Path) -> None:
     shutil.rmtree(project / "example_project" / "var")
     (project / "example_project" / "var").touch()
     assert_fails(run(project, "--no-serve"), "example_project/var", "writable")
+
+
+def test_the_production_settings_are_clean(project: Path) -> None:
+    command = ["check", "--deploy", "--fail-level", "WARNING"]
+    settings = ["--settings", "example_project.production"]
+    done = subprocess.run(
+        [sys.executable, "-m", "django", *command, *settings],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"},
+    )
+    assert (done.returncode, done.stdout) == (
+        0,
+        "System check identified no issues (0 silenced).\n",
+    )
+    assert not done.stderr

@@ -1,0 +1,44 @@
+"""Only some networks, behind proxies of our own, besides the secret. In the settings:
+
+``PICKYASSIST_WEBHOOKS["AUTHENTICATOR"] = "example_project.networks.from_networks"``, and what is
+read here: ``PICKYASSIST_NETWORKS`` and ``TRUSTED_PROXIES``, lists such as ``["203.0.113.0/24"]``.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+
+from pickyassist_webhooks.authentication import secret_in_url
+
+
+def from_networks(request: HttpRequest, secret: str) -> str:
+    """Return the label of the secret, for those who call from one of the networks."""
+    if not _is_in(client_of(request), settings.PICKYASSIST_NETWORKS):
+        raise PermissionDenied("expected an address of PICKYASSIST_NETWORKS")
+    return secret_in_url(request, secret)
+
+
+def client_of(request: HttpRequest) -> IPv4Address | IPv6Address:
+    """Return the address of whoever calls, as the nearest proxies of ours tell it.
+
+    ``X-Forwarded-For`` is read from its end, and only as far as it was written by proxies that we
+    trust: what stands before is the caller's own word. Raises ``PermissionDenied``.
+    """
+    forwarded = request.headers.get("X-Forwarded-For", "").split(",")
+    for hop in reversed([*forwarded, request.META["REMOTE_ADDR"]]):
+        try:
+            address = ip_address(hop.strip())
+        except ValueError:
+            break  # nothing, or no address: a proxy that says less than it should
+        address = getattr(address, "ipv4_mapped", None) or address
+        if not _is_in(address, settings.TRUSTED_PROXIES):
+            return address
+    raise PermissionDenied("expected the address of a caller from the trusted proxies")
+
+
+def _is_in(address: IPv4Address | IPv6Address, networks: list[str]) -> bool:
+    return any(address in ip_network(network) for network in networks)
