@@ -224,5 +224,4 @@ def _together(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
             pks, room = [], _BYTES_AT_ONCE
         pks.append(pk)
         room -= size
-    if pks:
-        yield pks
+    yield pks

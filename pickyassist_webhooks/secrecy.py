@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from contextlib import suppress
 from copy import copy
 from functools import lru_cache
 from typing import Any
 
 from django.apps import apps
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, get_script_prefix, reverse
+from django.urls import get_script_prefix, reverse
 
 from .conf import app_settings
 
@@ -84,7 +83,8 @@ def _configured(secrets: tuple[str, ...]) -> re.Pattern[str]:
 
 def _path() -> str:
     """Return the path to the view up to the secret, as a pattern, or nothing where it has none."""
-    with suppress(NoReverseMatch):
+    try:
         path = reverse("pickyassist_webhooks:events", args=["-"])
-        return re.escape(path.removeprefix(get_script_prefix()).rpartition("-")[0])
-    return ""
+    except Exception:  # there is none, or the URLs of the project cannot be loaded
+        return ""
+    return re.escape(path.removeprefix(get_script_prefix()).rpartition("-")[0])

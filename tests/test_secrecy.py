@@ -204,7 +204,7 @@ class TestFilter:
     def test_a_project_without_the_url(self, log, settings):
         settings.ROOT_URLCONF = "tests.accounts.models"
         logger, stream = log
-        logger.info("/pickyassist/events/wrong/ %s", CANARY)
+        logger.info("%s", f"/pickyassist/events/wrong/ {CANARY}")
         assert stream.getvalue() == "/pickyassist/events/wrong/ ***\n"
 
     def test_no_secret_configured(self, settings):
