@@ -11,6 +11,7 @@ from django.db import models, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Length
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from . import spool
 from .announce import SIGNALS_OF_KIND
@@ -101,7 +102,7 @@ class Erasure:
         return +erased
 
     def _audit(self, erased: Counter[str], by: str) -> None:
-        counts = ", ".join(f"{count} {what}" for what, count in erased.items())
+        counts = described(erased)
         logger.warning("Erased what was kept of number %s for %a: %s", self.number, by, counts)
 
     def _following(self) -> Iterator[WebhookRequest]:
@@ -195,6 +196,13 @@ class Erasure:
 
     def _all(self, model: type[models.Model]) -> QuerySet[Any]:
         return model._default_manager.using(self.database)
+
+
+def described(counts: Counter[str]) -> str:
+    """Return counts as people read them."""
+    names = {model.__name__: model._meta.verbose_name_plural for model in _WITH_NUMBERS}
+    said = [f"{names.get(what, what)}: {count}" for what, count in counts.items()]
+    return ", ".join(said) or gettext("nothing")
 
 
 def _sharing(name: str, same: QuerySet[Any], rows: QuerySet[Any]) -> set[int]:

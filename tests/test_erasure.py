@@ -97,8 +97,8 @@ def test_all_of_one_number_and_nothing_of_another(caplog):
     assert said()["found"] == {}
     [line] = [record for record in caplog.records if record.levelname == "WARNING"][:1]
     assert line.getMessage() == (
-        "Erased what was kept of number •••321 for 'ada': 5 bodies, 2 DeliveryReport, "
-        "1 FilterReport, 1 GroupMemberEvent, 1 NewSubscriber, 2 Message"
+        "Erased what was kept of number •••321 for 'ada': bodies: 5, delivery reports: 2, "
+        "filter reports: 1, group member events: 1, new subscribers: 1, messages: 2"
     )
 
 
@@ -350,7 +350,7 @@ def test_a_person_is_asked(monkeypatch):
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda text: answers.pop(0))
     assert "Erased" not in erase()
-    assert "Erased: 5 bodies" in erase()
+    assert "Erased: bodies: 5" in erase()
 
 
 def test_a_database_that_fails(monkeypatch):
@@ -408,16 +408,18 @@ class TestAdminAction:
         page = self.select(clerk, model, rows).content.decode()
         assert "This cannot be undone" in page
         assert f"<td>{NUMBER}</td>" in page
-        assert "5 bodies" in page
+        assert "bodies: 5" in page
         assert OTHER not in page
         assert everything() == before
 
         answer = self.select(clerk, model, rows, erase="yes").content.decode()
-        assert "Erased of number •••321: 5 bodies, 2 DeliveryReport" in answer
+        assert "Erased of number •••321: bodies: 5, delivery reports: 2" in answer
         assert NUMBER not in everything()
         assert DeliveryReport.objects.count() == 2
         erased = WebhookRequest.objects.exclude(erased_at=None)
         assert {request.history[0]["by"] for request in erased} == {"clerk"}
+        page = reverse("admin:pickyassist_webhooks_webhookrequest_change", args=[erased[0].pk])
+        assert "Erased, as it held personal data." in clerk.get(page).content.decode()
 
     def test_numbers_are_masked_for_who_may_not_see_them(self, clerk):
         post_all(NUMBER)
@@ -451,5 +453,5 @@ class TestAdminAction:
         later = timezone.now() + timedelta(hours=1)
         WebhookRequest.objects.update(due_at=later, claimed_by="another")
         answer = self.select(clerk, Message, erase="yes").content.decode()
-        assert "1 in work" in answer
+        assert "in work: 1" in answer
         assert 'class="warning"' in answer

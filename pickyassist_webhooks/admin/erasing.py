@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from django.contrib import admin, messages
@@ -13,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ..erasure import IN_WORK, Erasure
+from ..erasure import IN_WORK, Erasure, described
 from ..numbers import Number
 from .base import VIEW_PERSONAL_DATA, ReadOnlyAdmin
 
@@ -48,7 +47,7 @@ class ErasingAdmin(ReadOnlyAdmin):
         for number in numbers:
             erased = Erasure(number).carry_out(request.user.get_username())
             message = gettext("Erased of number %(number)s: %(counts)s.")
-            named = {"number": number, "counts": _counted(erased)}
+            named = {"number": number, "counts": described(erased)}
             level = messages.WARNING if erased[IN_WORK] else messages.SUCCESS
             self.message_user(request, message % named, level)
 
@@ -57,7 +56,7 @@ class ErasingAdmin(ReadOnlyAdmin):
     ) -> TemplateResponse:
         open_to = request.user.has_perm(VIEW_PERSONAL_DATA)
         found = [
-            (number.digits if open_to else str(number), _counted(Erasure(number).find()))
+            (number.digits if open_to else str(number), described(Erasure(number).find()))
             for number in numbers
         ]
         context = {
@@ -84,7 +83,3 @@ def _read(written: Any) -> tuple[list[Number], list[str]]:
         else:
             numbers[number.digits] = number
     return list(numbers.values()), unknown
-
-
-def _counted(counts: Counter[str]) -> str:
-    return ", ".join(f"{count} {what}" for what, count in counts.items()) or gettext("nothing")

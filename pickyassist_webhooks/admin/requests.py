@@ -12,7 +12,6 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -268,5 +267,7 @@ class WebhookRequestAdmin(ReadOnlyAdmin):
             yield path, code, gettext("expected: %(expected)s") % {"expected": expected}
 
     @admin.display(description=_("body"))
-    def body_shown(self, request: WebhookRequest) -> SafeString:
+    def body_shown(self, request: WebhookRequest) -> Any:
+        if request.erased_at:
+            return gettext("Erased, as it held personal data.")
         return pretty_body(bytes(request.body))

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseFault
 
-from ...erasure import ENCODED, IN_WORK, Erasure
+from ...erasure import ENCODED, IN_WORK, Erasure, described
 from ...ingest import requests
 from ...numbers import Number
 from ..arguments import operator
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         found = erasure.find(line)
         line.end()
         if not options["json"]:
-            self.stdout.write(f"Found of number {erasure.number}: {_counted(found)}")
+            self.stdout.write(f"Found of number {erasure.number}: {described(found)}")
         erased: Counter[str] = Counter()
         question = f"Erase all that is kept of {erasure.number}?"
         if not options["dry_run"] and agreed(question, options):
@@ -55,7 +55,7 @@ class Command(BaseCommand):
             said = {"found": found, "erased": erased, "dry_run": options["dry_run"]}
             self.stdout.write(json.dumps(said))
         elif erased:
-            self.stdout.write(f"Erased: {_counted(erased)}")
+            self.stdout.write(f"Erased: {described(erased)}")
         if erased[IN_WORK]:
             raise CommandError(
                 f"{erased[IN_WORK]} requests that hold the number are still in work and were left "
@@ -66,7 +66,3 @@ class Command(BaseCommand):
                 f"{found[ENCODED]} bodies came in a Content-Encoding that cannot be read here; "
                 "look at them in the admin, in the list of quarantined requests."
             )
-
-
-def _counted(counts: Counter[str]) -> str:
-    return ", ".join(f"{count} {what}" for what, count in counts.items()) or "nothing"
