@@ -163,7 +163,7 @@ def test_ways_to_write_a_number(written, equal, within):
         (b'{"n": 1.5557654321e10}', {}),
         (b'{"n": 15557654321.0}', {}),
         (b"\xff\xfe" + NUMBER.encode(), {}),
-        (gzip.compress(NUMBER.encode()), {"content_encoding": "gzip"}),
+        (gzip.compress(NUMBER.encode(), mtime=0), {"content_encoding": "gzip"}),
         (NUMBER.encode(), {"content_encoding": "gzip"}),
     ],
 )
