@@ -15,9 +15,11 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(
+    project: Path, *arguments: str, module: str = "example_project.demo"
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "example_project.demo", *arguments],
+        [sys.executable, "-m", module, *arguments],
         cwd=project,
         capture_output=True,
         text=True,
@@ -113,17 +115,8 @@ def test_a_folder_that_cannot_be_written_is_told(project: Path) -> None:
 
 
 def test_the_production_settings_are_clean(project: Path) -> None:
-    command = ["check", "--deploy", "--fail-level", "WARNING"]
-    settings = ["--settings", "example_project.production"]
-    done = subprocess.run(
-        [sys.executable, "-m", "django", *command, *settings],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"},
-    )
+    check = ["check", "--deploy", "--fail-level", "WARNING"]
+    done = run(project, *check, "--settings", "example_project.production", module="django")
     assert (done.returncode, done.stdout) == (
         0,
         "System check identified no issues (0 silenced).\n",
