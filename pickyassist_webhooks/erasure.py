@@ -127,7 +127,9 @@ class Erasure:
                 return True
         except ValueError:
             self.encoded += 1
-        return self.number.is_in_body(request.query.encode()) or self.number.is_in(request.error)
+        return any(
+            self.number.is_in_body(text.encode()) for text in (request.query, request.error) if text
+        )
 
     def _rows(self) -> Rows:
         """Return the rows of this number, and those that share an id of its messages or contact."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from .choices import RequestState
@@ -49,24 +49,30 @@ def prunable(also: Iterable[RequestState] = ()) -> list[QuerySet[Any]]:
 
 
 def prune(rows: QuerySet[Any], stop: Callable[[], bool]) -> Iterator[int]:
-    """Delete rows, oldest first, and yield how many after each chunk; ``stop`` is asked between."""
-    last = 0
-    while not stop():
-        following = rows.filter(pk__gt=last).order_by("pk")
-        pks = list(following.values_list("pk", flat=True)[:CHUNK])
-        if not pks:
-            return
-        last = pks[-1]
-        yield _delete(rows.filter(pk__in=pks), pks)
+    """Delete rows, oldest first, and yield how many after each chunk; ``stop`` is asked between.
+
+    A chunk is a range of ids, so that each statement looks at no more rows than it may delete.
+    """
+    everything = rows.model._default_manager.using(rows.db).order_by("pk")
+    ends = rows.aggregate(first=Min("pk"), last=Max("pk"))
+    last, end = (ends["first"] or 0) - 1, ends["last"] or 0
+    while last < end and not stop():
+        following = everything.filter(pk__gt=last, pk__lte=end).values_list("pk", flat=True)
+        chunk = list(following[:CHUNK])
+        if not chunk:
+            return  # somebody else was faster
+        yield _delete(rows, Q(pk__gt=last, pk__lte=chunk[-1]))
+        last = chunk[-1]
 
 
-def _delete(rows: QuerySet[Any], pks: list[int]) -> int:
+def _delete(rows: QuerySet[Any], chunk: Q) -> int:
     label = rows.model._meta.label
+    rows = rows.filter(chunk)
     with transaction.atomic(using=rows.db):
         if rows.model is WebhookRequest:
             # First a write: whoever wants to process one of them again now waits for us, and what
             # has been taken up since it was chosen stays.
             rows.update(claimed_by=worker())
             # Without the bodies, which would be read to be deleted.
-            rows = requests().filter(pk__in=pks, claimed_by=worker()).only("pk")
+            rows = requests().filter(chunk, claimed_by=worker()).only("pk")
         return rows.delete()[1].get(label, 0)
