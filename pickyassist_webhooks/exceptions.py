@@ -35,6 +35,10 @@ class BodyErased(PickyAssistError, ValueError):
     """Raised on a replay of a request whose bytes were erased."""
 
 
+class NothingToDiscard(PickyAssistError, ValueError):
+    """Raised where a request is to be discarded that is done, or discarded before."""
+
+
 class TransactionLeftOpen(PickyAssistError, RuntimeError):
     """Recorded of a receiver that returned without ending the transaction it had begun."""
 

@@ -19,7 +19,7 @@ from django.utils.module_loading import import_string
 from . import spool
 from .choices import RequestState
 from .conf import app_settings
-from .exceptions import BodyErased, RequestInWork
+from .exceptions import BodyErased, NothingToDiscard, RequestInWork
 from .models import WebhookRequest
 from .models.failures import failures_of
 from .models.requests import WebhookRequestQuerySet, database_of_requests, is_held
@@ -27,6 +27,8 @@ from .transactions import start_anew
 from .worker import work
 
 logger = logging.getLogger(__name__)
+
+_FINISHED = (RequestState.DONE, RequestState.DISCARDED)
 
 #: Seconds within which the raw row must have failed to be tried once more: the sender waits.
 _QUICKLY = 1.0
@@ -107,6 +109,29 @@ def replay(pk: int, by: str = "", only_failed_receivers: bool = False) -> Webhoo
         request.remember(by, what)
         request.save(using=database_of_requests(), update_fields=["history"])
     return process(pk)
+
+
+def discard(pk: int, by: str, reason: str) -> WebhookRequest:
+    """Put a request aside that nobody is to care about any more; return it.
+
+    ``by`` and ``reason`` are kept in its history. It is not tried again, and can still be replayed.
+    Raises ``RequestInWork`` while a worker holds it, ``NothingToDiscard`` where nothing is left to
+    be done about it, and ``WebhookRequest.DoesNotExist``.
+    """
+    now = timezone.now()
+    with transaction.atomic(using=database_of_requests()):
+        at_rest = requests().filter(pk=pk).exclude(is_held(now) | Q(state__in=_FINISHED))
+        if not at_rest.update(state=RequestState.DISCARDED, claimed_by=""):
+            request = requests().only("token", "state").get(pk=pk)
+            if request.state in _FINISHED:
+                expected = "expected something left to do about request"
+                raise NothingToDiscard(f"{expected} {request.token}, it is {request.state}")
+            raise RequestInWork(f"expected request {request.token} at rest, a worker holds it")
+        failures_of(pk).delete()
+        request = requests().defer("body", "problems", "warnings").get(pk=pk)
+        request.remember(by, f"discarded: {reason}")
+        request.save(using=database_of_requests(), update_fields=["history"])
+    return request
 
 
 def may_call_receivers_again() -> Q:

@@ -173,6 +173,11 @@ class TestDocs:
         ours = {name for name, app in get_commands().items() if app == "pickyassist_webhooks"}
         assert set(self.names("Commands")) == ours
 
+    def test_permissions(self):
+        ours = [name for name, _ in models.WebhookRequest._meta.permissions]
+        documented = self.names("Permissions in the admin")
+        assert sorted(documented) == sorted(f"pickyassist_webhooks.{name}" for name in ours)
+
     def test_states(self):
         assert self.names("States of a request") == choices.RequestState.values
 

@@ -21,7 +21,8 @@ from ..choices import UNFINISHED, RequestState
 from ..exceptions import BodyErased, RequestInWork
 from ..models import MODELS, Event, ReceiverFailure, WebhookRequest
 from ..transactions import outside_of_transactions
-from .base import VIEW_PERSONAL_DATA, ReadOnlyAdmin, alarm, any_of, verbose_name
+from .base import VIEW_PERSONAL_DATA, alarm, any_of, verbose_name
+from .deeds import DeedsAdmin
 from .filters import LARGE
 from .text import pretty_body
 
@@ -43,7 +44,7 @@ class WebhookRequestList(ChangeList):
 
 
 @admin.register(WebhookRequest)
-class WebhookRequestAdmin(ReadOnlyAdmin):
+class WebhookRequestAdmin(DeedsAdmin):
     list_display = ("received_at", "state_shown", "kind", "events_shown", "problems_counted")
     list_filter = ("state", "kind", "received_at")
     search_fields = ("token",)

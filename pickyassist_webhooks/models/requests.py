@@ -148,6 +148,8 @@ class WebhookRequest(models.Model):
         verbose_name_plural = _("webhook requests")
         permissions = (
             ("replay_webhookrequest", _("Can process a webhook request again")),
+            ("retry_webhookrequest", _("Can call the failed receivers of a webhook request again")),
+            ("discard_webhookrequest", _("Can discard a webhook request")),
             ("view_personal_data", _("Can view numbers, names, texts and bodies")),
             ("erase_personal_data", _("Can erase all that is kept of a number")),
         )
