@@ -67,6 +67,17 @@ class MessageFilter(OneParentFilter):
         return queryset.filter(project_id=parent.project_id, msg_id=parent.msg_id)
 
 
+class ReferenceFilter(OneParentFilter):
+    """By one of the messages with that reference number, for the same reason."""
+
+    title = _("the same reference number as")
+    parameter_name = "reference_of"
+    parent = Message
+
+    def children(self, queryset: QuerySet[Message], parent: Message) -> QuerySet[Message]:
+        return queryset.filter(reference_number=parent.reference_number)
+
+
 class ConflictFilter(admin.SimpleListFilter):
     title = _("conflict")
     parameter_name = "conflict"

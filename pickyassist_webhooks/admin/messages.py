@@ -5,19 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import display_for_value
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ..models import DeliveryReport, Message
-from .base import alarm
+from ..characters import visible
+from ..choices import DeliveryStatus
+from ..models import DeliveryReport, Message, WebhookRequest
+from .base import alarm, unrecognised
 from .erasing import ErasingAdmin
-from .filters import ConflictFilter
+from .filters import ConflictFilter, ReferenceFilter
+
+#: Reports shown of one message, the first of them; there are rarely more than three.
+MAX_REPORTS = 100
 
 
 @admin.register(Message)
 class MessageAdmin(ErasingAdmin):
     list_display = ("changed_at", "status", "number", "reference_number", "conflict")
-    list_filter = ("status", ConflictFilter, "changed_at")
+    list_filter = ("status", ConflictFilter, "changed_at", ReferenceFilter)
     search_fields = ("number", "msg_id", "reference_number")
     sortable_by = ("changed_at",)
     ordering = ("-changed_at", "-pk")
@@ -29,15 +36,15 @@ class MessageAdmin(ErasingAdmin):
                     "msg_id",
                     "number",
                     "status",
-                    "conflict",
-                    "history",
-                    "reference_number",
+                    "conflict_explained",
+                    "reference_link",
                     "push_id",
                     "channel",
                     "project_id",
                 )
             },
         ),
+        (_("Timeline"), {"fields": ("timeline", "history")}),
         (_("When"), {"fields": ("changed_at", "first_reported_at")}),
         (_("What was seen"), {"fields": ("delivered", "failed_seen", "refunded")}),
     )
@@ -48,6 +55,61 @@ class MessageAdmin(ErasingAdmin):
             return self.get_empty_value_display()
         return alarm(gettext("received, yet failed or refunded"))
 
-    @admin.display(description=_("history"))
+    @admin.display(description=_("conflict"))
+    def conflict_explained(self, message: Message) -> Any:
+        if not message.conflict:
+            return self.get_empty_value_display()
+        said = gettext("refunded") if message.refunded else gettext("failed")
+        return alarm(
+            gettext(
+                "The phone confirmed that it received this message, and Picky Assist also reported "
+                "it as %(said)s. The receipt counts. Have a look at the timeline, and ask Picky "
+                "Assist if money is at stake."
+            )
+            % {"said": said}
+        )
+
+    @admin.display(description=_("reference number"))
+    def reference_link(self, message: Message) -> Any:
+        if not message.reference_number:
+            return self.get_empty_value_display()
+        return self.link(Message, visible(message.reference_number), reference_of=message.pk)
+
+    @admin.display(description=_("reports"))
+    def timeline(self, message: Message) -> Any:
+        """List the reports of a message in the order in which they count, and what each changed."""
+        reports = message.reports().defer("message", "media", "extra")[:MAX_REPORTS]
+        items = [
+            (
+                display_for_value(report.received_at, ""),
+                _label(report.status),
+                self._change(report),
+                self.link(DeliveryReport, gettext("report"), report.pk),
+                self._request(report),
+            )
+            for report in reports
+        ]
+        return format_html(
+            '<ol class="pickyassist-timeline">{}</ol>',
+            format_html_join("", "<li>{}: <strong>{}</strong>, {} ({}, {})</li>", items),
+        )
+
+    def _change(self, report: DeliveryReport) -> str:
+        if not report.raised_status:
+            return gettext("changed nothing")
+        if report.previous_status is None:
+            return gettext("the first report")
+        return gettext("before: %(status)s") % {"status": _label(report.previous_status)}
+
+    def _request(self, report: DeliveryReport) -> Any:
+        if report.request_id is None:
+            return gettext("request pruned")
+        return self.link(WebhookRequest, gettext("request"), report.request_id)
+
+    @admin.display(description=_("all of them"))
     def history(self, message: Message) -> Any:
         return self.list_link(DeliveryReport, message.reports().count(), of_message=message.pk)
+
+
+def _label(status: int) -> str:
+    return str(dict(DeliveryStatus.choices).get(status) or unrecognised(status))
