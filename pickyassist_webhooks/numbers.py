@@ -30,8 +30,7 @@ class Number:
     """A number to look for. Raises ``ValueError`` where there are too few digits in it."""
 
     def __init__(self, text: str) -> None:
-        # With the zeros that stand for a plus sign, or without.
-        self.digits = "".join(re.findall("[0-9]", _ascii(text))).lstrip("0")
+        self.digits = _digits(text)
         if len(self.digits) < MIN_DIGITS:
             raise ValueError(f"expected a number of {MIN_DIGITS} digits or more")
         # Begins with a digit, which is far quicker to find than what must not stand before it.
@@ -41,8 +40,8 @@ class Number:
         return masking.number(self.digits)
 
     def equals(self, text: str) -> bool:
-        """Tell whether a text is this number and nothing else."""
-        return re.sub(_BETWEEN, "", _ascii(text)).lstrip("0") == self.digits
+        """Tell whether a text is this number, however written: ``+1 (555) …``, ``1555…@c.us``."""
+        return _digits(text) == self.digits and self.is_in(text)
 
     def is_in(self, text: str) -> bool:
         """Tell whether this number stands in a text, and is no part of a longer one."""
@@ -82,6 +81,11 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
         return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, _MAX_UNPACKED)
     except zlib.error:
         return body  # it only says so
+
+
+def _digits(text: str) -> str:
+    # With the zeros that stand for a plus sign, or without.
+    return re.sub("[^0-9]", "", _ascii(text)).lstrip("0")
 
 
 def _ascii(text: str) -> str:

@@ -136,7 +136,10 @@ def test_dry_run():
         ("1.555.765.43.21", True, True),
         ("\u202a+1\u00a0555\u2011765\u20114321\u202c", True, True),
         ("१५५५७६५४३२१", True, True),
-        ("call 15557654321 now", False, True),
+        ("15557654321@c.us", True, True),
+        ("whatsapp:+15557654321", True, True),
+        ("15557654321 or 15550001111", False, True),
+        ("1555765432a1", False, False),
         ("15557654321-1589012345@g.us", False, True),
         ("115557654321", False, False),
         ("155576543210", False, False),
@@ -447,6 +450,15 @@ class TestAdminAction:
         assert refused in self.select(clerk, Message, erase="yes").content.decode()
         Message.objects.update(number="")
         assert refused in self.select(clerk, Message, erase="yes").content.decode()
+
+    def test_under_atomic_requests(self, clerk, monkeypatch):
+        """What waits can be processed first there too."""
+        monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+        post(delivery(row(number=NUMBER)))
+        keep(delivery(row("2", number=NUMBER), row("3", number=OTHER)))
+        self.select(clerk, Message, erase="yes")
+        assert NUMBER not in everything()
+        assert DeliveryReport.objects.get().number == OTHER
 
     def test_what_is_in_work_is_said(self, clerk):
         post(delivery(row(number=NUMBER)))

@@ -10,7 +10,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
@@ -24,6 +24,7 @@ from ..choices import CHANNELS
 from ..export import csv_lines
 from ..masking import Masks
 from ..models import WebhookRequest
+from ..transactions import outside_of_transactions
 from .exporting import csv_response
 from .text import preformatted, pretty_json, shortened
 
@@ -73,6 +74,11 @@ class ReadOnlyAdmin(AnyModelAdmin):
             (title, {"fields": [self._column(str(name), masks) for name in options["fields"]]})
             for title, options in self.fieldsets or ()
         ]
+
+    # Actions process requests, which commits before receivers are called.
+    @outside_of_transactions
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return super().changelist_view(request, extra_context)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         # Django lets anybody filter by any column in the URL, and so find out what is in it.

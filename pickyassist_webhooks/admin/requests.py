@@ -10,7 +10,7 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -20,7 +20,6 @@ from ..characters import visible
 from ..choices import UNFINISHED, RequestState
 from ..exceptions import BodyErased, RequestInWork
 from ..models import MODELS, Event, ReceiverFailure, WebhookRequest
-from ..transactions import outside_of_transactions
 from .base import VIEW_PERSONAL_DATA, alarm, any_of, verbose_name
 from .deeds import DeedsAdmin
 from .filters import LARGE
@@ -101,10 +100,6 @@ class WebhookRequestAdmin(DeedsAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return WebhookRequestList
-
-    @outside_of_transactions  # a replay commits before it calls receivers
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return super().changelist_view(request, extra_context)
 
     def has_delete_permission(
         self, request: HttpRequest, obj: WebhookRequest | None = None

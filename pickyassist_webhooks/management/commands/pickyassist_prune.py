@@ -68,7 +68,7 @@ class Command(BaseCommand):
                     pruned[rows.model] += count
                     line(sum(pruned.values()))
             line.end()
-            finished = not is_late()
+            finished = sum(pruned.values()) >= total or not is_late()
         if options["json"]:
             said = {"found": _named(found), "pruned": _named(pruned), "finished": finished}
             self.stdout.write(json.dumps(said | {"dry_run": options["dry_run"]}))
