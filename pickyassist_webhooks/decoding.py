@@ -39,6 +39,8 @@ _SINGLE_BYTE_CHARSET = re.compile(
 _JSON = re.compile(r'\s*[{\["]')
 # A JSON string without escapes; the group is what is in one that has a bracket or a comma.
 _STRING = re.compile(r'"(?:[^"{\[,]*"|([^"]*)"?)')
+_MARK = re.compile(r'"[^"]*"?|[{}\[\]]')
+_WITHIN = re.compile(rb"multipart/", re.IGNORECASE)
 _FORM_KEY = re.compile(r"([^\[]+)((?:\[[^\]]*\])*)")
 _ENVELOPE_KEYS = frozenset({"project_id", "event_id", "project-id", "message-in"})
 
@@ -60,14 +62,12 @@ def decode(body: bytes, content_type: str = "") -> dict[str, Any]:
     "Standard POST" sends form fields. Raises ``UnreadablePayload`` where there is no object.
     """
     text = text_of(body, content_type)
-    try:
-        _refuse_many_values(text)
-        value = _json_or_form(body, text, content_type)
-    except RecursionError:
-        raise UnreadablePayload("too_deep", f"at most {MAX_DEPTH} levels") from None
+    _refuse_many_values(text)
+    value = _json_or_form(body, text, content_type)
+    if isinstance(value, dict | list):
+        _refuse_depth(value)
     if not isinstance(value, dict):
         raise UnreadablePayload("not_an_object", "a JSON object")
-    _refuse_depth(value)
     return value
 
 
@@ -104,8 +104,7 @@ def _refuse_many_values(text: str) -> None:
     marks = Counter({mark: text.count(mark) for mark in "{[,"})
     if _are_many(marks, length):
         # Not those in somebody's message, which are only looked for where it may matter.
-        bare = text.replace(r"\\", "").replace(r"\"", "")
-        for written in _STRING.finditer(bare):
+        for written in _STRING.finditer(_without_escapes(text)):
             if written[1]:
                 marks.subtract({mark: written[1].count(mark) for mark in marks})
     if _are_many(marks, length):
@@ -121,14 +120,41 @@ def _are_many(marks: Counter[str], length: int) -> bool:
 
 
 def _json(text: str) -> Any:
-    return json.loads(
-        text,
-        strict=False,  # line breaks inside a text: a sloppy sender, not a lost event
-        object_pairs_hook=_object,
-        parse_int=_integer,
-        parse_float=_decimal,
-        parse_constant=NumberText,
-    )
+    try:
+        return json.loads(
+            text,
+            strict=False,  # line breaks inside a text: a sloppy sender, not a lost event
+            object_pairs_hook=_object,
+            parse_int=_integer,
+            parse_float=_decimal,
+            parse_constant=NumberText,
+        )
+    except RecursionError:
+        raise _too_deep() from None
+    except json.JSONDecodeError as err:
+        # Whether Python gives up on the depth or comes to what is wrong behind it depends on how
+        # much of its stack is in use, and the same bytes must always mean the same.
+        if _is_deep(text[: err.pos]):
+            raise _too_deep() from None
+        raise
+
+
+def _is_deep(text: str) -> bool:
+    depth = 0
+    for mark in _MARK.finditer(_without_escapes(text)):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(mark[0], 0)
+        if depth > MAX_DEPTH:
+            return True
+    return False
+
+
+def _too_deep() -> UnreadablePayload:
+    return UnreadablePayload("too_deep", f"at most {MAX_DEPTH} levels")
+
+
+def _without_escapes(text: str) -> str:
+    """Return JSON in which every quotation mark begins or ends a string."""
+    return text.replace(r"\\", "").replace(r"\"", "")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -159,7 +185,7 @@ def _refuse_depth(value: Any) -> None:
         ]
         if not level:
             return
-    raise UnreadablePayload("too_deep", f"at most {MAX_DEPTH} levels")
+    raise _too_deep()
 
 
 def _form_fields(body: bytes, text: str, content_type: str) -> Any:
@@ -184,6 +210,8 @@ def _form_fields(body: bytes, text: str, content_type: str) -> Any:
 
 
 def _multipart_pairs(body: bytes, content_type: str) -> list[tuple[str, str]]:
+    if sum(1 for _ in _WITHIN.finditer(body)) > MAX_DEPTH:
+        raise _too_deep()
     head = f"Content-Type: {content_type}\r\n\r\n".encode("ascii", "replace")
     pairs = []
     for part in email.message_from_bytes(head + body).walk():
@@ -202,7 +230,7 @@ def _json_in_form(name: str, value: str) -> Any:
         if text.lstrip()[:1] == "{":
             try:
                 return _json(text)
-            except (ValueError, RecursionError):
+            except json.JSONDecodeError:
                 return None
     return None
 
@@ -214,7 +242,7 @@ def _nested(pairs: list[tuple[str, str]]) -> dict[str, Any]:
         match = _FORM_KEY.fullmatch(name)
         path = [match[1], *re.findall(r"\[([^\]]*)\]", match[2])] if match else [name]
         if len(path) > MAX_DEPTH:
-            raise UnreadablePayload("too_deep", f"at most {MAX_DEPTH} levels")
+            raise _too_deep()
         node = fields
         for step in path[:-1]:
             child = node.setdefault(step or str(len(node)), {})
