@@ -26,10 +26,11 @@ def client_of(request: HttpRequest) -> IPv4Address | IPv6Address:
     """Return the address of whoever calls, as the nearest proxies of ours tell it.
 
     ``X-Forwarded-For`` is read from its end, and only as far as it was written by proxies that we
-    trust: what stands before is the caller's own word. Raises ``PermissionDenied``.
+    trust: what stands before is the caller's own word. Raises ``PermissionDenied``, also where
+    there is no address, as behind a Unix socket, or one with a port.
     """
     forwarded = request.headers.get("X-Forwarded-For", "").split(",")
-    for hop in reversed([*forwarded, request.META["REMOTE_ADDR"]]):
+    for hop in reversed([*forwarded, request.META.get("REMOTE_ADDR", "")]):
         try:
             address = ip_address(hop.strip())
         except ValueError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+import inspect
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
@@ -19,13 +19,19 @@ def authenticate(request: HttpRequest, secret: str) -> str:
     """Return the label of whoever calls, as the ``AUTHENTICATOR`` setting tells it.
 
     Once it is checked, right or wrong, the secret is taken out of the request. Raises
-    ``PermissionDenied`` for strangers, and ``ImportError`` where the setting names nothing that
-    can be imported.
+    ``PermissionDenied`` for strangers, ``ImportError`` where the setting names nothing that can be
+    imported, and ``TypeError`` where what it names returns no text: that is no yes.
     """
     try:
-        return cast(str, import_string(app_settings.authenticator)(request, secret))
+        label = import_string(app_settings.authenticator)(request, secret)
     finally:
-        hide_secret(request)
+        hide_secret(request, secret)
+    if inspect.iscoroutine(label):
+        label.close()
+    if not isinstance(label, str):
+        came = type(label).__name__
+        raise TypeError(f"expected a label from AUTHENTICATOR, or PermissionDenied, came a {came}")
+    return label
 
 
 @sensitive_variables()

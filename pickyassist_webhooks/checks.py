@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,12 @@ def _importable() -> Iterator[CheckMessage]:
                 else f"Expected {KEYS[name].expected}.",
             )
         else:
+            if name == "AUTHENTICATOR" and iscoroutinefunction(target):
+                yield _error(
+                    number,
+                    f"{NAME}[{name!r}] names an async function, and nobody would wait for it.",
+                    "Name a plain function that returns a label or raises PermissionDenied.",
+                )
             if not callable(target):
                 yield _error(
                     number,

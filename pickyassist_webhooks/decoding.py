@@ -32,6 +32,8 @@ _LARGE = 100_000
 
 #: Fields of a form: a batch of 10,000 rows has 140,000.
 _MAX_FIELDS = 200_000
+#: Steps that all their names take: those of a batch take three.
+_MAX_STEPS = 3 * _MAX_FIELDS
 
 _SINGLE_BYTE_CHARSET = re.compile(
     r"charset=[\"']?((?:iso-?8859-?\d+|latin-?1|windows-?125\d|cp-?125\d))\b", re.IGNORECASE
@@ -192,8 +194,9 @@ def _form_fields(body: bytes, text: str, content_type: str) -> Any:
     """Return the form fields as nested objects, a JSON text in their place, or ``None``."""
     label = content_type.strip().lower()
     is_multipart = label.startswith("multipart/form-data")
-    marks = ("\n--", "\r--") if is_multipart else ("&",)
-    if sum(map(text.count, marks)) > _MAX_FIELDS:
+    # Of parts the lines are counted: each costs as much as a field, and a part has four or more.
+    marks = ("\n", "\r") if is_multipart else ("&",)
+    if max(map(text.count, marks)) > _MAX_FIELDS:
         raise UnreadablePayload("not_json", f"at most {_MAX_FIELDS} form fields")
     if is_multipart:
         pairs = _multipart_pairs(body, content_type)
@@ -228,6 +231,7 @@ def _json_in_form(name: str, value: str) -> Any:
     """Return the object of a form that holds nothing but one JSON text, else ``None``."""
     for text in (value, name):
         if text.lstrip()[:1] == "{":
+            _refuse_many_values(text)
             try:
                 return _json(text)
             except json.JSONDecodeError:
@@ -238,11 +242,15 @@ def _json_in_form(name: str, value: str) -> Any:
 def _nested(pairs: list[tuple[str, str]]) -> dict[str, Any]:
     """Read PHP's brackets: ``data[0][msg_id]=1`` is ``{"data": {"0": {"msg_id": "1"}}}``."""
     fields: dict[str, Any] = {}
+    steps = 0
     for name, value in pairs:
         match = _FORM_KEY.fullmatch(name)
         path = [match[1], *re.findall(r"\[([^\]]*)\]", match[2])] if match else [name]
         if len(path) > MAX_DEPTH:
             raise _too_deep()
+        steps += len(path)
+        if steps > _MAX_STEPS:
+            raise UnreadablePayload("not_json", f"at most {_MAX_STEPS} brackets of a form")
         node = fields
         for step in path[:-1]:
             child = node.setdefault(step or str(len(node)), {})

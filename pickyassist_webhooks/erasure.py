@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from django.db import models, transaction
@@ -30,8 +32,8 @@ ERASED = "Erased."
 #: What is counted besides rows, by the names of their models.
 BODIES, TRACEBACKS, FILES = "bodies", "tracebacks", "spool files"
 #: Requests that hold the number and are left, as nothing of them is understood so far, or a worker
-#: holds them; and bodies in an encoding that cannot be read.
-IN_WORK, ENCODED = "in work", "encoded bodies"
+#: holds them; bodies in an encoding that cannot be read; spool files that nobody may read.
+IN_WORK, ENCODED, UNREADABLE = "in work", "encoded bodies", "unreadable files"
 
 _CHUNK = 500
 _BYTES_AT_ONCE = 4 * 1024 * 1024
@@ -42,7 +44,9 @@ Rows = dict[type[models.Model], set[int]]
 _WITH_NUMBERS: tuple[type[models.Model], ...] = (*MODELS.values(), Message)
 
 # What was not understood so far is the only copy of other people's events too.
-_NOT_UNDERSTOOD = Q(state=RequestState.RECEIVED) | Q(state=RequestState.FAILING, processed_at=None)
+_NOT_UNDERSTOOD = Q(
+    state__in=(RequestState.RECEIVED, RequestState.FAILING, RequestState.DEAD), processed_at=None
+)
 
 
 class Erasure:
@@ -53,6 +57,7 @@ class Erasure:
         self.database = database_of_requests()
         self.requests: set[int] = set()
         self.encoded = 0
+        self.unreadable = 0
         self._looked_at = 0
 
     def find(self, progress: Callable[[int], None] = lambda looked_at: None) -> Counter[str]:
@@ -70,6 +75,7 @@ class Erasure:
         found[BODIES] = len(self.requests)
         found[TRACEBACKS] = len(self._tracebacks())
         found[FILES] = len(self._files())
+        found[UNREADABLE] = self.unreadable
         found[ENCODED] = self.encoded
         return +found
 
@@ -84,6 +90,13 @@ class Erasure:
             process(pk)
         self.find()
         erased: Counter[str] = Counter()
+        try:
+            self._erase(erased, by)
+        finally:
+            self._audit(+erased, by)
+        return +erased
+
+    def _erase(self, erased: Counter[str], by: str) -> None:
         # The bodies first: while they are there, processing them again would bring back the rows.
         for pk in sorted(self.requests):
             erased[BODIES] += self._empty(pk, by)
@@ -95,11 +108,14 @@ class Erasure:
             failures = ReceiverFailure.objects.using(self.database).filter(pk__in=chunk)
             erased[TRACEBACKS] += failures.update(error=ERASED)
         for path in self._files():
-            spool.erase(path)
-            erased[FILES] += 1
+            try:
+                spool.erase(path)
+            except OSError:
+                self.unreadable += 1
+            else:
+                erased[FILES] += 1
         erased[ENCODED] = self.encoded
-        self._audit(+erased, by)
-        return +erased
+        erased[UNREADABLE] = self.unreadable
 
     def _audit(self, erased: Counter[str], by: str) -> None:
         counts = described(erased)
@@ -144,7 +160,19 @@ class Erasure:
                 pks |= _sharing("subscriber_id", same, rows)
             elif hasattr(model, "msg_id"):
                 pks |= _sharing("msg_id", same, rows.filter(number=""))
+            if issubclass(model, Event):
+                pks |= self._hidden_in(rows.filter(number=""))
             found[model] = pks
+        return found
+
+    def _hidden_in(self, nameless: QuerySet[Any]) -> set[int]:
+        """Return rows of the requests found that name no number, and hold it elsewhere."""
+        found: set[int] = set()
+        for chunk in _chunks(self.requests):
+            for row in nameless.filter(request__in=chunk):
+                ids = [getattr(row, name, "") for name in ("subscriber_id", "msg_id")]
+                if any(map(self.number.is_in, [*ids, json.dumps(row.extra, default=str)])):
+                    found.add(row.pk)
         return found
 
     def _requests_of(self, rows: Rows) -> set[int]:
@@ -167,8 +195,23 @@ class Erasure:
         failures = ReceiverFailure.objects.using(self.database).only("error")
         return [each.pk for each in failures.iterator() if self.number.is_in(each.error)]
 
-    def _files(self) -> list[Any]:
-        return [path for path in spool.waiting() if self.number.is_in_body(path.read_bytes())]
+    def _files(self) -> list[Path]:
+        found: list[Path] = []
+        self.unreadable = 0
+        try:
+            waiting = spool.waiting()
+        except OSError:
+            self.unreadable += 1
+            return found
+        for path in waiting:
+            try:
+                if self.number.is_in_body(path.read_bytes()):
+                    found.append(path)
+            except FileNotFoundError:
+                continue  # a worker was faster, and it is a row now
+            except OSError:
+                self.unreadable += 1
+        return found
 
     def _empty(self, pk: int, by: str) -> bool:
         """Take the bytes out of a request, and say so; tell whether that could be done."""
@@ -181,7 +224,7 @@ class Erasure:
             request.remember(by, "erased")
             if request.error:
                 request.error = ERASED
-            if request.state == RequestState.QUARANTINED or request.processed_at is None:
+            if request.state == RequestState.QUARANTINED:
                 request.state = RequestState.DISCARDED  # there is nothing left to understand
             request.save(using=self.database, update_fields=["history", "error", "state"])
         return True

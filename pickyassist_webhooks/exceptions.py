@@ -28,7 +28,7 @@ class LeaseLost(PickyAssistError, RuntimeError):
 
 
 class RequestInWork(PickyAssistError, RuntimeError):
-    """Raised on a replay of a request that a worker is processing right now."""
+    """Raised where a person wants something of a request that a worker is processing now."""
 
 
 class BodyErased(PickyAssistError, ValueError):

@@ -64,7 +64,7 @@ class Fields:
         self.warnings = warnings
         self.mended: dict[str, Any] = {}
         if isinstance(source, ObjectWithRepeatedKeys):
-            self._warn(path, "repeated_key", "each key once; the last one counts")
+            self.warn(path, "repeated_key", "each key once; the last one counts")
 
     def identifier(self, name: str) -> str:
         """Return an id: a text or a whole number of at most 255 characters, blank if absent."""
@@ -105,7 +105,7 @@ class Fields:
             return ""
         text = str(value)
         if UNSTORABLE.search(text):
-            self._warn(self.path + name, "replaced", "text without NUL or surrogates")
+            self.warn(self.path + name, "replaced", "text without NUL or surrogates")
             text = storable(text)
         return text
 
@@ -125,9 +125,10 @@ class Fields:
 
     def _mend(self, name: str, code: str, expected: str) -> None:
         self.mended[name] = self.source[name]
-        self._warn(self.path + name, code, expected)
+        self.warn(self.path + name, code, expected)
 
-    def _warn(self, path: str, code: str, expected: str) -> None:
+    def warn(self, path: str, code: str, expected: str) -> None:
+        """Remember what was mended, or left where it came."""
         if len(self.warnings) < MAX_PROBLEMS:
             self.warnings.append(Problem(path, code, expected))
 

@@ -17,11 +17,13 @@ MIN_DIGITS = 5
 #: Zeros that may stand before a number.
 _MAX_ZEROS = 20
 
-#: Characters read of a compressed body.
-_MAX_UNPACKED = 100 * 1024 * 1024
+#: Bytes read of a compressed body.
+_MAX_UNPACKED = 10 * 1024 * 1024
 
-# What people, and their telephones, write between the digits; the second line cannot be seen.
-_BETWEEN = r"[-\s().+/" "\u2010-\u2015\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f]*"
+# What people, and their telephones, write between the digits; some of it unseen, and
+# the (0) of a number that is dialled in two ways.
+_UNSEEN = "\u2010-\u2015\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+_BETWEEN = rf"(?:[-\s().+/{_UNSEEN}]|(?<=\()0(?=\)))*"
 _ESCAPE = re.compile(r"\\+u([0-9a-fA-F]{4})")
 _OTHER_DIGIT = re.compile(r"(?![0-9])\d")
 
@@ -55,9 +57,12 @@ class Number:
     def is_in_body(self, body: bytes, content_type: str = "", encoding: str = "") -> bool:
         """Tell whether this number stands in the bytes of a request, by JSON or form escapes too.
 
-        Raises ``ValueError`` where the encoding is none that can be read.
+        Raises ``ValueError`` where it does not, as far as the encoding can be read.
         """
-        return any(map(self.is_in, _texts(_unpacked(body, encoding), content_type)))
+        for readable in _readable(body, encoding):
+            if any(map(self.is_in, _texts(readable, content_type))):
+                return True
+        return False
 
 
 def _texts(body: bytes, content_type: str) -> Iterator[str]:
@@ -65,27 +70,36 @@ def _texts(body: bytes, content_type: str) -> Iterator[str]:
     yield text
     if not body.isascii():
         yield body.decode("latin-1")  # whatever the beginning says of the rest
+    if "%" in text:
+        text = unquote_plus(text, errors="replace")
+        yield text
     if "\\" in text:
         yield _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
-    if "%" in text:
-        yield unquote_plus(text, errors="replace")
 
 
-def _unpacked(body: bytes, encoding: str) -> bytes:
+def _readable(body: bytes, encoding: str) -> Iterator[bytes]:
+    """Yield the bytes, and what is packed in them, as much as a body may be."""
+    yield body
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
-        return body
+        return
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise ValueError(f"expected gzip or deflate, came {encoding!a}")
-    try:
-        return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, _MAX_UNPACKED)
-    except zlib.error:
-        return body  # it only says so
+    for format_ in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):  # with a head, or bare
+        packed = zlib.decompressobj(format_)
+        try:
+            yield packed.decompress(body, _MAX_UNPACKED)
+        except zlib.error:
+            continue
+        if packed.unconsumed_tail or packed.unused_data or not packed.eof:
+            raise ValueError("expected one packed body of 10 MiB at most, came more or less")
+        return
+    raise ValueError(f"expected what {encoding} packs, came something else")
 
 
 def _digits(text: str) -> str:
     # With the zeros that stand for a plus sign, or without.
-    return re.sub("[^0-9]", "", _ascii(text)).lstrip("0")
+    return re.sub("[^0-9]", "", _ascii(text).replace("(0)", "")).lstrip("0")
 
 
 def _ascii(text: str) -> str:

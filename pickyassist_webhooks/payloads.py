@@ -19,6 +19,9 @@ _EVENT_IDS = "1, 2, 3, 4 or 5"
 #: Characters of JSON that fields beside ``data`` may add to each row of a batch.
 _MAX_SHARED_EXTRA = 1000
 
+#: Fields of a row above which those that are unknown are left in the body.
+_MAX_NAMES = 1000
+
 
 @dataclass(frozen=True)
 class Event:
@@ -160,7 +163,11 @@ def _event(
         raise NotUnderstood(path, "wrong_type", "an object")
     fields = Fields(row, path, warnings)
     values = shape.read(fields)
-    extra = {name: value for name, value in row.items() if name not in shape.fields}
+    extra = {}
+    if len(row) <= _MAX_NAMES:
+        extra = {name: value for name, value in row.items() if name not in shape.fields}
+    else:
+        fields.warn(path, "left_in_body", f"at most {_MAX_NAMES} fields in one row")
     if not path:
         extra = {name: value for name, value in extra.items() if name not in ENVELOPE}
     if shared or extra or fields.mended:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+from uuid import uuid4
 
 from django.db import transaction
 from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
@@ -13,7 +14,7 @@ from .choices import RequestState
 from .conf import app_settings
 from .ingest import requests
 from .models import MODELS, DeliveryReport, Message, WebhookRequest
-from .models.requests import database_of_requests, is_held, worker
+from .models.requests import database_of_requests, is_held
 
 #: Rows deleted in one transaction, so that nobody waits long for it.
 CHUNK = 500
@@ -72,7 +73,8 @@ def _delete(rows: QuerySet[Any], chunk: Q) -> int:
         if rows.model is WebhookRequest:
             # First a write: whoever wants to process one of them again now waits for us, and what
             # has been taken up since it was chosen stays.
-            rows.update(claimed_by=worker())
+            ours = f"prune:{uuid4()}"
+            rows.update(claimed_by=ours)
             # Without the bodies, which would be read to be deleted.
-            rows = requests().filter(chunk, claimed_by=worker()).only("pk")
+            rows = requests().filter(chunk, claimed_by=ours).only("pk")
         return rows.delete()[1].get(label, 0)

@@ -55,7 +55,7 @@ def receive(request: HttpRequest, secret: str = "") -> JsonResponse:
             content_encoding=request.META.get("HTTP_CONTENT_ENCODING", ""),
             query=_without_secrets(request.META.get("QUERY_STRING", ""), secret),
             remote_addr=source,
-            secret_label="" if label is None else str(label),
+            secret_label=label,
         )
     except PermissionDenied:
         logger.warning("Refused a request with a wrong secret from %s", ascii(source))
@@ -94,8 +94,10 @@ def _read(request: HttpRequest, limit: int) -> bytes:
     try:
         while chunk := stream.read(min(_CHUNK, limit + 1 - len(body))):
             body += chunk
-    except OSError:
-        logger.warning("A connection broke after %d bytes of a body", len(body))
+    except Exception as err:  # servers have classes of their own for chunks that are none
+        logger.warning(
+            "A connection broke after %d bytes of a body: %s", len(body), type(err).__name__
+        )
     if len(body) > limit:
         raise BodyTooLarge(f"expected at most {limit} bytes, more came")
     return bytes(body)

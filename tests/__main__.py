@@ -12,6 +12,10 @@ SUITES = {
     # Both choose their databases by themselves.
     "engines": (["tests", "postgres", "engines"], ["tests/engines"]),
     "faults": (["tests", "postgres", "mariadb", "engines"], ["tests/faults"]),
+    "hostile": (["tests", "hostile"], ["tests/hostile"]),
+    "browser": (["tests", "browser"], ["tests/browser", "--ds=tests.browser.settings"]),
+    # Runs pytest itself, many times.
+    "mutants": (["tests", "mutants"], []),
 }
 
 
@@ -40,6 +44,10 @@ def main(argv):
     bootstrap.enter("tests", extras)
 
     os.environ[databases.CHOICE] = options.database
+    if options.suite == "mutants":
+        from tests.mutants import run
+
+        return run.main(rest)
     import pytest
 
     return pytest.main([*arguments, *rest])

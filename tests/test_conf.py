@@ -69,6 +69,16 @@ def test_projects(configure, value, accepted):
     assert app_settings.accepts_project("a", "4100") is accepted
 
 
+def test_labels_that_are_kept_alike_open_neither(configure):
+    configure({"PROJECT_IDS": {"Köln": ["1"], "Käln": ["2"]}})
+    assert not app_settings.accepts_project("K?ln", "1")
+    assert not app_settings.accepts_project("K?ln", "2")
+
+
+async def nobody_waits(request, secret):
+    return "label"
+
+
 def test_labels_are_compared_as_they_are_kept(configure):
     configure({"PROJECT_IDS": {"Büro" + "x" * 200: ["4100"]}})
     assert app_settings.accepts_project("B?ro" + "x" * 96, "4100") is True
@@ -174,6 +184,11 @@ class TestChecks:
         configure({"SECRETS": [GOOD], "PROCESSOR": f"{engine}.enqueue"})
         install = f'pip install "django-pickyassist-webhooks[{extra}]"'
         assert found()["E007"].hint == f"Install it: {install}."
+
+    def test_an_async_authenticator(self, configure):
+        configure({"SECRETS": [GOOD], "AUTHENTICATOR": "tests.test_conf.nobody_waits"})
+        assert list(found()) == ["E006"]
+        assert "async" in found()["E006"].msg
 
     def test_processor(self, configure):
         configure({"SECRETS": [GOOD], "PROCESSOR": "tests.test_endpoint.remember"})

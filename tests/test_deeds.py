@@ -167,6 +167,17 @@ def test_what_a_worker_holds(login):
     assert do(client, "replay", request) == ["Process again: done."]
 
 
+def test_a_request_that_is_gone_meanwhile(login, monkeypatch):
+    post(delivery())
+    request = WebhookRequest.objects.get()
+
+    def gone(*args, **named):
+        raise WebhookRequest.DoesNotExist
+
+    monkeypatch.setattr(ingest, "replay", gone)
+    assert login("replay").post(url("replay", request.pk)).status_code == 404
+
+
 def test_a_worker_that_is_faster(login, monkeypatch):
     post(delivery())
     monkeypatch.setattr(ingest, "process", lambda pk: None)

@@ -36,3 +36,23 @@ def parsed_below(frames, body, content_type):
 def test_depth_is_told_alike(body, content_type, code):
     for frames in (0, 200, 500, 700):
         assert parsed_below(frames, body, content_type) == [code]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "code"),
+    [
+        (b"payload={" + b"{}," * 50_000 + b"}", FORM, "too_many_values"),
+        (b"event_id=1" + b"&0[][][]=1" * 190_000, FORM, "not_json"),
+        (b"--b\r\n" + b"a\n" * 200_001, "multipart/form-data; boundary=b", "not_json"),
+    ],
+)
+def test_forms_made_to_cost_much(body, content_type, code):
+    [problem] = parse(body, content_type).problems
+    assert problem.code == code
+
+
+def test_a_row_of_more_fields_than_anybody_sends():
+    names = ",".join(f'"f{number}":1' for number in range(1001))
+    payload = parse(f'{{"event_id":3,"action":1,"group_id":"A","number":"1",{names}}}'.encode())
+    [event], [warning] = payload.events, payload.warnings
+    assert (event.extra, warning.code) == ({}, "left_in_body")

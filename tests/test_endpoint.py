@@ -81,6 +81,20 @@ class TestWhoCalls:
         post(BODY, to=url("two"))
         assert kept().secret_label == "new"
 
+    @pytest.mark.parametrize("answer", [None, False, True, 7, "coroutine"])
+    def test_an_authenticator_that_does_not_say_yes(self, configure, monkeypatch, answer):
+        """As Django's own authenticate() returns None, and an async one nothing so far."""
+
+        async def asynchronous(request, secret):
+            return "label"
+
+        slip = asynchronous if answer == "coroutine" else lambda request, secret: answer
+        monkeypatch.setattr("tests.test_endpoint.slip", slip, raising=False)
+        configure(AUTHENTICATOR="tests.test_endpoint.slip")
+        response = post(BODY)
+        assert response.status_code == 503
+        assert not WebhookRequest.objects.exists()
+
     def test_own_authenticator(self, configure):
         configure(AUTHENTICATOR=f"{__name__}.only_tenant_seven")
         assert post(BODY, to=url("seven")).status_code == 200

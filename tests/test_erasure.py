@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import zlib
 from datetime import timedelta
 from io import StringIO
 
@@ -46,8 +47,13 @@ def erase(*args, number=NUMBER, **options):
     return output.getvalue()
 
 
-def said(*args, **options):
-    return json.loads(erase("--json", *args, **options))
+def said(*args, expected=0, **options):
+    if not expected:
+        return json.loads(erase("--json", *args, **options))
+    output = StringIO()
+    with pytest.raises(CommandError):
+        call_command("pickyassist_erase", NUMBER, "--json", *args, stdout=output, **options)
+    return json.loads(output.getvalue())
 
 
 def everything():
@@ -137,6 +143,8 @@ def test_dry_run():
         ("\u202a+1\u00a0555\u2011765\u20114321\u202c", True, True),
         ("१५५५७६५४३२१", True, True),
         ("15557654321@c.us", True, True),
+        ("+1 (0)555 7654321", True, True),
+        ("+1 0 555 7654321", False, False),
         ("whatsapp:+15557654321", True, True),
         ("15557654321 or 15550001111", False, True),
         ("1555765432a1", False, False),
@@ -188,6 +196,40 @@ def test_an_encoding_that_cannot_be_read(capsys):
     assert bytes(WebhookRequest.objects.get().body) == b"\x1b\x05"
 
 
+@pytest.mark.parametrize(
+    ("body", "encoding", "known"),
+    [
+        (zlib.compress(NUMBER.encode()), "deflate", True),
+        (zlib.compress(NUMBER.encode(), wbits=-15), "deflate", True),
+        (gzip.compress(b"0" * 11_000_000 + NUMBER.encode(), mtime=0), "gzip", False),
+        (gzip.compress(b"first", mtime=0) + gzip.compress(NUMBER.encode(), mtime=0), "gzip", False),
+        (gzip.compress(NUMBER.encode(), mtime=0)[:-12], "gzip", False),
+        (b"no gzip", "gzip", False),
+    ],
+    ids=["zlib", "bare", "bomb", "two", "cut", "none"],
+)
+def test_packed_bodies(body, encoding, known):
+    """Found, or at least counted as what could not be looked into."""
+    post(body, content_encoding=encoding)
+    found = said("--dry-run")["found"]
+    assert found in ([{"bodies": 1}] if known else [{"encoded bodies": 1}, {"bodies": 1}])
+
+
+def test_escapes_within_a_form():
+    post(b"payload=%7B%22n%22%3A%22%5Cu0031555765432%5Cu0031%22%7D", content_type="text/plain")
+    assert said()["erased"]["bodies"] == 1
+
+
+def test_rows_that_hold_it_elsewhere():
+    post(subscriber(mobile={"n": [NUMBER]}, name="Ada"))
+    post(subscriber(subscriber_id=NUMBER, mobile=""))
+    post(delivery(row("7", number=[NUMBER]), row("8", number="", to=OTHER)))
+    erased = said()["erased"]
+    assert (erased["NewSubscriber"], erased["DeliveryReport"]) == (2, 1)
+    assert NUMBER not in everything().replace("Erased", "")
+    assert DeliveryReport.objects.get().msg_id == "8"
+
+
 def test_a_number_in_the_query():
     post(b"{}", to=f"{url()}?to=%2B{NUMBER}")
     erase()
@@ -227,6 +269,7 @@ def test_what_waits_is_processed_first(listen, settings):
     [
         {"state": RequestState.RECEIVED},
         {"state": RequestState.FAILING},
+        {"state": RequestState.DEAD},
         {"state": RequestState.DONE, "claimed_by": "another"},
     ],
 )
@@ -316,6 +359,35 @@ class TestSpool:
         assert request.erased_at is not None
         assert not sweep()
 
+    def test_files_of_somebody_else(self, folder, caplog):
+        """What cannot be read is said, and costs nothing else its turn, nor the audit line."""
+        post(delivery(row(number=NUMBER)))
+        (folder / "odd.request").mkdir()
+        with pytest.raises(CommandError, match="run this as the user of the server"):
+            erase()
+        assert NUMBER not in everything()
+        assert "unreadable files: 1" in caplog.records[-1].getMessage()
+
+    def test_a_folder_of_somebody_else(self, folder, monkeypatch):
+        def refuse():
+            raise PermissionError
+
+        monkeypatch.setattr(spool, "waiting", refuse)
+        assert said("--dry-run", expected=1)["found"] == {"unreadable files": 1}
+
+    def test_files_that_change_hands(self, folder, monkeypatch):
+        self.write(NUMBER)
+        [path] = folder.iterdir()
+        monkeypatch.setattr(spool, "waiting", lambda: [path.with_name("gone.request"), path])
+        monkeypatch.setattr(erasure, "drain", lambda: 0)
+
+        def refuse(path):
+            raise PermissionError
+
+        monkeypatch.setattr(spool, "erase", refuse)
+        erased = Erasure(Number(NUMBER)).carry_out("me")
+        assert erased == {"unreadable files": 1}
+
     @pytest.mark.parametrize("content", [f"no header {NUMBER}", f"[]\n{NUMBER}", NUMBER])
     def test_a_file_that_cannot_be_read(self, folder, content):
         path = folder / "odd.request"
@@ -344,7 +416,10 @@ def test_bodies_are_not_all_read_at_once(monkeypatch, django_assert_max_num_quer
 
 def test_a_number_that_is_none():
     with pytest.raises(CommandError, match="expected a number of 5 digits or more"):
-        erase(number="Ada")
+        erase(number="+1 2")
+    # A letter O for a zero is somebody else's number.
+    with pytest.raises(CommandError, match="came letters too"):
+        erase(number="1555765432O")
 
 
 def test_a_person_is_asked(monkeypatch):

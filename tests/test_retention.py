@@ -23,6 +23,7 @@ from pickyassist_webhooks.models import (
     ReceiverFailure,
     WebhookRequest,
 )
+from pickyassist_webhooks.models.requests import worker
 from tests.requests import delivery, filtered, keep, member, post, row, subscriber
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -116,6 +117,21 @@ def test_a_request_taken_up_since_it_was_chosen_stays(clock):
     WebhookRequest.objects.update(state=RequestState.RECEIVED)
     assert retention._delete(chosen, Q(pk__gt=0)) == 0
     assert WebhookRequest.objects.get().claimed_by == ""
+
+
+def test_what_was_left_claimed_by_this_very_thread_stays(clock):
+    post(delivery())
+    keep(delivery(row("2")))
+    WebhookRequest.objects.filter(state=RequestState.RECEIVED).update(claimed_by=worker())
+    post(b"[]")
+    WebhookRequest.objects.filter(state=RequestState.QUARANTINED).update(claimed_by=worker())
+    post(delivery(row("3")))
+    clock.advance(days=11)
+    assert json.loads(prune("--json"))["pruned"]["WebhookRequest"] == 2
+    assert set(WebhookRequest.objects.values_list("state", flat=True)) == {
+        "received",
+        "quarantined",
+    }
 
 
 def test_events_of_a_request_in_work_stay(clock, days):

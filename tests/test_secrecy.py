@@ -173,6 +173,8 @@ class TestFilter:
             ("%s", (ValueError(f"no {CANARY}"),), "no ***"),
             ("%r of %d", ({"a": 1}, 5), "{'a': 1} of 5"),
             ("/elsewhere/events/%s/", ("7",), "/elsewhere/events/7/"),
+            # Paths that lead to no view: one in a language, one that is mistyped.
+            ("%s", ("/de/x/events/wrong-of-16-letters-or-more/",), "/de/x/events/***/"),
         ],
     )
     def test_what_is_hidden(self, log, message, arguments, expected):
@@ -200,6 +202,25 @@ class TestFilter:
         except LookupError:
             logger.exception("failed")
         assert "LookupError: nothing at /pickyassist/events/***/" in stream.getvalue()
+
+    def test_secrets_of_which_one_begins_with_another(self, log, settings):
+        settings.PICKYASSIST_WEBHOOKS = {"SECRETS": [CANARY[:10], CANARY]}
+        logger, stream = log
+        logger.info("%s", CANARY)
+        assert stream.getvalue() == "***\n"
+
+    def test_the_request_that_a_record_carries(self, rf):
+        """Error mails and formatters of extras are made of it."""
+        request = rf.post(PATH, headers={"X-Original-URI": PATH})
+        request.path = request.path_info = PATH
+        record = logging.makeLogRecord({"msg": "failed", "request": request})
+        assert HideSecrets().filter(record)
+        assert CANARY not in f"{record.request!r} {record.request.META}"
+        assert CANARY in f"{request!r} {request.META}"  # which is still in use
+        other = rf.get("/elsewhere/")
+        record = logging.makeLogRecord({"msg": "failed", "request": other})
+        assert HideSecrets().filter(record)
+        assert record.request is other
 
     def test_a_project_without_the_url(self, log, settings):
         settings.ROOT_URLCONF = "tests.accounts.models"
@@ -229,4 +250,40 @@ def test_a_view_under_a_path_of_the_projects_own(settings):
     client = Client()
     answer = client.post(f"/hook/{CANARY}/", member(), content_type="application/json")
     assert answer.status_code == 200
-    assert answer.wsgi_request.path == "/***/"
+    assert answer.wsgi_request.path == "/hook/***/"
+
+
+def test_headers_in_which_a_proxy_hands_the_path_on():
+    answer = Client().post(PATH, member(), headers={"X-Original-URI": PATH}, QUERY_STRING="a=1")
+    assert CANARY not in str(answer.wsgi_request.META)
+    assert answer.wsgi_request.META["HTTP_X_ORIGINAL_URI"] == "/pickyassist/events/***/"
+
+
+def test_a_middleware_before_the_view_in_a_mail_to_the_admins(settings):
+    """With the filter on its handler not even what fails before the view tells."""
+    seen = []
+
+    class Mail(logging.Handler):
+        def emit(self, record):
+            reporter = ExceptionReporter(record.request, *record.exc_info, is_email=True)
+            seen.append(reporter.get_traceback_text())  # as HTML it shows local variables, too
+
+    settings.MIDDLEWARE = [f"{__name__}.fail_before", *settings.MIDDLEWARE]
+    handler = Mail()
+    handler.addFilter(HideSecrets())
+    logger = logging.getLogger("django.request")
+    logger.addHandler(handler)
+    try:
+        assert Client(raise_request_exception=False).post(PATH, member()).status_code == 500
+    finally:
+        logger.removeHandler(handler)
+    [text] = seen
+    assert "/pickyassist/events/***/" in text
+    assert CANARY not in text
+
+
+def fail_before(get_response):
+    def middleware(request):
+        raise RuntimeError("a middleware of the project, on the way in")
+
+    return middleware

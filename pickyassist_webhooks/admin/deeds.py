@@ -98,6 +98,8 @@ class DeedsAdmin(ReadOnlyAdmin):
         except (RequestInWork, BodyErased, NothingToDiscard) as err:
             self.message_user(request, f"{deed.label}: {err}.", messages.WARNING)
             return back
+        except WebhookRequest.DoesNotExist:
+            raise Http404 from None  # deleted, or pruned, since it was shown
         label = RequestState(state).label
         self.log_change(request, found, f"{deed.label}: {reason or label}")
         fine = state in (RequestState.DONE, RequestState.DISCARDED)

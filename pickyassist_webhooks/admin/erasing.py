@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
@@ -65,7 +65,8 @@ class ErasingAdmin(ReadOnlyAdmin):
             "opts": self.opts,
             "found": found,
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
-            "selected": queryset.values_list("pk", flat=True),
+            # One row of each: a form of a thousand fields is refused.
+            "selected": queryset.order_by().values("number").annotate(one=Min("pk")),
             "media": self.media,
         }
         return TemplateResponse(request, "pickyassist_webhooks/admin/erase.html", context)

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseFault
 
-from ...erasure import ENCODED, IN_WORK, Erasure, described
+from ...erasure import ENCODED, IN_WORK, UNREADABLE, Erasure, described
 from ...ingest import requests
 from ...numbers import Number
 from ..arguments import operator
@@ -30,6 +30,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
+            if any(map(str.isalpha, options["number"])):
+                raise ValueError("expected digits, came letters too")
             erasure = Erasure(Number(options["number"]))
         except ValueError as err:
             raise CommandError(f"This is no number that could be looked for: {err}.") from err
@@ -58,8 +60,14 @@ class Command(BaseCommand):
             self.stdout.write(f"Erased: {described(erased)}")
         if erased[IN_WORK]:
             raise CommandError(
-                f"{erased[IN_WORK]} requests that hold the number are still in work and were left "
-                "as they are; have pickyassist_process finish them, then run this again."
+                f"{erased[IN_WORK]} requests that hold the number are still in work, or dead, and "
+                "were left as they are; have pickyassist_process finish them, discard the dead "
+                "ones in the admin, then run this again."
+            )
+        if found[UNREADABLE] or erased[UNREADABLE]:
+            raise CommandError(
+                "Some files in SPOOL_DIR can be read or written by another user only, and were "
+                "left as they are; run this as the user of the server."
             )
         if found[ENCODED]:
             self.stderr.write(

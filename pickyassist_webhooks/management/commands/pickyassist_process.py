@@ -72,8 +72,8 @@ class Command(BaseCommand):
                 self._sweep(stopped, options)
             except DatabaseFault as err:
                 raise CommandError(
-                    f"The database could not be asked for what is due ({type(err).__name__}: "
-                    f"{err}); nothing is lost, run this again."
+                    f"The database could not be asked for what is due ({type(err).__name__}); "
+                    "nothing is lost, run this again."
                 ) from err
 
     def _loop(self, stopped: Stop, options: dict[str, Any]) -> None:

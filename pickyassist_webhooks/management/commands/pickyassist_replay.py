@@ -101,7 +101,7 @@ class Command(BaseCommand):
             except DatabaseFault as err:
                 raise CommandError(
                     f"The database failed after {done - 1} of {total} requests "
-                    f"({type(err).__name__}: {err}); nothing is lost, run this again."
+                    f"({type(err).__name__}); nothing is lost, run this again."
                 ) from err
             else:
                 # None: a worker was faster, and is doing what was asked for.

@@ -1,0 +1,216 @@
+"""Bytes to one object: JSON and forms, labelled well or not, cut, foreign or made to cost much."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pickyassist_webhooks.decoding import MAX_DEPTH, NumberText, decode, harmless
+from pickyassist_webhooks.exceptions import UnreadablePayload
+from pickyassist_webhooks.payloads import parse
+
+FORM = "application/x-www-form-urlencoded"
+TOO_MANY = "at most one bracket in 20 characters, one value in 8"
+
+
+@pytest.mark.parametrize(("levels", "fits"), [(MAX_DEPTH, True), (MAX_DEPTH + 1, False)])
+def test_depth(levels, fits):
+    body = b'{"a":' * (levels - 1) + b"{}" + b"}" * (levels - 1)
+    if fits:
+        assert decode(body)
+    else:
+        with pytest.raises(UnreadablePayload, match="too_deep"):
+            decode(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "expected"),
+    [
+        (b"[" * 10**6, "too_many_values", TOO_MANY),
+        (b'{"event_id":1,"data":[' + b"{}," * 10**5 + b"{}]}", "too_many_values", TOO_MANY),
+        (b"[" * 10**5, "too_deep", "at most 64 levels"),
+        (b"event_id=1" + b"&a[]=1" * 200_001, "not_json", "at most 200000 form fields"),
+    ],
+)
+def test_bodies_made_to_cost_much_are_not_read(body, code, expected):
+    [problem] = parse(body).problems
+    assert (problem.code, problem.expected) == (code, expected)
+
+
+@pytest.mark.parametrize(
+    ("element", "most", "length"),
+    [
+        (b"[]", 9_998, 200_000),  # with the object and the list that they are in: one in 20
+        (b"{}", 9_998, 200_000),
+        (b"1", 24_999, 200_000),  # with those two and the commas: one in 8
+    ],
+)
+def test_how_many_values_a_large_body_may_hold(element, most, length):
+    def body(number):
+        return (b'{"a":[' + b",".join([element] * number) + b"]}").ljust(length)
+
+    assert len(decode(body(most))["a"]) == most
+    with pytest.raises(UnreadablePayload, match="too_many_values"):
+        decode(body(most + 1))
+
+
+def test_a_body_that_is_not_large_may_hold_any_number():
+    body = b'{"a":[' + b",".join([b"[]"] * 30_000) + b"]}"
+    assert decode(body.ljust(100_000))
+    with pytest.raises(UnreadablePayload, match="too_many_values"):
+        decode(body.ljust(100_001))
+
+
+def test_a_charset_there_is_none_of():
+    body = b'{"event_id":4,"subscriber_id":"Z","name":"Zo\xeb"}'
+    [event] = parse(body, "application/json; charset=iso-8859-99").events
+    assert event.fields["name"] == "Zo\ufffd"
+
+
+def test_bytes_that_their_charset_does_not_have():
+    body = b'{"event_id":4,"subscriber_id":"Z","name":"Zo\xeb \x81"}'
+    [event] = parse(body, "application/json; charset=windows-1252").events
+    assert event.fields["name"] == "Zo\xeb \ufffd"
+
+
+@pytest.mark.parametrize(("digits", "type_"), [(300, int), (301, NumberText)])
+def test_digits_of_a_whole_number(digits, type_):
+    text = "9" * digits
+    found = decode(b'{"a":%s,"b":%s.0}' % (text.encode(), text.encode()))
+    assert found == {"a": type_(text), "b": type_(text)}
+    assert {type(value) for value in found.values()} == {type_}
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("a[]=1&a[]=2", {"a": {"0": "1", "1": "2"}}),
+        ("a[][x]=1&a[][x]=2", {"a": {"0": {"x": "1"}, "1": {"x": "2"}}}),
+        ("a=1&a[0]=2", {"a": "1"}),
+        ("b=1&[a]=2&a]=3&a[b=4", {"b": "1", "[a]": "2", "a]": "3", "a[b": "4"}),
+        ('payload= {"a": 1}', {"a": 1}),
+        ("payload=[1]", {"payload": "[1]"}),
+    ],
+)
+def test_names_of_form_fields(text, fields):
+    assert decode(text.encode(), FORM) == fields
+
+
+@pytest.mark.parametrize("name", ["project_id", "event_id", "project-id", "message-in"])
+def test_a_form_without_a_label_is_told_by_its_names(name):
+    assert decode(f"{name}=1&other=2".encode()) == {name: "1", "other": "2"}
+    with pytest.raises(UnreadablePayload, match="not_json"):
+        decode(f"{name.upper()}=1&other=2".encode())
+
+
+def test_depth_of_a_form():
+    assert decode(b"a" + b"[b]" * 63 + b"=1&c=2", FORM)["c"] == "2"
+    with pytest.raises(UnreadablePayload, match="too_deep"):
+        decode(b"a" + b"[b]" * 64 + b"=1&c=2", FORM)
+
+
+def test_how_many_fields_a_form_may_have():
+    assert decode(b"event_id=1" + b"&a=1" * 200_000) == {"event_id": "1", "a": "1"}
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r", b"\r\n"])
+def test_a_form_of_too_many_parts_is_not_taken_apart(line_end):
+    body = (line_end + b"--b") * 200_001
+    with pytest.raises(UnreadablePayload, match="at most 200000 form fields"):
+        decode(body, "multipart/form-data; boundary=b")
+
+
+def test_a_label_that_is_not_ascii():
+    [problem] = parse(b"--b--", "multipart/form-data; boundary=\xe9").problems
+    assert problem.code == "not_json"
+
+
+def test_escapes_in_a_form_that_are_no_utf8():
+    payload = parse(b"event_id=4&subscriber_id=Z&name=Zo%EB", FORM)
+    assert payload.events[0].fields["name"] == "Zo\ufffd"
+    assert [warning.code for warning in payload.warnings] == ["replaced"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("[" * 64, "not_json"),
+        ("[" * 65, "too_deep"),
+        ('{"a":' * 64, "not_json"),
+        ('{"a":' * 65, "too_deep"),
+        ("[" + "[]," * 65, "not_json"),
+        ("[" + "[]," * 65 + "[" * 64, "too_deep"),
+        ("[" + "{}," * 65, "not_json"),
+        ("[" + "{}," * 65 + "[" * 64, "too_deep"),
+        ("[" + '"[",' * 65, "not_json"),
+        ("[" + r'"\"[",' * 65, "not_json"),
+        ("[" + r'"\\",' * 65 + "[" * 64, "too_deep"),
+        ('["' + "[" * 65, "not_json"),
+    ],
+)
+def test_depth_of_what_was_cut(text, code):
+    with pytest.raises(UnreadablePayload, match=f"came: {code}"):
+        decode(text.encode())
+
+
+@pytest.mark.parametrize(("times", "fits"), [(64, True), (65, False)])
+def test_how_often_a_form_may_speak_of_parts_within_parts(times, fits):
+    part = "Content-Disposition: form-data; name=message\r\n\r\n" + "Multipart/" * times
+    body = f"--b\r\n{part}\r\n--b--".encode()
+    if fits:
+        assert decode(body, "multipart/form-data; boundary=b") == {"message": "Multipart/" * times}
+    else:
+        with pytest.raises(UnreadablePayload, match="too_deep"):
+            decode(body, "multipart/form-data; boundary=b")
+
+
+def test_parts_of_a_form_within_parts():
+    head = "Content-Type: multipart/mixed; boundary=b"
+    parts = "".join(f"--b{number}\r\n{head}{number + 1}\r\n\r\n" for number in range(1000))
+    [problem] = parse(parts.encode(), "multipart/form-data; boundary=b0").problems
+    assert problem.code == "too_deep"
+
+
+def test_brackets_in_messages_are_text():
+    rows = [{"msg_id": f"m{number}", "status": 1, "message": "[[{{" * 50} for number in range(500)]
+    assert len(parse(json.dumps({"event_id": 1, "data": rows}).encode()).events) == 500
+
+
+def test_texts_end_where_json_ends_them():
+    rows = [
+        {"msg_id": f"m{number}", "status": 1, "message": '\\"' + "[[{{" * 50}
+        for number in range(500)
+    ]
+    assert len(parse(json.dumps({"event_id": 1, "data": rows}).encode()).events) == 500
+    body = r'{"a":"\\","b":[' + ",".join(["[]"] * 50_000) + "]}"
+    with pytest.raises(UnreadablePayload, match="too_many_values"):
+        decode(body.encode())
+
+
+def test_a_part_in_an_encoding_of_its_own():
+    part = "Content-Disposition: form-data; name=event_id\r\nContent-Transfer-Encoding: x-uuencode"
+    body = f"--b\r\n{part}\r\n\r\nbegin 644 f\n".encode() + b"\xff\xff\n\r\n--b--"
+    assert parse(body, "multipart/form-data; boundary=b").problems
+
+
+def test_a_large_form_has_many_brackets():
+    rows = "&".join(
+        f"data[{number}][msg_id]=m{number}&data[{number}][status]=1" for number in range(9999)
+    )
+    assert len(parse(f"event_id=1&{rows}".encode()).events) == 9999
+
+
+def test_harmless():
+    kept = harmless({"a\0": ["\ud800", 1e22, 1.5, True, None, {"b": 10**40}]})
+    assert kept == {"a\ufffd": ["\ufffd", "1e+22", 1.5, True, None, {"b": 10**40}]}
+
+
+def test_what_lies_too_deep_is_kept_as_text():
+    value = ["\xe9 \ud800"]
+    for _ in range(15):
+        value = [value]
+    kept = harmless(value)
+    for _ in range(15):
+        [kept] = kept
+    assert kept == '["\xe9 \ufffd"]'
