@@ -1,0 +1,75 @@
+"""What strangers made of the admin: the requests they posted, and the rows that came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+from pickyassist_webhooks.signals import member_joined
+from tests.browser import posts
+from tests.browser.addresses import MODELS, Model
+
+Rows = dict[Model, list[Any]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """``rows`` are the ids of what is visited: each row that a text of ours is in, and some."""
+
+    origin: str
+    rows: Rows
+    stored: int
+    requests: int
+
+
+def fill(origin: str) -> Place:
+    """Post all that strangers do to a server whose database is this process's."""
+    with failing_receiver():
+        count = send_all(origin, posts.hostile())
+    ours = _stored()
+    count += send_all(origin, posts.cases())
+    stored = _stored()
+    # Every eighth row of the recorded requests: mostly harmless, and all of them are in the lists.
+    rows = {model: ours[model] + stored[model][len(ours[model]) :: 8] for model in MODELS}
+    return Place(origin, rows, sum(map(len, stored.values())), count)
+
+
+def _stored() -> Rows:
+    return {
+        model: list(model._default_manager.order_by("pk").values_list("pk", flat=True))
+        for model in MODELS
+    }
+
+
+@contextmanager
+def failing_receiver() -> Iterator[None]:
+    """Let a receiver fail on each member who joins."""
+    member_joined.connect(_raise)
+    try:
+        yield
+    finally:
+        member_joined.disconnect(_raise)
+
+
+def _raise(sender: Any, event: Any, **named: Any) -> None:
+    """Raise with a stranger's text, as receivers do that were not written for it."""
+    raise ValueError(event.group_subject)
+
+
+def send_all(origin: str, all_posts: Iterable[posts.Post]) -> int:
+    """Post requests over HTTP, see that each is answered as it should be, and count them."""
+    count = 0
+    for post in all_posts:
+        with closing(HTTPConnection(urlsplit(origin).netloc, timeout=30)) as connection:
+            connection.request(post.method, post.path, post.body, post.headers)
+            response = connection.getresponse()
+            answer = response.read()
+        assert f"{response.status // 100}xx" in post.status.split("|"), (answer, post)
+        if post.accepted is not None:
+            assert f'"accepted": {post.accepted},'.encode() in answer, (answer, post)
+        count += 1
+    return count

@@ -1,0 +1,137 @@
+"""What a stranger posts: each text in each field of each kind of event, and in all around it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from tests.browser.texts import GROUPS, TEXTS, identifier
+from tests.requests import PROJECT, SECRET, member, row, subscriber, url
+from tests.test_cases import CASES
+
+#: Events in one request: few, so that a page shows the whole of most bodies.
+BATCH = 4
+
+#: Texts for what shows as all others do: some of each group.
+SOME = tuple(text for group in GROUPS for text in group[::8])
+
+_NOT_IN_A_HEADER = re.compile(r"[^\x20-\x7e\xa0-\xff]")
+
+
+@dataclass(frozen=True)
+class Post:
+    """One request. ``status`` is what it is to be answered, ``accepted`` how many events it has."""
+
+    body: bytes
+    status: str = "2xx"
+    accepted: int | None = None
+    method: str = "POST"
+    path: str = field(default_factory=url)
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def hostile() -> Iterator[Post]:
+    """Yield requests of ours, in which each text is in each field there is."""
+    kinds = ((1, _report, ""), (2, _report, "filtered "), (3, _member, ""), (4, _subscriber, ""))
+    for kind, (event_id, event, prefix) in enumerate(kinds):
+        for start in range(0, len(TEXTS), BATCH):
+            batch = TEXTS[start : start + BATCH]
+            # Another one for each kind, so that each text is once in what a batch has once.
+            beside = TEXTS[(start + kind) % len(TEXTS)]
+            yield _post(
+                {
+                    "project_id": identifier(beside),
+                    "event_id": event_id,
+                    "data": [event(text, prefix) for text in batch],
+                    identifier(beside): beside,
+                },
+                beside,
+                accepted=len(batch),
+            )
+    yield from _not_understood()
+
+
+def _report(text: str, prefix: str) -> dict[str, Any]:
+    # A message is known by its id, so that one text in two kinds is not one row.
+    names = ("reference_number", "error_code", "error_message", "message", "message_type", "media")
+    names += ("channel_id", "agent_id", "template_id", "source", "push_id", "number")
+    return row(identifier(prefix + text), 2, **_all(names, text), **_added(text))
+
+
+def _member(text: str, prefix: str) -> dict[str, Any]:
+    names = ("group_id", "number")
+    return member(
+        **{name: identifier(text) for name in names},
+        **_all(("group_subject", "application"), text),
+        **_added(text),
+    )
+
+
+def _subscriber(text: str, prefix: str) -> dict[str, Any]:
+    names = ("mobile", "name", "email", "profile_pic", "channel", "message", "date")
+    return subscriber(subscriber_id=identifier(text), **_all(names, text), **_added(text))
+
+
+def _all(names: tuple[str, ...], text: str) -> dict[str, str]:
+    return dict.fromkeys(names, text)
+
+
+def _added(text: str) -> dict[str, Any]:
+    """Return what the vendor may add later: keys and values of any depth."""
+    return {text: text, "added": {text: [text, {text: text}]}}
+
+
+def _not_understood() -> Iterator[Post]:
+    """Yield requests that are kept with a problem, or mended, or no JSON."""
+    yield _post({"project_id": PROJECT, "event_id": 99, **dict(zip(TEXTS, TEXTS, strict=True))})
+    refused = [row(f"refused {number}", text) for number, text in enumerate(TEXTS)]
+    yield _post({"project_id": PROJECT, "event_id": 1, "data": refused}, accepted=0)
+    mended = [subscriber(subscriber_id=f"mended {n}", name={t: t}) for n, t in enumerate(SOME)]
+    yield _post({"project_id": PROJECT, "event_id": 4, "data": mended}, accepted=len(SOME))
+    for start in range(0, len(TEXTS), BATCH):
+        raw = "\n".join(TEXTS[start : start + BATCH]).encode("utf-8", "surrogatepass")
+        yield _post(raw + b"\xff\xfe\xe2\x80", TEXTS[start], status="4xx")
+    for text in SOME:
+        cut = json.dumps(subscriber(name=text)).encode()[:-2]
+        yield _post(cut, text, status="4xx")
+        fields = {"project_id": PROJECT, "event_id": "4", "subscriber_id": text, text: text}
+        form = urlencode(fields, errors="surrogatepass").encode()
+        yield _post(form)
+        encoded = _post(subscriber(name=text), text, status="4xx")
+        encoded.headers["Content-Encoding"] = _header(text)
+        yield encoded
+
+
+def _post(body: Any, around: str = "", **expected: Any) -> Post:
+    """Return a request with a text in its query and in its content type."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    # As a browser would not send it, and a stranger may: only what ends a request line is escaped.
+    query = re.sub(r"[^\x21-\x7e]", lambda match: quote(match[0], errors="replace"), around)
+    headers = {"Content-Type": f"application/json; {_header(around)}"}
+    return Post(data, path=f"{url()}?{query}", headers=headers, **expected)
+
+
+def _header(text: str) -> str:
+    return _NOT_IN_A_HEADER.sub("?", text)[:500]
+
+
+def cases() -> Iterator[Post]:
+    """Yield the recorded requests that the other tests are about, as far as HTTP can carry them."""
+    for case in CASES:
+        auth = case.get("auth", {})
+        secret = auth.get("value", SECRET)
+        if auth.get("op"):
+            secret = SECRET[:-1] if auth["op"] == "drop_last_char" else SECRET.swapcase()
+        path = url(secret) if secret else url("x").replace("/x/", "/")
+        yield Post(
+            base64.b64decode(case["body_b64"]),
+            status=case["expect"]["status_class"],
+            method=case.get("method", "POST"),
+            path=f"{path}?{case['query']}" if case.get("query") else path,
+            headers={"Content-Type": case["content_type"] or "", **(case.get("headers") or {})},
+        )

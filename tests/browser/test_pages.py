@@ -1,0 +1,153 @@
+"""Every page of the admin, full of what strangers sent: it is all text, and none of it is alive."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib import admin
+from django.urls import Resolver404, resolve
+
+from pickyassist_webhooks.characters import UNSEEN, UNSTORABLE
+from pickyassist_webhooks.models import Message, WebhookRequest
+from tests.browser import texts
+from tests.browser.addresses import APP, MODELS, list_of, named, pages, path
+
+each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+
+#: Each row's own page is visited, which shows all of it. The others show its name, as the page of
+#: what is to be deleted does for fifty rows at once, and are visited for every tenth row.
+SOME = slice(None, None, 10)
+
+
+def visit_all(visitor, paths):
+    return [finding for each in paths for finding in visitor.visit(each)]
+
+
+@each_model
+def test_each_row(model, place, visitor):
+    found, shown = [], []
+    for pk in place.rows[model]:
+        found += visitor.visit(path(named(model, "change"), pk))
+        shown.append(visitor.text)
+    assert found == []
+    everything = " ".join(" ".join(shown).split())
+    for text in texts.TEXTS:
+        assert any(form in everything for form in forms(text)), text
+
+
+def forms(text):
+    """Yield how the beginning of a text may be shown, in one line or in as many as it has."""
+    stored = UNSTORABLE.sub("\ufffd", text)
+    quoted = [json.dumps(each, ensure_ascii=False)[1:-1] for each in (text, stored)]
+    for each in (stored, texts.identifier(text), *quoted):
+        yield written_out(each)[:100]
+        yield " ".join(written_out(each, but="\r\n\t").split())[:100]
+
+
+def written_out(text, but=""):
+    return UNSEEN.sub(lambda c: c[0] if c[0] in but else f"\\u{ord(c[0]):04x}", text)
+
+
+@each_model
+def test_other_pages_of_rows(model, place, visitor):
+    found, seen = [], 0
+    for name in pages(model)[1]:
+        paths = [path(name, pk) for pk in place.rows[model][SOME]]
+        if name == named(model, "change") or visitor.ask(paths[0]).status == 405:
+            continue  # visited above, or pressed below
+        seen += 1
+        found += [finding for each in paths for finding in look_at(visitor, each)]
+    assert found == []
+    assert seen >= 2
+
+
+def look_at(visitor, each):
+    """Visit a page, or see that a file is sent as one, which no browser takes for a page."""
+    headers = visitor.ask(each).headers
+    if "content-disposition" not in headers:
+        return visitor.visit(each)
+    assert headers["content-disposition"].startswith("attachment; ")
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["content-type"] in ("application/octet-stream", "text/csv; charset=utf-8")
+    return []
+
+
+@each_model
+def test_pages_without_personal_data(model, place, viewer):
+    paths = [path(named(model, "change"), pk) for pk in place.rows[model][SOME]]
+    assert visit_all(viewer, [list_of(model), *paths]) == []
+
+
+@each_model
+def test_pages_of_the_model(model, visitor):
+    names = set(pages(model)[0]) - {named(model, "add")}  # which nobody may
+    assert names
+    assert visit_all(visitor, map(path, sorted(names))) == []
+
+
+@each_model
+def test_filtered_lists(model, visitor):
+    """Each page of the list, and the list by each filter and in each order."""
+    found = visitor.visit(list_of(model))
+    lists = {}
+    for link in visitor.links("#changelist"):
+        parts = urlsplit(link)
+        if parts.path == list_of(model) and parts.query:
+            names = ",".join(part.partition("=")[0] for part in parts.query.split("&"))
+            # One value of each filter: they are ours, while what is on a page is strangers'.
+            lists.setdefault(parts.query if names == "p" else names, link)
+    assert len(lists) >= 2
+    assert found + visit_all(visitor, lists.values()) == []
+
+
+@each_model
+def test_lists_of_what_belongs_to_a_row(model, place, visitor):
+    found, lists = [], set()
+    for pk in place.rows[model][SOME]:
+        found += visitor.visit(path(named(model, "change"), pk))
+        lists |= {link for link in visitor.links("#content") if "=" in link}
+    assert found + visit_all(visitor, sorted(lists)) == []
+    assert lists or model not in (WebhookRequest, Message)
+
+
+@each_model
+def test_searches(model, visitor):
+    terms = [group[0] for group in texts.GROUPS] + ["'\"><b id=pwned>\0"]
+    assert visit_all(visitor, [list_of(model, q=term) for term in terms]) == []
+
+
+@each_model
+def test_several_to_be_deleted(model, visitor):
+    found = visitor.visit(list_of(model))
+    count = visitor.page.locator("input.action-select").count()
+    visitor.choose("delete_selected")
+    found += visitor.press("button[name=index]")
+    assert found == []
+    assert visitor.page.locator("input[name=_selected_action]").count() == count > 40
+
+
+def test_all_that_is_linked(visitor):
+    """Whatever the admin's index leads to, in how many steps ever: one page of each view."""
+    found, ahead, seen = [], ["/admin/"], set()
+    while ahead:
+        link = ahead.pop()
+        view = view_of(link)
+        if view and view not in seen:
+            seen.add(view)
+            found += look_at(visitor, link)
+            ahead += visitor.links("body")
+    assert found == []
+    lists = {f"admin:{named(model, 'changelist')}" for model in MODELS}
+    assert lists < seen
+
+
+def view_of(link):
+    """Return the name of the view that a link leads to, unless it is another app's."""
+    try:
+        name = resolve(urlsplit(link).path).view_name
+    except Resolver404:
+        return ""  # the site that an admin belongs to, where this one has none
+    labels = {model._meta.app_label for model in admin.site._registry} - {APP}
+    return "" if name.startswith(tuple(f"admin:{label}_" for label in labels)) else name

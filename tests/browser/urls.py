@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from tests.browser.policy import HEADER
+from tests.urls import urlpatterns as served
+
+LIVE = "/live/"
+WITHOUT_POLICY = "/live/without-policy/"
+
+
+def live(request: HttpRequest) -> HttpResponse:
+    """Answer what no page may: a text as it came. The inspection has to find it."""
+    return HttpResponse(f"<!DOCTYPE html><title>live</title>{request.GET['text']}")
+
+
+def without_policy(request: HttpRequest) -> HttpResponse:
+    response = live(request)
+    response.headers[HEADER] = "default-src * 'unsafe-inline'"
+    return response
+
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Answer what browsers ask each server for by themselves, and would report as missing."""
+    return HttpResponse(status=204)
+
+
+urlpatterns = [
+    path("favicon.ico", favicon),
+    path(LIVE.strip("/") + "/", live),
+    path(WITHOUT_POLICY.strip("/") + "/", without_policy),
+    *served,
+]
