@@ -114,6 +114,13 @@ def test_how_many_fields_a_form_may_have():
     assert decode(b"event_id=1" + b"&a=1" * 200_000) == {"event_id": "1", "a": "1"}
 
 
+def test_how_many_steps_the_names_of_a_form_may_take():
+    fields = "&".join(["a[b][c]=1"] * 200_000)
+    assert decode(fields.encode(), FORM) == {"a": {"b": {"c": "1"}}}
+    with pytest.raises(UnreadablePayload, match="at most 600000 brackets of a form"):
+        decode(f"{fields}&a=1".encode(), FORM)
+
+
 @pytest.mark.parametrize("line_end", [b"\n", b"\r", b"\r\n"])
 def test_a_form_of_too_many_parts_is_not_taken_apart(line_end):
     body = (line_end + b"--b") * 200_001

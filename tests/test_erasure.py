@@ -205,8 +205,9 @@ def test_an_encoding_that_cannot_be_read(capsys):
         (gzip.compress(b"first", mtime=0) + gzip.compress(NUMBER.encode(), mtime=0), "gzip", False),
         (gzip.compress(NUMBER.encode(), mtime=0)[:-12], "gzip", False),
         (b"no gzip", "gzip", False),
+        (b"\xff\xff\xff", "gzip", False),
     ],
-    ids=["zlib", "bare", "bomb", "two", "cut", "none"],
+    ids=["zlib", "bare", "bomb", "two", "cut", "none", "neither"],
 )
 def test_packed_bodies(body, encoding, known):
     """Found, or at least counted as what could not be looked into."""

@@ -92,3 +92,14 @@ def test_how_much_beside_data_each_row_keeps(letters, is_shared):
     payload = parse(json.dumps(body).encode())
     assert payload.events[0].extra == ({"x": body["x"]} if is_shared else {})
     assert [warning.code for warning in payload.warnings] == ([] if is_shared else ["left_in_body"])
+
+
+@pytest.mark.parametrize(("names", "fits"), [(1000, True), (1001, False)])
+def test_how_many_unknown_fields_a_row_may_have(names, fits):
+    unknown = {f"f{number}": number for number in range(names - 2)}
+    row = {"msg_id": "1", "status": 1, **unknown}
+    payload = parse(json.dumps({"event_id": 1, "data": [row]}).encode())
+    assert payload.events[0].extra == (unknown if fits else {})
+    found = [(warning.path, warning.code, warning.expected) for warning in payload.warnings]
+    left = ("data[0]", "left_in_body", "at most 1000 fields in one row")
+    assert found == ([] if fits else [left])

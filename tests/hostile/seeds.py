@@ -1,0 +1,108 @@
+"""What the vendor sends: valid payloads of every kind, to be mutated."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.requests import delivery, filtered, member, row, subscriber
+
+PAYLOADS = Path(__file__).parents[1] / "payloads"
+
+#: Stands in texts and keys of what is sent, and must not come back.
+CANARY = "canaryQz7"
+
+IDS = {"project_id", "push_id", "msg_id", "group_id", "subscriber_id", "number", "mobile"}
+#: What stays as it is, for a payload to be understood at all.
+_KEPT = {"event_id", "status", "action", "date", "data"}
+
+
+class Pairs(list[Any]):
+    """A JSON object as a list of ``[key, value]``, which may name a key twice."""
+
+
+class Raw(str):
+    """A literal that goes into the JSON as it is written."""
+
+    __slots__ = ()
+
+
+_FIELDS = {
+    "reference_number": "ORD-1",
+    "error_code": "470",
+    "error_message": "Not on WhatsApp",
+    "message": "Your order is on the way",
+    "message_type": "Image",
+    "media": "https://cdn.example/x.jpeg",
+    "channel_id": "122",
+    "agent_id": "7001",
+    "template_id": "AB123",
+    "source": "Teambox",
+}
+
+
+def _read(text: str | bytes) -> Any:
+    pairs = lambda found: Pairs(map(list, found))  # noqa: E731
+    return json.loads(text, object_pairs_hook=pairs, strict=False)
+
+
+def _built() -> list[Any]:
+    """Return what the vendor sends mostly."""
+    batch = [row(f"90000{number}", status, **_FIELDS) for number, status in enumerate("41325")]
+    payloads = [
+        delivery(*batch[:1]),
+        delivery(*batch),
+        delivery(data=dict(enumerate(batch))),
+        delivery(data=json.dumps(batch)),
+        filtered(*batch),
+        member(1),
+        member(2),
+        subscriber(name="Asha", email="asha@example.com", profile_pic="https://cdn.example/a.jpeg"),
+    ]
+    return [_read(json.dumps(payload)) for payload in payloads]
+
+
+def _recorded() -> tuple[list[Any], list[bytes]]:
+    """Return the recorded payloads: those that are JSON, read, and the bodies that are forms."""
+    payloads, forms = [], []
+    for line in (PAYLOADS / "open-cases.jsonl").read_text("utf-8").splitlines():
+        case = json.loads(line)
+        body = base64.b64decode(case["body_b64"])
+        if case["expect"]["status_class"] != "2xx" or not body:
+            continue
+        if case["content_type"] == "application/json":
+            payloads.append(_read(body))
+        else:
+            forms.append(body)
+    return payloads, forms
+
+
+BUILT = _built()
+RECORDED, FORMS = _recorded()
+
+
+def marked(value: Any, number: int, key: str = "") -> Any:
+    """Return a copy with ids of its own, and the canary in its texts."""
+    if isinstance(value, Pairs):
+        return Pairs([name, marked(item, number, name)] for name, item in value)
+    if isinstance(value, list):
+        return [marked(item, number, key) for item in value]
+    if key in _KEPT or isinstance(value, bool | float) or value in (None, ""):
+        return value
+    if isinstance(value, int):
+        return int(f"{value}{number}")
+    return f"{value}{number}" if key in IDS else f"{value}{CANARY}"
+
+
+def written(value: Any, *, escaped: bool = True) -> str:
+    """Return the JSON of a payload; not ``escaped``, beyond ASCII as it is."""
+    if isinstance(value, Raw):
+        return str(value)
+    if isinstance(value, Pairs):
+        items = (f"{written(k, escaped=escaped)}:{written(v, escaped=escaped)}" for k, v in value)
+        return "{" + ",".join(items) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(written(item, escaped=escaped) for item in value) + "]"
+    return json.dumps(value, ensure_ascii=escaped)
