@@ -216,6 +216,11 @@ def test_packed_bodies(body, encoding, known):
     assert found in ([{"bodies": 1}] if known else [{"encoded bodies": 1}, {"bodies": 1}])
 
 
+def test_a_packed_body_of_somebody_else():
+    post(gzip.compress(OTHER.encode(), mtime=0), content_encoding="gzip")
+    assert said("--dry-run")["found"] == {}
+
+
 def test_escapes_within_a_form():
     post(b"payload=%7B%22n%22%3A%22%5Cu0031555765432%5Cu0031%22%7D", content_type="text/plain")
     assert said()["erased"]["bodies"] == 1
