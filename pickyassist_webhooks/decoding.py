@@ -28,6 +28,8 @@ _MAX_DIGITS = 300
 #: ``1,`` take a gigabyte once they are read.
 _PER_BRACKET = 20
 _PER_VALUE = 8
+#: Brackets and commas at most: those of 120,000 of the barest rows, of which each costs a kilobyte.
+_MAX_VALUES = 600_000
 _LARGE = 100_000
 
 #: Fields of a form: a batch of 10,000 rows has 140,000.
@@ -112,13 +114,15 @@ def _refuse_many_values(text: str) -> None:
     if _are_many(marks, length):
         raise UnreadablePayload(
             "too_many_values",
-            f"at most one bracket in {_PER_BRACKET} characters, one value in {_PER_VALUE}",
+            f"at most one bracket in {_PER_BRACKET} characters, one value in {_PER_VALUE}, "
+            f"and {_MAX_VALUES} of them",
         )
 
 
 def _are_many(marks: Counter[str], length: int) -> bool:
     brackets = marks["{"] + marks["["]
-    return brackets > length // _PER_BRACKET or brackets + marks[","] > length // _PER_VALUE
+    most = min(length // _PER_VALUE, _MAX_VALUES)
+    return brackets > length // _PER_BRACKET or brackets + marks[","] > most
 
 
 def _json(text: str) -> Any:

@@ -11,7 +11,7 @@ from pickyassist_webhooks.exceptions import UnreadablePayload
 from pickyassist_webhooks.payloads import parse
 
 FORM = "application/x-www-form-urlencoded"
-TOO_MANY = "at most one bracket in 20 characters, one value in 8"
+TOO_MANY = "at most one bracket in 20 characters, one value in 8, and 600000 of them"
 
 
 @pytest.mark.parametrize(("levels", "fits"), [(MAX_DEPTH, True), (MAX_DEPTH + 1, False)])

@@ -1,7 +1,7 @@
 """Bodies of up to 10 MiB, each made of what takes far more room once it is read.
 
 Those that are ``padded`` are just let through: one bracket in 20 characters, and one bracket or
-comma in 8.
+comma in 8, but 600,000 of them at most.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pickyassist_webhooks.conf import KEYS
-from pickyassist_webhooks.decoding import _PER_BRACKET, _PER_VALUE
+from pickyassist_webhooks.decoding import _MAX_VALUES, _PER_BRACKET, _PER_VALUE
 
 LIMIT = KEYS["MAX_BODY_BYTES"].default
 
@@ -34,7 +34,8 @@ def padded(item: str, begin: str = _ROWS[0], end: str = _ROWS[1]) -> bytes:
     brackets = item.count("{") + item.count("[")
     values = brackets + item.count(",")
     width = max(brackets * _PER_BRACKET, values * _PER_VALUE, len(item))
-    count = (LIMIT - len(begin) - len(end)) // width - 4  # as those around them count, too
+    room = (LIMIT - len(begin) - len(end)) // width
+    count = min(room, _MAX_VALUES // values) - 4  # as those around them count, too
     return (begin + item.ljust(width) * count + end).ljust(LIMIT).encode()
 
 

@@ -52,6 +52,7 @@ def test_memory(large_body, server, figures):
     assert server.workers() == {worker}
     figures.idle, figures.peaks[large_body] = idle, peak(server)
     assert [answer.status for answer in answers] in ([200] * 2, [400] * 2)
+    assert {answer.said["state"] for answer in answers} <= {"done", "quarantined"}
     assert figures.peaks[large_body] < ROOM
     if "padded" in large_body:
         codes = {error["code"] for answer in answers for error in answer.said["errors"]}
