@@ -8,9 +8,11 @@ import json
 from io import StringIO
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.db import connections
 from django.test import AsyncClient
 from django.urls import reverse
 
@@ -161,7 +163,11 @@ def test_under_asgi(root):
         client = AsyncClient()
         client.cookies = root.cookies
         answer = await client.post(page, {"action": "export_csv", "_selected_action": pks})
-        return b"".join([chunk async for chunk in answer.streaming_content])
+        try:
+            return b"".join([chunk async for chunk in answer.streaming_content])
+        finally:
+            # Those of the thread in which Django ran, which ends with this loop.
+            await sync_to_async(connections.close_all)()
 
     assert asyncio.run(download()).count(b"\r\n") == 4
 
