@@ -44,6 +44,7 @@ def test_bodies_made_to_cost_much_are_not_read(body, code, expected):
         (b"[]", 9_998, 200_000),  # with the object and the list that they are in: one in 20
         (b"{}", 9_998, 200_000),
         (b"1", 24_999, 200_000),  # with those two and the commas: one in 8
+        (b"1", 599_999, 5_000_000),
     ],
 )
 def test_how_many_values_a_large_body_may_hold(element, most, length):
