@@ -196,11 +196,17 @@ def test_an_encoding_that_cannot_be_read(capsys):
     assert bytes(WebhookRequest.objects.get().body) == b"\x1b\x05"
 
 
+def bare(data):
+    """Deflate without a head, which many clients mean by that name."""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
 @pytest.mark.parametrize(
     ("body", "encoding", "known"),
     [
         (zlib.compress(NUMBER.encode()), "deflate", True),
-        (zlib.compress(NUMBER.encode(), wbits=-15), "deflate", True),
+        (bare(NUMBER.encode()), "deflate", True),
         (gzip.compress(b"0" * 11_000_000 + NUMBER.encode(), mtime=0), "gzip", False),
         (gzip.compress(b"first", mtime=0) + gzip.compress(NUMBER.encode(), mtime=0), "gzip", False),
         (gzip.compress(NUMBER.encode(), mtime=0)[:-12], "gzip", False),
