@@ -14,6 +14,7 @@ import resource
 import signal
 import sys
 import tempfile
+import traceback
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
@@ -67,7 +68,10 @@ class Trial:
                 if self.mutant:
                     sys.meta_path.insert(0, _Finder(self.mutant))
                 code = pytest.main([*ARGUMENTS, *self.tests])
+            except BaseException:
+                traceback.print_exc()
             finally:
+                sys.stderr.flush()
                 os._exit(code)  # whatever was raised: this is not the process to go on in
         return pid
 
