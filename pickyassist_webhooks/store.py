@@ -200,7 +200,8 @@ def _repeated(
     After it, because another worker may have been faster with a request that came later.
     """
     place = (row.arrival, row.index)
-    before = [event for event in history if (event.arrival, event.index) < place]
+    # At the same place stands one that an earlier row of this request has moved there.
+    before = [event for event in history if (event.arrival, event.index) <= place]
     after = [event for event in history if (event.arrival, event.index) > place]
     neighbours = [
         *sorted(before, key=lambda event: (event.arrival, event.index))[-1:],

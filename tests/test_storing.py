@@ -175,6 +175,16 @@ class TestMembers:
             ingest.process(request.pk)
         assert GroupMemberEvent.objects.count() == 3
 
+    def test_an_event_that_was_moved_to_an_earlier_request_is_next_to_its_rows(self):
+        """A faster worker has stored it from the second row of a later request."""
+        requests = [
+            keep(members(member(), member())),
+            keep(members(member(number="7"), member())),
+        ]
+        for request in reversed(requests):
+            ingest.process(request.pk)
+        assert GroupMemberEvent.objects.filter(number="15550001111").count() == 1
+
     @pytest.mark.parametrize("path", ["data[1]", "data[1].group_id"])
     def test_a_row_that_was_a_problem_may_have_become_readable(self, path):
         request = keep(members(member(), member(2), member()))
