@@ -19,6 +19,10 @@ _EVENT_IDS = "1, 2, 3, 4 or 5"
 #: Characters of JSON that fields beside ``data`` may add to each row of a batch.
 _MAX_SHARED_EXTRA = 1000
 
+#: Characters of one text in ``extra``: escaped for JSON and then for SQL it may be seven times as
+#: long, and MariaDB refuses a statement of more than ``max_allowed_packet``.
+_MAX_EXTRA = 100_000
+
 #: Fields of a row above which those that are unknown are left in the body.
 _MAX_NAMES = 1000
 
@@ -170,6 +174,14 @@ def _event(
         fields.warn(path, "left_in_body", f"at most {_MAX_NAMES} fields in one row")
     if not path:
         extra = {name: value for name, value in extra.items() if name not in ENVELOPE}
-    if shared or extra or fields.mended:
-        extra = harmless(shared | extra | fields.mended)
+    extra |= fields.mended
+    for name in [name for name, value in extra.items() if _is_long(value)]:
+        del extra[name]
+        fields.warn(path, "left_in_body", f"at most {_MAX_EXTRA} characters beside the columns")
+    if shared or extra:
+        extra = harmless(shared | extra)
     return Event(index, values, extra)
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, str) and len(value) > _MAX_EXTRA

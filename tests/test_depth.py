@@ -56,3 +56,12 @@ def test_a_row_of_more_fields_than_anybody_sends():
     payload = parse(f'{{"event_id":3,"action":1,"group_id":"A","number":"1",{names}}}'.encode())
     [event], [warning] = payload.events, payload.warnings
     assert (event.extra, warning.code) == ({}, "left_in_body")
+
+
+@pytest.mark.parametrize(("length", "kept"), [(100_000, True), (100_001, False)])
+def test_a_text_longer_than_anybody_sends(length, kept):
+    payload = parse(f'{{"event_id":4,"subscriber_id":"1","name":"{"x" * length}"}}'.encode())
+    [event] = payload.events
+    assert event.extra == ({"name": "x" * length} if kept else {})
+    assert event.fields["name"] == "x" * 255
+    assert [each.code for each in payload.warnings] == ["cut"] + ["left_in_body"] * (not kept)
