@@ -65,3 +65,12 @@ def test_a_text_longer_than_anybody_sends(length, kept):
     assert event.extra == ({"name": "x" * length} if kept else {})
     assert event.fields["name"] == "x" * 255
     assert [each.code for each in payload.warnings] == ["cut"] + ["left_in_body"] * (not kept)
+
+
+def test_where_a_text_was_left():
+    row = f'{{"msg_id":"1","status":1,"note":"{"x" * 100_001}","other":"kept"}}'
+    payload = parse(f'{{"event_id":1,"data":[{row}]}}'.encode())
+    assert payload.events[0].extra == {"other": "kept"}
+    [warning] = payload.warnings
+    assert (warning.path, warning.code) == ("data[0]", "left_in_body")
+    assert warning.expected == "at most 100000 characters beside the columns"
