@@ -22,6 +22,7 @@ MAX_LENGTH = 255
 MAX_PROBLEMS = 1000
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
+_POSITION = re.compile(r"\[[0-9]+\]")
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -35,6 +36,11 @@ class Problem:
     path: str
     code: str
     expected: str
+
+    @property
+    def group(self) -> str:
+        """What requests with this problem have in common: the code, and the path of any row."""
+        return f"{self.code} {_POSITION.sub('[]', self.path)}".rstrip()
 
 
 class NotUnderstood(PickyAssistError, ValueError):

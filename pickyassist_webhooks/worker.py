@@ -152,6 +152,7 @@ def _changes(payload: Payload, stored: Stored) -> dict[str, Any]:
         "state": outcome,
         "problems": [asdict(problem) for problem in payload.problems],
         "warnings": [asdict(warning) for warning in payload.warnings],
+        "problem": payload.problems[0].group if payload.problems else None,
         "event_count": events,
         "repeat_count": repeats,
         "problem_count": problems,

@@ -36,6 +36,9 @@ class ReceiverFailure(models.Model):
     class Meta:
         verbose_name = _("receiver failure")
         verbose_name_plural = _("receiver failures")
+        indexes = (
+            models.Index(fields=["receiver", "failed_at"], name="pickyassist_failure_receiver"),
+        )
 
     def __str__(self) -> str:
         return f"{self.receiver} on {self.signal}"

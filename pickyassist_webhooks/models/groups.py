@@ -57,6 +57,7 @@ class GroupMemberEvent(Event):
             models.Index(fields=["group_id", "number"], name="pickyassist_group_member"),
             models.Index(fields=["number"], name="pickyassist_group_number"),
             models.Index(fields=["received_at"], name="pickyassist_group_received"),
+            models.Index(fields=["action", "received_at"], name="pickyassist_group_action"),
         )
 
     def __str__(self) -> str:

@@ -23,8 +23,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def in_conflict(self) -> MessageQuerySet:
         """Return the messages for which both a receipt and a failure or refund were seen."""
-        failed = models.Q(failed_seen=True) | models.Q(refunded=True)
-        return self.filter(failed, delivered=True)
+        # Two places of one index, rather than all that were delivered.
+        failed = models.Q(delivered=True, failed_seen=True)
+        refunded = models.Q(delivered=True, failed_seen=False, refunded=True)
+        return self.filter(failed | refunded)
 
 
 class Message(models.Model):
@@ -60,7 +62,16 @@ class Message(models.Model):
             models.Index(fields=["msg_id"], name="pickyassist_message_msg_id"),
             models.Index(fields=["number"], name="pickyassist_message_number"),
             models.Index(fields=["reference_number"], name="pickyassist_message_reference"),
-            models.Index(fields=["changed_at"], name="pickyassist_message_changed"),
+            models.Index(fields=["push_id"], name="pickyassist_message_push_id"),
+            models.Index(fields=["status", "first_reported_at"], name="pickyassist_message_status"),
+            # All that the rates of a period are made of.
+            models.Index(
+                fields=["first_reported_at", "status", "delivered", "failed_seen", "refunded"],
+                name="pickyassist_message_facts",
+            ),
+            models.Index(
+                fields=["delivered", "failed_seen", "refunded"], name="pickyassist_message_conflict"
+            ),
         )
 
     def __str__(self) -> str:

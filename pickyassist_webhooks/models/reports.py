@@ -90,6 +90,7 @@ class DeliveryReport(Report):
             models.Index(fields=["number"], name="pickyassist_delivery_number"),
             models.Index(fields=["reference_number"], name="pickyassist_delivery_ref"),
             models.Index(fields=["received_at"], name="pickyassist_delivery_received"),
+            models.Index(fields=["status", "received_at"], name="pickyassist_delivery_status"),
         )
 
     def __str__(self) -> str:
@@ -141,6 +142,7 @@ class FilterReport(Report):
             models.Index(fields=["number"], name="pickyassist_filter_number"),
             models.Index(fields=["reference_number"], name="pickyassist_filter_ref"),
             models.Index(fields=["received_at"], name="pickyassist_filter_received"),
+            models.Index(fields=["status", "received_at"], name="pickyassist_filter_status"),
         )
 
     def __str__(self) -> str:

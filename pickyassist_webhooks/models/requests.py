@@ -20,7 +20,7 @@ from .. import masking
 from ..characters import MAX_LABEL, printable, storable
 from ..choices import UNFINISHED, EventKind, RequestState
 from ..masking import Masks
-from .columns import ExactCharField
+from .columns import ExactCharField, SparseIndex
 
 #: How long a worker holds a request. It renews the lease while it works; after a crash another
 #: worker takes the request up once this has passed.
@@ -123,6 +123,8 @@ class WebhookRequest(models.Model):
     )
     problems = models.JSONField(_("problems"), default=list, blank=True)
     warnings = models.JSONField(_("warnings"), default=list, blank=True)
+    # What the first of the problems is, wherever it was: requests with the same one are a group.
+    problem = ExactCharField(_("problem"), null=True, blank=True, editable=False)
     event_count = models.PositiveIntegerField(_("events"), default=0)
     repeat_count = models.PositiveIntegerField(_("repeats"), default=0)
     problem_count = models.PositiveIntegerField(_("problems counted"), default=0)
@@ -152,11 +154,13 @@ class WebhookRequest(models.Model):
             ("discard_webhookrequest", _("Can discard a webhook request")),
             ("view_personal_data", _("Can view numbers, names, texts and bodies")),
             ("erase_personal_data", _("Can erase all that is kept of a number")),
+            ("view_webhook_url", _("Can see the URL to paste, with its secret")),
         )
         constraints = (models.UniqueConstraint(fields=["token"], name="pickyassist_request_token"),)
         indexes = (
             models.Index(fields=["state", "due_at"], name="pickyassist_request_due"),
             models.Index(fields=["received_at"], name="pickyassist_request_received"),
+            SparseIndex(fields=["problem", "received_at"], name="pickyassist_request_problem"),
         )
 
     def __str__(self) -> str:

@@ -63,6 +63,7 @@ class NewSubscriber(Event):
             models.Index(fields=["subscriber_id"], name="pickyassist_subscriber_id"),
             models.Index(fields=["number"], name="pickyassist_subscriber_number"),
             models.Index(fields=["received_at"], name="pickyassist_subscriber_time"),
+            models.Index(fields=["channel", "received_at"], name="pickyassist_subscriber_channel"),
         )
 
     def __str__(self) -> str:
