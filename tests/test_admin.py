@@ -223,9 +223,8 @@ class TestEveryModel:
         client = login(f"view_{model._meta.model_name}")
         pk = model.objects.values_list("pk", flat=True)[0]
         page = Page(client.get(url(model, "changelist"))).source
-        assert re.findall(r'<option value="(\w+)"', page.partition("</select>")[0]) == [
-            "export_csv"
-        ]
+        assert "<select" not in page  # no action
+        assert "export.csv" in page
         assert "/delete/" not in Page(client.get(url(model, "change", pk))).source
         assert client.get(url(model, "delete", pk)).status_code == 403
 
@@ -341,7 +340,7 @@ class TestSearch:
     def test_finds_a_receiver_failure_by_its_receiver(self, fail_once, root):
         post(delivery(row("X")))
         [failure] = ReceiverFailure.objects.all()
-        for term, count in ((failure.receiver, 1), ("delivery_received", 1), ("fail", 0)):
+        for term, count in ((failure.receiver, 1), ("fail", 0)):
             page = Page(root.get(url(ReceiverFailure, "changelist"), {"q": term}))
             assert len(results(page)) == count
 
@@ -375,7 +374,6 @@ class TestFilters:
     @pytest.mark.parametrize(
         ("model", "query", "count"),
         [
-            (WebhookRequest, "kind__exact=group_member", 1),
             (WebhookRequest, "state__exact=quarantined", 1),
             (WebhookRequest, "received_at__gte=2000-01-01+00:00:00%2B00:00", 3),
             (DeliveryReport, "status__exact=2", 1),
@@ -383,8 +381,6 @@ class TestFilters:
             (GroupMemberEvent, "action__exact=1", 1),
             (Message, "status__exact=3", 1),
             (Message, "conflict=yes", 1),
-            (Message, "conflict=no", 1),
-            (Message, "conflict=else", 2),
             (Message, "conflict=yes&_facets=True", 1),
             (DeliveryReport, "request=0", 0),
         ],
@@ -403,12 +399,10 @@ class TestFilters:
             for spec in root.get(url(model, "changelist")).context["cl"].filter_specs
             for part in spec.expected_parameters()
         }
-        named = {"kind", "state", "status", "action", "signal"}
         fields = {field.name for field in model._meta.fields}
-        assert {f"{name}__exact" for name in named & fields} <= offered | {"signal"} | {
-            "signal__exact"
-        }
-        assert any("_at__" in name for name in offered)
+        named = {"state", "status", "action"} & fields
+        assert {f"{name}__exact" for name in named} <= offered
+        assert any("_at__" in name for name in offered) is (model is not ReceiverFailure)
 
 
 class TestLinks:

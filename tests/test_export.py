@@ -1,4 +1,4 @@
-"""CSV: every row, no cell that starts a formula, and nothing that may not be seen."""
+"""Files: every row the filters leave, no formula in a cell, and nothing that may not be seen."""
 
 from __future__ import annotations
 
@@ -51,11 +51,13 @@ def root(client):
     return client
 
 
-def export(client, model):
-    """Select all rows and the action, as the list does, and return the cells of the file."""
-    pks = list(model._default_manager.values_list("pk", flat=True))
-    page = reverse(f"admin:{APP}_{model._meta.model_name}_changelist")
-    answer = client.post(page, {"action": "export_csv", "_selected_action": pks})
+def where(model, name="csv"):
+    return reverse(f"admin:{APP}_{model._meta.model_name}_export_{name}")
+
+
+def export(client, model, **query):
+    """Follow the link above the list, and return the cells of the file."""
+    answer = client.get(where(model), query)
     assert answer.status_code == 200
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert answer["Content-Disposition"] == f'attachment; filename="{model._meta.model_name}.csv"'
@@ -142,6 +144,66 @@ def test_masked(model, client, listen):
     assert ("15557654321" in shown) is (model is not WebhookRequest)
 
 
+@each_model
+def test_json_lines(model, hostile, root):
+    answer = root.get(where(model, "jsonl"))
+    assert answer["Content-Type"] == "application/jsonl; charset=utf-8"
+    rows = [json.loads(line) for line in answer.getvalue().decode().splitlines()]
+    assert len(rows) == model._default_manager.count()
+    newest = model._default_manager.order_by("-pk").first()
+    assert rows[0]["id"] == newest.pk  # a number, not the text of one
+    assert [row["id"] for row in rows] == sorted((row["id"] for row in rows), reverse=True)
+    assert "body" not in rows[0]
+    for name in {"extra", "problems"} & rows[0].keys():
+        assert rows[0][name] == getattr(newest, name)
+
+
+@each_model
+def test_json_lines_are_masked(model, hostile, client):
+    user = get_user_model().objects.create_user("clerk", is_staff=True)
+    codename = f"view_{model._meta.model_name}"
+    user.user_permissions.add(Permission.objects.get(codename=codename))
+    client.force_login(user)
+    for line in client.get(where(model, "jsonl")).getvalue().decode().splitlines():
+        row = json.loads(line)
+        for name in {"number", "query", "error"} & row.keys():
+            assert row[name].startswith("•••")
+
+
+def test_only_what_the_filters_leave(root):
+    post(delivery(row("1", 1), row("2", 2), row("3", 2)))
+    assert len(export(root, DeliveryReport, status__exact=2)) == 3
+    assert len(export(root, DeliveryReport, q="1")) == 2
+    assert len(export(root, DeliveryReport, status__exact=2, q="1")) == 1
+
+
+def test_the_link_keeps_the_filters_and_not_the_page(root):
+    page = reverse(f"admin:{APP}_deliveryreport_changelist")
+    content = root.get(page, {"status__exact": "2", "p": "1"}).content.decode()
+    assert f'href="{where(DeliveryReport)}?status__exact=2"' in content
+
+
+def test_a_filter_that_is_none_leads_back_to_the_list(root):
+    answer = root.get(where(DeliveryReport), {"received_at__gte": "yesterday"})
+    assert answer.status_code == 302
+    assert answer["Location"].endswith("?e=1")
+
+
+@each_model
+def test_who_may(model, client):
+    client.force_login(get_user_model().objects.create_user("clerk", is_staff=True))
+    for name in ("csv", "jsonl"):
+        assert client.get(where(model, name)).status_code == 403
+
+
+def test_every_row_of_many_chunks(root, monkeypatch):
+    monkeypatch.setattr("pickyassist_webhooks.export._ROWS_AT_ONCE", 3)
+    post(delivery(*(row(str(number)) for number in range(9))))
+    _, *cells = export(root, DeliveryReport)
+    pks = DeliveryReport.objects.order_by("-pk").values_list("pk", flat=True)
+    assert [cell[0] for cell in cells] == [str(pk) for pk in pks]
+
+
 def test_bodies_are_not_read(root, django_assert_max_num_queries):
     for number in range(3):
         post(delivery(row(str(number))))
@@ -156,13 +218,12 @@ def test_bodies_are_not_read(root, django_assert_max_num_queries):
 def test_under_asgi(root):
     for number in range(3):
         post(delivery(row(str(number))))
-    pks = list(DeliveryReport.objects.values_list("pk", flat=True))
-    page = reverse(f"admin:{APP}_deliveryreport_changelist")
+    page = where(DeliveryReport)
 
     async def download():
         client = AsyncClient()
         client.cookies = root.cookies
-        answer = await client.post(page, {"action": "export_csv", "_selected_action": pks})
+        answer = await client.get(page)
         try:
             return b"".join([chunk async for chunk in answer.streaming_content])
         finally:

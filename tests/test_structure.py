@@ -33,10 +33,10 @@ LAYERS = [
     {"store", "announce", "spool", "leases"},
     {"worker"},
     {"ingest"},
-    {"sweep", "retention"},
+    {"sweep", "retention", "overview", "quarantine"},
     {"erasure"},
     {"views", "admin", "checks", "engines", "management"},
-    {"urls", "apps", "tasks"},
+    {"urls", "apps", "tasks", "templatetags"},
 ]
 
 

@@ -3,13 +3,9 @@
 Importing this package registers it all, which is what Django's autodiscovery does.
 """
 
-from .events import (
-    DeliveryReportAdmin,
-    FilterReportAdmin,
-    GroupMemberEventAdmin,
-    NewSubscriberAdmin,
-)
+from .events import DeliveryReportAdmin, FilterReportAdmin, NewSubscriberAdmin
 from .failures import ReceiverFailureAdmin
+from .groups import GroupMemberEventAdmin
 from .messages import MessageAdmin
 from .requests import WebhookRequestAdmin
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
@@ -19,7 +19,8 @@ from ..choices import RequestState
 from ..exceptions import BodyErased, NothingToDiscard, RequestInWork
 from ..models import WebhookRequest
 from ..transactions import outside_of_transactions
-from .base import VIEW_PERSONAL_DATA, ReadOnlyAdmin
+from .base import ReadOnlyAdmin
+from .lists import VIEW_PERSONAL_DATA
 
 #: Characters of a reason.
 MAX_REASON = 200
@@ -53,14 +54,14 @@ class DeedsAdmin(ReadOnlyAdmin):
             path(
                 f"<int:pk>/{deed.name}/",
                 view(outside_of_transactions(require_POST(partial(self.carry_out, deed)))),
-                name=f"pickyassist_webhooks_webhookrequest_{deed.name}",
+                name=self._page(deed.name),
             )
             for deed in DEEDS
         ]
         body = path(
             "<int:pk>/body/",
             view(require_safe(self.body_view)),
-            name="pickyassist_webhooks_webhookrequest_body",
+            name=self._page("body"),
         )
         return [*deeds, body, *super().get_urls()]
 
@@ -69,12 +70,12 @@ class DeedsAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         shown: WebhookRequest = kwargs["obj"]
         context["deeds"] = [
-            (deed, self._url(deed.name, shown.pk))
+            (deed, self.url(deed.name, shown.pk))
             for deed in DEEDS
             if self._may(request, deed) and _is_possible(deed, shown)
         ]
         if request.user.has_perm(VIEW_PERSONAL_DATA) and shown.body:
-            context["body_url"] = self._url("body", shown.pk)
+            context["body_url"] = self.url("body", shown.pk)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def carry_out(self, deed: Deed, request: HttpRequest, pk: int) -> HttpResponse:
@@ -84,7 +85,7 @@ class DeedsAdmin(ReadOnlyAdmin):
         found = self._found(request, pk)
         who = request.user.get_username()
         reason = request.POST.get("reason", "").strip()[:MAX_REASON]
-        back = HttpResponseRedirect(self._url("change", pk))
+        back = HttpResponseRedirect(self.url("change", pk))
         if deed.needs_reason and not reason:
             self.message_user(request, gettext("A reason is needed."), messages.ERROR)
             return back
@@ -131,10 +132,6 @@ class DeedsAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request, found):
             raise PermissionDenied
         return found
-
-    def _url(self, page: str, pk: int) -> str:
-        view = f"pickyassist_webhooks_webhookrequest_{page}"
-        return reverse(f"{self.admin_site.name}:{view}", args=[pk])
 
 
 def _is_possible(deed: Deed, request: WebhookRequest) -> bool:

@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from ..erasure import IN_WORK, Erasure, described
 from ..numbers import Number
-from .base import VIEW_PERSONAL_DATA, ReadOnlyAdmin
+from .base import ReadOnlyAdmin
+from .lists import VIEW_PERSONAL_DATA
 
 ERASE_PERSONAL_DATA = "pickyassist_webhooks.erase_personal_data"
 
@@ -25,7 +26,7 @@ MAX_NUMBERS = 10
 class ErasingAdmin(ReadOnlyAdmin):
     """An admin of rows that each have a number, which can be erased from there."""
 
-    actions = ("export_csv", "erase_numbers")
+    actions = ("erase_numbers",)
 
     def has_erase_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(ERASE_PERSONAL_DATA)

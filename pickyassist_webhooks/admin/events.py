@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from .. import keys
-from ..models import DeliveryReport, FilterReport, GroupMemberEvent, Message, NewSubscriber
+from ..models import DeliveryReport, FilterReport, Message, NewSubscriber
 from .erasing import ErasingAdmin
-from .filters import MessageFilter, RequestFilter
+from .filters import ChannelFilter, MessageFilter, RequestFilter
 
-_ORIGIN: Any = (
+ORIGIN: Any = (
     _("Where it came from"),
     {"fields": ("project_id", "received_at", "request_link", "index", "extra")},
 )
 
 
+class EventAdmin(ErasingAdmin):
+    """An admin of events, the newest first."""
+
+    # With the status or the action before it this is an index.
+    ordering = ("-received_at", "-pk")
+    large: ClassVar[tuple[str, ...]] = ("extra",)
+
+
 @admin.register(DeliveryReport)
-class DeliveryReportAdmin(ErasingAdmin):
+class DeliveryReportAdmin(EventAdmin):
     list_display = ("received_at", "status", "number", "msg_id")
     list_filter = ("status", "received_at", RequestFilter, MessageFilter)
+    large = ("error_message", "message", "media", "extra")
     search_fields = ("number", "msg_id", "reference_number")
     fieldsets = (
         (
@@ -45,7 +54,7 @@ class DeliveryReportAdmin(ErasingAdmin):
             _("Content"),
             {"fields": ("message", "message_type", "media", "agent_id", "template_id", "source")},
         ),
-        _ORIGIN,
+        ORIGIN,
     )
 
     @admin.display(description=_("what became of the message"))
@@ -58,9 +67,10 @@ class DeliveryReportAdmin(ErasingAdmin):
 
 
 @admin.register(FilterReport)
-class FilterReportAdmin(ErasingAdmin):
+class FilterReportAdmin(EventAdmin):
     list_display = ("received_at", "status", "number")
     list_filter = ("status", "received_at", RequestFilter)
+    large = ("error_message", "extra")
     search_fields = ("number", "msg_id", "reference_number")
     fieldsets = (
         (
@@ -77,25 +87,15 @@ class FilterReportAdmin(ErasingAdmin):
                 )
             },
         ),
-        _ORIGIN,
-    )
-
-
-@admin.register(GroupMemberEvent)
-class GroupMemberEventAdmin(ErasingAdmin):
-    list_display = ("received_at", "action", "number", "group_subject")
-    list_filter = ("action", "received_at", RequestFilter)
-    search_fields = ("number", "group_id")
-    fieldsets = (
-        (None, {"fields": ("number", "action", "group_id", "group_subject", "channel")}),
-        _ORIGIN,
+        ORIGIN,
     )
 
 
 @admin.register(NewSubscriber)
-class NewSubscriberAdmin(ErasingAdmin):
+class NewSubscriberAdmin(EventAdmin):
     list_display = ("received_at", "name", "number", "channel")
-    list_filter = ("received_at", RequestFilter)
+    list_filter = (ChannelFilter, "received_at", RequestFilter)
+    large = ("message", "profile_pic", "extra")
     search_fields = ("number", "subscriber_id")
     fieldsets = (
         (
@@ -114,5 +114,5 @@ class NewSubscriberAdmin(ErasingAdmin):
                 )
             },
         ),
-        _ORIGIN,
+        ORIGIN,
     )

@@ -2,24 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
+from django.db import models
+from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
+from django.utils.translation import gettext_lazy as _
+
+from ..export import csv_lines, json_lines
+from ..masking import Masks
 
 #: Lines sent at once.
 _LINES = 500
 
 
-def csv_response(request: HttpRequest, name: str, lines: Iterator[str]) -> StreamingHttpResponse:
-    """Return an answer that sends ``lines`` as the file ``name``."""
+@dataclass(frozen=True)
+class Format:
+    """A format of files: what its link says, its media type, and how its lines are made."""
+
+    name: str
+    label: Any
+    media_type: str
+    lines: Callable[[QuerySet[Any], list[str], Masks], Iterator[str]]
+
+
+FORMATS = {
+    each.name: each
+    for each in (
+        Format("csv", _("Export as CSV"), "text/csv; charset=utf-8", csv_lines),
+        Format("jsonl", _("Export as JSON lines"), "application/jsonl; charset=utf-8", json_lines),
+    )
+}
+
+
+def file_response(
+    request: HttpRequest, file: Format, rows: QuerySet[Any], masks: Masks
+) -> StreamingHttpResponse:
+    """Return an answer that sends ``rows`` as a file, without their bodies."""
+    names = [
+        field.attname
+        for field in rows.model._meta.concrete_fields
+        if field.editable and not isinstance(field, models.BinaryField)
+    ]
+    lines = file.lines(rows, names, masks)
     chunks = iter(lambda: "".join(islice(lines, _LINES)), "")
+    name = f"{rows.model._meta.model_name}.{file.name}"
     return StreamingHttpResponse(
         _awaited(chunks) if isinstance(request, ASGIRequest) else chunks,
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
+        content_type=file.media_type,
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "X-Content-Type-Options": "nosniff",
+        },
     )
 
 

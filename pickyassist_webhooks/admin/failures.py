@@ -17,9 +17,11 @@ from .filters import RequestFilter
 @admin.register(ReceiverFailure)
 class ReceiverFailureAdmin(ReadOnlyAdmin):
     list_display = ("failed_at", "receiver", "signal", "attempts", "due_at")
-    list_filter = ("signal", "failed_at", RequestFilter)
+    list_filter = (RequestFilter,)
     sortable_by = ()
-    search_fields = ("receiver", "signal")
+    search_fields = ("receiver",)
+    ordering = ("-pk",)
+    large = ("error",)
     fieldsets = (
         (
             None,

@@ -11,7 +11,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ..models import DeliveryReport, Message, WebhookRequest
+from ..characters import storable
+from ..models import GroupMemberEvent, Message, WebhookRequest
+from ..overview import channels_in_use
+from .labels import channel
 
 #: Columns of a request that no list shows and that may be as large as the request was.
 LARGE = ("body", "problems", "warnings", "error")
@@ -54,28 +57,64 @@ class RequestFilter(OneParentFilter):
     deferred = LARGE
 
 
-class MessageFilter(OneParentFilter):
-    """By the message itself, so that no id of a stranger's making stands in a link."""
+class LikeFilter(OneParentFilter):
+    """By a row that is like them, so that no text of a stranger's making stands in a link."""
 
+    #: Fields that are the same in all of them.
+    same: tuple[str, ...]
+
+    def children(self, queryset: QuerySet[Any], parent: Any) -> QuerySet[Any]:
+        return queryset.filter(**{name: getattr(parent, name) for name in self.same})
+
+
+class MessageFilter(LikeFilter):
     title = _("message")
     parameter_name = "of_message"
     parent = Message
-
-    def children(
-        self, queryset: QuerySet[DeliveryReport], parent: Message
-    ) -> QuerySet[DeliveryReport]:
-        return queryset.filter(project_id=parent.project_id, msg_id=parent.msg_id)
+    same = ("project_id", "msg_id")
 
 
-class ReferenceFilter(OneParentFilter):
-    """By one of the messages with that reference number, for the same reason."""
-
+class ReferenceFilter(LikeFilter):
     title = _("the same reference number as")
     parameter_name = "reference_of"
     parent = Message
+    same = ("reference_number",)
 
-    def children(self, queryset: QuerySet[Message], parent: Message) -> QuerySet[Message]:
-        return queryset.filter(reference_number=parent.reference_number)
+
+class PushFilter(LikeFilter):
+    title = _("the same push as")
+    parameter_name = "push_of"
+    parent = Message
+    same = ("project_id", "push_id")
+
+
+class GroupFilter(LikeFilter):
+    title = _("the same group as")
+    parameter_name = "group_of"
+    parent = GroupMemberEvent
+    same = ("project_id", "group_id")
+
+
+class ProblemFilter(LikeFilter):
+    title = _("the same problem as")
+    parameter_name = "problem_of"
+    parent = WebhookRequest
+    deferred = LARGE
+    same = ("problem",)
+
+
+class ChannelFilter(admin.SimpleListFilter):
+    """Offers the channels of the newest subscribers: a list of all would read all of them."""
+
+    title = _("channel")
+    parameter_name = "channel"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(each, channel(each)) for each in channels_in_use() if each]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        return queryset if value is None else queryset.filter(channel=storable(value))
 
 
 class ConflictFilter(admin.SimpleListFilter):
@@ -83,11 +122,7 @@ class ConflictFilter(admin.SimpleListFilter):
     parameter_name = "conflict"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("A receipt and a failure")), ("no", _("No conflict"))]
+        return [("yes", _("A receipt and a failure"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        if self.value() == "yes":
-            return queryset.in_conflict()
-        if self.value() == "no":
-            return queryset.exclude(pk__in=Message.objects.in_conflict())
-        return queryset
+        return queryset.in_conflict() if self.value() else queryset

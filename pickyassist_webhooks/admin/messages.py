@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from ..characters import visible
 from ..choices import DeliveryStatus
 from ..models import DeliveryReport, Message, WebhookRequest
-from .base import alarm, unrecognised
 from .erasing import ErasingAdmin
-from .filters import ConflictFilter, ReferenceFilter
+from .filters import ConflictFilter, PushFilter, ReferenceFilter
+from .labels import alarm, unrecognised
 
 #: Reports shown of one message, the first of them; there are rarely more than three.
 MAX_REPORTS = 100
@@ -23,11 +23,11 @@ MAX_REPORTS = 100
 
 @admin.register(Message)
 class MessageAdmin(ErasingAdmin):
-    list_display = ("changed_at", "status", "number", "reference_number", "conflict")
-    list_filter = ("status", ConflictFilter, "changed_at", ReferenceFilter)
+    list_display = ("first_reported_at", "status", "number", "reference_number", "conflict")
+    list_filter = ("status", ConflictFilter, "first_reported_at", ReferenceFilter, PushFilter)
     search_fields = ("number", "msg_id", "reference_number")
-    sortable_by = ("changed_at",)
-    ordering = ("-changed_at", "-pk")
+    sortable_by = ("first_reported_at",)
+    ordering = ("-first_reported_at", "-pk")
     fieldsets = (
         (
             None,
@@ -38,14 +38,14 @@ class MessageAdmin(ErasingAdmin):
                     "status",
                     "conflict_explained",
                     "reference_link",
-                    "push_id",
+                    "push_link",
                     "channel",
                     "project_id",
                 )
             },
         ),
         (_("Timeline"), {"fields": ("timeline", "history")}),
-        (_("When"), {"fields": ("changed_at", "first_reported_at")}),
+        (_("When"), {"fields": ("first_reported_at", "changed_at")}),
         (_("What was seen"), {"fields": ("delivered", "failed_seen", "refunded")}),
     )
 
@@ -74,6 +74,12 @@ class MessageAdmin(ErasingAdmin):
         if not message.reference_number:
             return self.get_empty_value_display()
         return self.link(Message, visible(message.reference_number), reference_of=message.pk)
+
+    @admin.display(description=_("push id"))
+    def push_link(self, message: Message) -> Any:
+        if not message.push_id:
+            return self.get_empty_value_display()
+        return self.link(Message, visible(message.push_id), push_of=message.pk)
 
     @admin.display(description=_("reports"))
     def timeline(self, message: Message) -> Any:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
+from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from .. import ingest
 from ..characters import visible
 from ..choices import UNFINISHED, RequestState
-from ..exceptions import BodyErased, RequestInWork
 from ..models import MODELS, Event, ReceiverFailure, WebhookRequest
-from .base import VIEW_PERSONAL_DATA, alarm, any_of, verbose_name
+from .address import AddressAdmin
 from .deeds import DeedsAdmin
-from .filters import LARGE
-from .text import pretty_body
+from .filters import LARGE, ProblemFilter
+from .labels import alarm
+from .lists import VIEW_PERSONAL_DATA, any_of, verbose_name
+from .problems import ProblemsAdmin
+from .text import both_views
 
 #: Problems listed of one request; all of them are counted, and up to 1,000 kept.
 MAX_PROBLEMS = 50
@@ -37,18 +36,14 @@ MAX_FOUND = 1000
 _ALARMING = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
 
 
-class WebhookRequestList(ChangeList):
-    def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
-        return super().get_queryset(*args, **kwargs).defer(*LARGE)
-
-
 @admin.register(WebhookRequest)
-class WebhookRequestAdmin(DeedsAdmin):
+class WebhookRequestAdmin(DeedsAdmin, ProblemsAdmin, AddressAdmin):
     list_display = ("received_at", "state_shown", "kind", "events_shown", "problems_counted")
-    list_filter = ("state", "kind", "received_at")
+    list_filter = ("state", "received_at", ProblemFilter)
     search_fields = ("token",)
     fields_shown: ClassVar[dict[str, str]] = {"body_shown": "body"}
-    actions = ("export_csv", "process_again")
+    ordering = ("-pk",)
+    large = LARGE
     fieldsets = (
         (
             None,
@@ -98,9 +93,6 @@ class WebhookRequestAdmin(DeedsAdmin):
         ),
     )
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return WebhookRequestList
-
     def has_delete_permission(
         self, request: HttpRequest, obj: WebhookRequest | None = None
     ) -> bool:
@@ -108,9 +100,6 @@ class WebhookRequestAdmin(DeedsAdmin):
         # sent, this is their only copy, and a worker may hold it right now.
         allowed = super().has_delete_permission(request, obj)
         return allowed and (obj is None or obj.state not in UNFINISHED)
-
-    def has_replay_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("pickyassist_webhooks.replay_webhookrequest")
 
     def searched(self, request: HttpRequest) -> list[str]:
         names = {
@@ -142,57 +131,6 @@ class WebhookRequestAdmin(DeedsAdmin):
         there = {field.name for field in model._meta.fields}
         hidden = {} if request.user.has_perm(VIEW_PERSONAL_DATA) else model.personal
         return [name for name in FOUND_BY if name in there and name not in hidden]
-
-    @admin.action(permissions=["replay"], description=_("Process selected requests again"))
-    def process_again(self, http_request: HttpRequest, queryset: QuerySet[WebhookRequest]) -> None:
-        """Replay each request by itself: what one of them raises costs no other its turn."""
-        outcomes: Counter[str] = Counter()
-        in_work = 0
-        # Read before the first replay, which may take rows out of the filter; in the order kept.
-        for request in list(queryset.order_by("pk")):
-            try:
-                replayed = ingest.replay(request.pk, http_request.user.get_username())
-            except (RequestInWork, BodyErased, WebhookRequest.DoesNotExist):
-                in_work += 1
-                continue
-            # None: a worker was faster, and is doing what was asked for.
-            state = RequestState(replayed.state if replayed else RequestState.RECEIVED)
-            outcomes[state] += 1
-            self.log_change(
-                http_request,
-                request,
-                gettext("Processed again, now: %(state)s.") % {"state": state.label},
-            )
-        self._report(http_request, outcomes, in_work)
-
-    def _report(self, http_request: HttpRequest, outcomes: Counter[str], in_work: int) -> None:
-        count = outcomes.total()
-        sentences = []
-        if count:
-            states = "; ".join(
-                f"{RequestState(state).label}: {number}" for state, number in outcomes.items()
-            )
-            sentences.append(
-                ngettext(
-                    "%(count)d request was processed again (%(states)s).",
-                    "%(count)d requests were processed again (%(states)s).",
-                    count,
-                )
-                % {"count": count, "states": states}
-            )
-        if in_work:
-            sentences.append(
-                ngettext(
-                    "%(count)d request was left alone: a worker holds it, or it is gone or erased.",
-                    "%(count)d requests were left alone: a worker holds them, or they are gone or "
-                    "erased.",
-                    in_work,
-                )
-                % {"count": in_work}
-            )
-        fine = not in_work and set(outcomes) == {RequestState.DONE}
-        level = messages.SUCCESS if fine else messages.WARNING
-        self.message_user(http_request, " ".join(sentences), level)
 
     @admin.display(description=_("state"))
     def state_shown(self, request: WebhookRequest) -> Any:
@@ -266,4 +204,4 @@ class WebhookRequestAdmin(DeedsAdmin):
     def body_shown(self, request: WebhookRequest) -> Any:
         if request.erased_at:
             return gettext("Erased, as it held personal data.")
-        return pretty_body(bytes(request.body))
+        return both_views(bytes(request.body), [*request.problems, *request.warnings])

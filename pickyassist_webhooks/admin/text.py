@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext
 
 from ..characters import UNSEEN, escaped, visible
+from .bodies import Outline, indented
 
 #: Characters shown of a body or a long text. A body may be 10 MiB, a phone shows 2,000 at once.
 MAX_SHOWN = 10_000
@@ -17,13 +19,16 @@ MAX_SHOWN = 10_000
 #: Characters shown of a text in a list.
 MAX_IN_LIST = 60
 
-_UNSEEN_IN_LINES = re.compile(rf"(?![\t\n]){UNSEEN.pattern}")
+#: Problems of a body that are written out beside their places; the others are only marked.
+MAX_NOTES = 50
 
-_TOKEN = re.compile(
-    r'[ \t\r\n]*("[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[{}\[\],:]|[^ \t\r\n{}\[\],:"]+)', re.DOTALL
-)
-_BARE = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|null|NaN|-?Infinity")
-_MAX_INDENT = 40
+#: Where a value starts and ends in a text, and what is wrong with it: whether that gets a note.
+Remarks = dict[tuple[int, int], dict[str, bool]]
+
+_MARK = '<mark class="pickyassist-problem" title="{}">{}</mark>'
+_NOTE = ' <strong class="pickyassist-note">← {}</strong>'
+
+_UNSEEN_IN_LINES = re.compile(rf"(?![\t\n]){UNSEEN.pattern}")
 
 
 def visible_lines(text: str) -> str:
@@ -38,7 +43,7 @@ def shortened(text: str) -> str:
 
 def preformatted(text: str) -> SafeString:
     """Return a long text as HTML, with how much of it was left out."""
-    return _shown(text[:MAX_SHOWN], len(text) - MAX_SHOWN)
+    return _shown(visible_lines(text[:MAX_SHOWN]), len(text) - MAX_SHOWN)
 
 
 def pretty_json(value: object) -> SafeString:
@@ -46,24 +51,86 @@ def pretty_json(value: object) -> SafeString:
     return preformatted(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def pretty_body(body: bytes) -> SafeString:
-    r"""Return a body as HTML: JSON indented, everything else as it came.
+def pretty_body(body: bytes, problems: Iterable[dict[str, str]] = ()) -> SafeString:
+    r"""Return a body as HTML: JSON indented, with its problems marked; everything else as it came.
 
     Bytes that are no text show as ``\xXX``.
     """
-    text = body.decode(json.detect_encoding(body), "backslashreplace")
-    if text.lstrip()[:1] in ("{", "["):
+    return _pretty(_text_of(body), problems)
+
+
+def both_views(body: bytes, problems: Iterable[dict[str, str]] = ()) -> SafeString:
+    """Return a body as ``pretty_body`` does, and below it as it came where that is different."""
+    text = _text_of(body)
+    pretty, raw = _pretty(text, problems), preformatted(text)
+    if pretty == raw:
+        return pretty
+    return format_html(
+        '{}<details class="pickyassist-raw"><summary>{}</summary>{}</details>',
+        pretty,
+        gettext("As it came"),
+        raw,
+    )
+
+
+def _text_of(body: bytes) -> str:
+    return body.decode(json.detect_encoding(body), "backslashreplace")
+
+
+def _pretty(text: str, problems: Iterable[dict[str, str]]) -> SafeString:
+    begun = text.lstrip(" \t\r\n")
+    if begun[:1] in ("{", "["):
         try:
             # More than is shown, however it is escaped: a long text is not read to its end.
-            shown, left_out = _indented(text[: 10 * MAX_SHOWN])
-            return _shown(shown, left_out + max(0, len(text) - 10 * MAX_SHOWN))
+            shown, left_out, outline = indented(begun[: 10 * MAX_SHOWN], MAX_SHOWN)
         except ValueError:
             pass  # no JSON after all
+        else:
+            marked = _marked(shown, _remarks(outline, problems))
+            return _shown(marked, left_out + max(0, len(begun) - 10 * MAX_SHOWN))
     return preformatted(text)
 
 
+def _remarks(outline: Outline, problems: Iterable[dict[str, str]]) -> Remarks:
+    """Return what is to be said of which places, each thing once; true is what gets a note."""
+    remarks: Remarks = {}
+    said = 0
+    for problem in problems:
+        if found := outline.find(problem["path"], problem["code"]):
+            place, missing = found
+            expected = gettext("expected: %(expected)s") % {"expected": problem["expected"]}
+            where = f"{missing}: " if missing else ""
+            remark = visible(f"{where}{problem['code']}, {expected}")
+            here = remarks.setdefault((place.start, place.end), {})
+            if remark not in here:
+                here[remark] = said < MAX_NOTES
+                said += 1
+    return remarks
+
+
+def _marked(text: str, remarks: Remarks) -> SafeString:
+    """Return text with marks, and with notes at the ends of their lines."""
+    pieces: list[tuple[str]] = []
+    shown = 0
+    for (start, end), here in sorted(remarks.items()):
+        if start < shown:
+            continue  # a second value in one line is no JSON
+        notes = [(remark,) for remark, is_noted in here.items() if is_noted]
+        line_end = text.find("\n", end)
+        line_end = len(text) if line_end < 0 else line_end
+        pieces += (
+            (visible_lines(text[shown:start]),),
+            (format_html(_MARK, "; ".join(here), visible_lines(text[start:end])),),
+            (visible_lines(text[end:line_end]),),
+            (format_html_join("", _NOTE, notes),),
+        )
+        shown = line_end
+    return format_html_join("", "{}", [*pieces, (visible_lines(text[shown:]),)])
+
+
 def _shown(text: str, left_out: int) -> SafeString:
-    shown = format_html('<pre class="pickyassist-text">{}</pre>', visible_lines(text))
+    """Return a text as HTML, and below it how many characters of it are left out."""
+    shown = format_html('<pre class="pickyassist-text">{}</pre>', text)
     if left_out <= 0:
         return shown
     note = ngettext(
@@ -72,45 +139,3 @@ def _shown(text: str, left_out: int) -> SafeString:
         left_out,
     ) % {"count": left_out}
     return format_html('{}<p class="help">{}</p>', shown, note)
-
-
-def _indented(text: str) -> tuple[str, int]:
-    """Return the beginning of JSON text with line breaks, and how many characters are left out.
-
-    Works on the text, so that repeated keys, ``1e400`` and a body cut short are shown as they came,
-    and only as much of 10 MiB is read as is shown. Raises ``ValueError`` where it is no JSON.
-    """
-    pieces: list[str] = []
-    size = depth = 0
-    before = ""
-    token = _TOKEN.match(text)
-    while token:
-        piece = token[1]
-        if piece[0] == '"':
-            piece = _readable(piece)
-        elif piece in ("}", "]"):
-            depth = max(depth - 1, 0)
-        elif piece not in ("{", "[", ",", ":") and not _BARE.fullmatch(piece):
-            raise ValueError(f"expected a JSON value, came: {piece[:40]!a}")
-        if before in ("{", "[", ",") or piece in ("}", "]") or (before and not depth):
-            if (before, piece) not in (("{", "}"), ("[", "]")):
-                piece = "\n" + "  " * min(depth, _MAX_INDENT) + piece
-        elif before == ":":
-            piece = f" {piece}"
-        if token[1] in ("{", "["):
-            depth += 1
-        before = token[1]
-        pieces.append(piece[: MAX_SHOWN - size])
-        size += len(piece)
-        if size >= MAX_SHOWN:
-            return "".join(pieces), len(text) - token.end() + size - MAX_SHOWN
-        token = _TOKEN.match(text, token.end())
-    return "".join(pieces), 0
-
-
-def _readable(token: str) -> str:
-    r"""Return a JSON string with letters in place of PHP's ``\u0906``, or as it came."""
-    try:
-        return json.dumps(json.loads(token, strict=False), ensure_ascii=False)
-    except ValueError:
-        return token  # cut short, or with an escape that JSON does not have

@@ -24,9 +24,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def in_conflict(self) -> MessageQuerySet:
         """Return the messages for which both a receipt and a failure or refund were seen."""
         # Two places of one index, rather than all that were delivered.
-        failed = models.Q(delivered=True, failed_seen=True)
-        refunded = models.Q(delivered=True, failed_seen=False, refunded=True)
-        return self.filter(failed | refunded)
+        failed = models.Q(failed_seen__in=[True])
+        refunded = models.Q(failed_seen__in=[False], refunded__in=[True])
+        # "in", as SQLite and MariaDB take a bare boolean for no condition on an index.
+        return self.filter(failed | refunded, delivered__in=[True])
 
 
 class Message(models.Model):

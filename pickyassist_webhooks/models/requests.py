@@ -160,7 +160,9 @@ class WebhookRequest(models.Model):
         indexes = (
             models.Index(fields=["state", "due_at"], name="pickyassist_request_due"),
             models.Index(fields=["received_at"], name="pickyassist_request_received"),
-            SparseIndex(fields=["problem", "received_at"], name="pickyassist_request_problem"),
+            SparseIndex(
+                fields=["problem", "state", "received_at", "id"], name="pickyassist_request_problem"
+            ),
         )
 
     def __str__(self) -> str:

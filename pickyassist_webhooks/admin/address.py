@@ -1,0 +1,64 @@
+"""The URL to paste into Picky Assist, which is a secret: shown to whoever may see it and asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.utils.translation import gettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from .. import masking
+from ..conf import KEYS, app_settings
+from .base import ReadOnlyAdmin
+
+VIEW_URL = "pickyassist_webhooks.view_webhook_url"
+
+
+class AddressAdmin(ReadOnlyAdmin):
+    """A page with the URLs to paste, which no link leads to: it is asked for by a button."""
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(never_cache(self.url_view)))
+        return [path("url/", view, name=self._page("url")), *super().get_urls()]
+
+    def url_view(self, request: HttpRequest) -> HttpResponse:
+        """Show the URL of each secret."""
+        if not request.user.has_perm(VIEW_URL):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("The URL to paste"),
+            "opts": self.opts,
+            "media": self.media,
+            "urls": urls(request),
+            "ours": _ours(),
+        }
+        return TemplateResponse(request, "pickyassist_webhooks/admin/url.html", context)
+
+
+def urls(request: HttpRequest) -> list[tuple[str, str]]:
+    """Return label and URL of each secret; none where an authenticator of the project's decides."""
+    secrets = app_settings.secrets if _ours() else []
+    return [(label, _url(request, secret)) for label, secret in secrets]
+
+
+def hidden_url(request: HttpRequest) -> str:
+    """Return the URL with its secret hidden, or nothing where no URL leads to the view."""
+    try:
+        return _url(request, "secret").replace("secret", masking.HIDDEN)
+    except NoReverseMatch:
+        return ""
+
+
+def _url(request: HttpRequest, secret: str) -> str:
+    path: Any = reverse("pickyassist_webhooks:events", args=[secret])
+    return request.build_absolute_uri(path)
+
+
+def _ours() -> bool:
+    return bool(app_settings.authenticator == KEYS["AUTHENTICATOR"].default)

@@ -1,0 +1,100 @@
+"""Who joined and left a group, and who is in it now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from .. import overview
+from ..characters import visible
+from ..choices import GroupAction
+from ..models import GroupMemberEvent
+from . import charts
+from .events import ORIGIN, EventAdmin
+from .filters import GroupFilter, RequestFilter
+from .labels import grouped
+from .text import shortened
+
+#: Members listed of one group: WhatsApp takes up to 1,024.
+MAX_MEMBERS = 1100
+
+#: Days shown of what happened in a group.
+DAYS = 90
+
+
+@admin.register(GroupMemberEvent)
+class GroupMemberEventAdmin(EventAdmin):
+    list_display = ("received_at", "action", "number", "group_link")
+    list_filter = ("action", "received_at", RequestFilter, GroupFilter)
+    search_fields = ("number", "group_id")
+    fieldsets = (
+        (
+            None,
+            {"fields": ("number", "action", "group_id", "group_subject", "group_link", "channel")},
+        ),
+        ORIGIN,
+    )
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_safe(self.group_view))
+        return [path("<int:pk>/group/", view, name=self._page("group")), *super().get_urls()]
+
+    @admin.display(description=_("group"))
+    def group_link(self, event: GroupMemberEvent) -> Any:
+        name = shortened(event.group_subject) or gettext("unnamed")
+        return format_html('<a href="{}">{}</a>', self.url("group", event.pk), name)
+
+    def group_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show who is in the group of an event, and its joins and exits day by day."""
+        event: Any = self.get_object(request, str(pk))
+        if event is None:
+            raise Http404
+        if not self.has_view_permission(request, event):
+            raise PermissionDenied
+        masks = self.masks(request)
+        events: Any = self.get_queryset(request).filter(
+            project_id=event.project_id, group_id=event.group_id
+        )
+        members = events.members_of(event.group_id, event.project_id).order_by("-received_at")
+        days = overview.latest_days(DAYS)
+        happened = events.filter(received_at__gte=overview.midnight(days[0]))
+        counts: Counter[Any] = Counter(
+            (action, (timezone.localtime(at) if timezone.is_aware(at) else at).date())
+            for action, at in happened.values_list("action", "received_at")
+        )
+        show = masks.get("number", visible)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": shortened(event.group_subject) or gettext("unnamed"),
+            "opts": self.opts,
+            "media": self.media,
+            "group_id": masks.get("group_id", visible)(event.group_id),
+            "count": grouped(members.count()),
+            "members": [(show(each.number), each) for each in members[:MAX_MEMBERS]],
+            "charts": [
+                {
+                    "id": f"action-{action.value}",
+                    "name": name,
+                    "total": grouped(sum(counts[action, day] for day in days)),
+                    "chart": charts.of_days(days, [counts[action, day] for day in days]),
+                }
+                for action, name in (
+                    (GroupAction.JOINED, gettext("Joined")),
+                    (GroupAction.EXITED, gettext("Exited")),
+                )
+            ],
+            "days": DAYS,
+            "events_url": f"{self.url('changelist')}?group_of={event.pk}",
+        }
+        return TemplateResponse(request, "pickyassist_webhooks/admin/group.html", context)

@@ -1,0 +1,40 @@
+"""Codes, numbers and alarms as people read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+
+from ..characters import visible
+from ..choices import CHANNELS
+from .text import shortened
+
+
+def unrecognised(code: Any) -> str:
+    """Return a code that the vendor's page does not list."""
+    return gettext("%(code)s (unrecognised)") % {"code": code}
+
+
+def channel(value: str) -> str:
+    """Return a channel's id with its label as a hint: newer accounts number channels themselves."""
+    label = CHANNELS.get(value)
+    return f"{visible(value)} ({label})" if label else shortened(value)
+
+
+def alarm(text: Any) -> SafeString:
+    """Return text that a person should look at; colour only repeats what the words say."""
+    return format_html('<span class="pickyassist-alarm">{}</span>', text)
+
+
+def grouped(count: int) -> str:
+    """Return a count with its thousands apart."""
+    return number_format(count, force_grouping=True)
+
+
+def percent(rate: float) -> str:
+    """Return a rate from 0 to 1 as a percentage."""
+    return gettext("%(percent)s %%") % {"percent": number_format(round(rate * 100, 1), 1)}

@@ -1,0 +1,211 @@
+"""The overview: is it working, what became of my messages, what needs attention?"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from .. import masking, overview
+from ..characters import visible
+from ..choices import UNFINISHED, RequestState
+from ..models import (
+    MODELS,
+    DeliveryReport,
+    GroupMemberEvent,
+    Message,
+    NewSubscriber,
+    ReceiverFailure,
+    WebhookRequest,
+)
+from . import charts
+from .address import VIEW_URL, hidden_url
+from .labels import channel, grouped, percent
+from .lists import VIEW_PERSONAL_DATA
+from .text import shortened
+
+#: Periods to choose from, in days, and the one that is shown first.
+PERIODS, PERIOD = (7, 30, 90), 30
+
+FACTS = (
+    ("submitted", _("Submitted")),
+    ("delivered", _("Delivered")),
+    ("read", _("Read")),
+    ("failed", _("Failed")),
+    ("refunded", _("Refunded")),
+)
+
+#: What a person should look at, and where each is listed.
+_ATTENTION = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
+
+
+class Overview:
+    """The parts of the overview that one user may see, each read when the page asks for it."""
+
+    def __init__(self, request: HttpRequest, site: AdminSite) -> None:
+        self.request, self.site = request, site
+        asked = request.GET.get("days", "")
+        self.period = int(asked) if asked in map(str, PERIODS) else PERIOD
+        self.periods = PERIODS
+        self.days = overview.latest_days(self.period)
+
+    @property
+    def since(self) -> date:
+        return self.days[0]
+
+    def may_view(self, model: Any) -> bool:
+        """Tell whether the site has pages of a model and this user may view them."""
+        permission = f"{model._meta.app_label}.view_{model._meta.model_name}"
+        return self.site.is_registered(model) and self.request.user.has_perm(permission)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing has ever come."""
+        return self.may_view(WebhookRequest) and not WebhookRequest.objects.exists()
+
+    @property
+    def may_view_url(self) -> bool:
+        return self.site.is_registered(WebhookRequest) and self.request.user.has_perm(VIEW_URL)
+
+    @property
+    def url_page(self) -> str:
+        return self._url(WebhookRequest, "url")
+
+    @property
+    def url_hidden(self) -> str:
+        return hidden_url(self.request)
+
+    def kinds(self) -> list[dict[str, Any]]:
+        """Return what came of each kind of events."""
+        days = overview.latest_days(max(PERIOD, self.period))
+        found = []
+        for model in MODELS.values():
+            if not self.may_view(model):
+                continue
+            traffic = overview.traffic(model, days)
+            counts = traffic.per_day[-self.period :]
+            found.append(
+                {
+                    "id": model._meta.model_name,
+                    "name": capfirst(model._meta.verbose_name_plural),
+                    "url": self._url(model, "changelist"),
+                    "last_at": traffic.last_at,
+                    "latest": [
+                        (label, grouped(traffic.latest(days)))
+                        for label, days in (
+                            (gettext("today"), 1),
+                            (gettext("7 days"), 7),
+                            (gettext("30 days"), 30),
+                        )
+                    ],
+                    "total": grouped(sum(counts)),
+                    "chart": charts.of_days(self.days, counts),
+                }
+            )
+        return found
+
+    def funnel(self) -> dict[str, Any] | None:
+        """Return what became of the messages of the period."""
+        if not self.may_view(Message):
+            return None
+        funnel = overview.funnel(self.since)
+        conflicts = overview.conflicts()
+        return {
+            "chart": charts.of_funnel(funnel, [(name, str(label)) for name, label in FACTS]),
+            "rows": [
+                (label, grouped(getattr(funnel, name)), percent(funnel.rate(getattr(funnel, name))))
+                for name, label in FACTS
+            ],
+            "any": funnel.submitted,
+            "conflicts": grouped(conflicts) if conflicts else "",
+            "conflicts_url": self._url(Message, "changelist", "conflict=yes"),
+            "url": self._url(Message, "changelist"),
+        }
+
+    def errors(self) -> list[tuple[str, str, str]] | None:
+        """Return code, text and count of the most frequent errors of the period."""
+        if not self.may_view(DeliveryReport):
+            return None
+        open_to = self.request.user.has_perm(VIEW_PERSONAL_DATA)
+        return [
+            (shortened(code), visible(text) if open_to else masking.hidden(text), grouped(count))
+            for code, text, count in overview.errors(self.since)
+        ]
+
+    def attention(self) -> dict[str, Any] | None:
+        """Return the requests that a person, or a worker, still has to do something about."""
+        if not self.may_view(WebhookRequest):
+            return None
+        counts = overview.states()
+        rows = [
+            (
+                capfirst(state.label),
+                grouped(counts[state]),
+                self._url(WebhookRequest, "problems")
+                if state == RequestState.QUARANTINED
+                else self._url(WebhookRequest, "changelist", f"state__exact={state}"),
+                counts[state],
+            )
+            for state in _ATTENTION
+        ]
+        waiting = sum(counts[state] for state in UNFINISHED)
+        return {
+            "rows": rows,
+            "waiting": grouped(waiting),
+            "waiting_since": overview.waiting_since() if waiting else None,
+            "problems_url": self._url(WebhookRequest, "problems"),
+        }
+
+    def receivers(self) -> list[dict[str, Any]] | None:
+        """Return the receivers that failed, with a link to their failures."""
+        if not self.may_view(ReceiverFailure):
+            return None
+        return [
+            {
+                "name": visible(failing["receiver"]),
+                "count": grouped(failing["count"]),
+                "last_at": failing["last_at"],
+                "url": self._url(
+                    ReceiverFailure, "changelist", urlencode({"q": failing["receiver"]})
+                ),
+            }
+            for failing in overview.failing_receivers()
+        ]
+
+    def channels(self) -> list[tuple[str, str, str]] | None:
+        """Return channel, count and list of the subscribers of the period."""
+        if not self.may_view(NewSubscriber):
+            return None
+        return [
+            (
+                channel(name) or gettext("unknown"),
+                grouped(count),
+                self._url(NewSubscriber, "changelist", urlencode({"channel": name})),
+            )
+            for name, count in overview.channels(self.since)
+        ]
+
+    def groups(self) -> list[dict[str, Any]] | None:
+        """Return the groups in which something happened last."""
+        if not self.may_view(GroupMemberEvent):
+            return None
+        return [
+            {
+                "name": shortened(group.subject) or masking.group_id(group.group_id),
+                "last_at": group.last_at,
+                "url": self._url(GroupMemberEvent, "group", pk=group.event),
+            }
+            for group in overview.active_groups()
+        ]
+
+    def _url(self, model: Any, page: str, query: str = "", pk: int | None = None) -> str:
+        view = f"{self.site.name}:{model._meta.app_label}_{model._meta.model_name}_{page}"
+        url = reverse(view, args=[] if pk is None else [pk])
+        return f"{url}?{query}" if query else url

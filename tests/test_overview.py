@@ -1,0 +1,583 @@
+"""The overview and its pages: figures that are right, in the days of whoever reads them."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timedelta, timezone
+from html import unescape
+
+import pytest
+from django.contrib.admin import AdminSite
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.template import Context, Template
+from django.test import RequestFactory
+from django.urls import reverse
+from django.utils import timezone as clock
+
+from pickyassist_webhooks import ingest, overview, quarantine, signals
+from pickyassist_webhooks.choices import RequestState
+from pickyassist_webhooks.models import (
+    DeliveryReport,
+    GroupMemberEvent,
+    Message,
+    NewSubscriber,
+    WebhookRequest,
+)
+from tests.requests import SECRET, delivery, filtered, keep, member, post, row, subscriber
+from tests.test_admin import Page
+
+pytestmark = pytest.mark.django_db
+
+PAGE = reverse("admin:app_list", args=["pickyassist_webhooks"])
+
+
+def come(body, days=0, **ago):
+    """Keep and process a request as of some time ago."""
+    at = clock.now() - timedelta(days=days, **ago)
+    ingest.process(keep(body, received_at=at).pk)
+
+
+def words(response):
+    """Return the text of a page, each cell apart from the next."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
+
+
+@pytest.fixture
+def login(client):
+    def login(*codenames, superuser=False):
+        user = get_user_model().objects.create_user("x", is_staff=True, is_superuser=superuser)
+        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        assert user.user_permissions.count() == len(codenames)
+        client.force_login(user)
+        return client
+
+    return login
+
+
+@pytest.fixture
+def root(login):
+    return login(superuser=True)
+
+
+class TestTraffic:
+    def test_each_day_has_its_own(self):
+        for days, count in ((0, 3), (1, 2), (6, 1), (7, 4), (29, 1), (30, 5)):
+            come(delivery(*(row(f"{days}-{place}") for place in range(count))), days)
+        days = overview.latest_days(30)
+        traffic = overview.traffic(DeliveryReport, days)
+        assert len(traffic.per_day) == 30
+        assert [traffic.latest(days) for days in (1, 2, 7, 8, 30)] == [3, 5, 6, 10, 11]
+        newest = DeliveryReport.objects.order_by("received_at").last()
+        assert traffic.last_at == newest.received_at
+
+    def test_of_nothing(self):
+        traffic = overview.traffic(NewSubscriber, overview.latest_days(7))
+        assert traffic == overview.Traffic(None, (0,) * 7)
+
+    def test_a_clock_that_runs_ahead_hides_nothing(self):
+        come(delivery(), days=-3)
+        assert overview.traffic(DeliveryReport, overview.latest_days(7)).latest(1) == 1
+
+    @pytest.mark.parametrize("zone", ["Asia/Kolkata", "Pacific/Honolulu", "UTC"])
+    def test_days_are_those_of_the_reader(self, zone):
+        with clock.override(zone):
+            today = overview.midnight(overview.latest_days(1)[0])
+            for number, at in enumerate((today, today - timedelta(seconds=1))):
+                ingest.process(keep(delivery(row(str(number))), received_at=at).pk)
+            assert overview.traffic(DeliveryReport, overview.latest_days(2)).per_day == (1, 1)
+
+    def test_without_time_zones(self, settings):
+        settings.USE_TZ = False
+        now = datetime.now(timezone.utc).replace(tzinfo=None)
+        assert overview.latest_days(2)[-1] in (clock.now().date(), now.date())
+        assert overview.midnight(now.date()).tzinfo is None
+
+
+class TestFunnel:
+    def test_counts_each_message_once(self):
+        come(delivery(row("1", 4), row("1", 1), row("1", 3)))  # read
+        come(delivery(row("2", 1)))  # a receipt without more
+        come(delivery(row("3", 4)))
+        come(delivery(row("4", 2), row("4", 5)))
+        come(delivery(row("5", 2), row("5", 1)))  # a conflict: the receipt counts
+        come(delivery(row("6", 3)), days=8)
+        funnel = overview.funnel(overview.latest_days(7)[0])
+        assert funnel == overview.Funnel(submitted=5, delivered=3, read=1, failed=1, refunded=1)
+        assert funnel.rate(funnel.delivered) == 0.6
+        assert overview.conflicts() == 1
+
+    def test_of_nothing(self):
+        funnel = overview.funnel(overview.latest_days(7)[0])
+        assert funnel.rate(funnel.read) == 0
+
+
+def test_errors_are_counted_by_code_and_message():
+    for number in range(3):
+        come(delivery(row(str(number), 2, error_code="470", error_message="Too late")))
+    come(delivery(row("9", 2, error_code="1", error_message="x" * 5000)))
+    come(delivery(row("10", 2, error_message="Long ago")), days=40)
+    come(delivery(row("11", 1, error_message="Not a failure")))
+    assert overview.errors(overview.latest_days(30)[0]) == [
+        ("470", "Too late", 3),
+        ("1", "x" * overview.ERROR_LENGTH, 1),
+    ]
+
+
+def test_what_waits():
+    assert overview.waiting_since() is None
+    old, new = (keep(delivery(row(str(days))), received_at=ago(days)) for days in (3, 1))
+    come({"event_id": 99})
+    WebhookRequest.objects.filter(pk=new.pk).update(state=RequestState.FAILING)
+    assert overview.waiting_since() == WebhookRequest.objects.get(pk=old.pk).received_at
+    assert {state: count for state, count in overview.states().items() if count} == {
+        RequestState.RECEIVED: 1,
+        RequestState.FAILING: 1,
+        RequestState.QUARANTINED: 1,
+    }
+
+
+def ago(days):
+    return clock.now() - timedelta(days=days)
+
+
+def test_subscribers_by_channel():
+    for number, channel in enumerate(("8", "8", "11", "")):
+        come(subscriber(subscriber_id=str(number), channel=channel))
+    come(subscriber(subscriber_id="old", channel="5"), days=40)
+    assert overview.channels(overview.latest_days(30)[0]) == [("8", 2), ("", 1), ("11", 1)]
+
+
+def test_groups_in_which_something_happened_last():
+    for place in range(overview.TOP + 3):
+        come(member(group_id=f"G{place}", group_subject=f"Group {place}"))
+    come(member(2, group_id="G5"))
+    groups = overview.active_groups()
+    assert [group.group_id for group in groups][:2] == ["G5", f"G{overview.TOP + 2}"]
+    assert len(groups) == overview.TOP
+    assert groups[0].event == GroupMemberEvent.objects.order_by("-pk").first().pk
+
+
+class TestPage:
+    @pytest.fixture
+    def filled(self):
+        def crm(event, **named):
+            raise ConnectionError("down")
+
+        signals.member_joined.connect(crm)
+        come(member())
+        signals.member_joined.disconnect(crm)
+        come(delivery(row("1", 2, error_code="470", error_message="Call +15550001111"), row("2")))
+        come(delivery(row("3", 2), row("3", 1)))
+        come(filtered(), days=3)
+        come(subscriber())
+        come({"event_id": 99})
+
+    def test_answers_each_question(self, filled, root):
+        page = root.get(PAGE)
+        for said in (
+            "Quarantined 1",
+            "Receivers that failed",
+            "test_overview.TestPage.filled.<locals>.crm",
+            "The last one came",
+            "Submitted",
+            "3 (100.0 %)",
+            "2 (66.7 %)",
+            "Received, yet failed or refunded: 1",
+            "470 Call +15550001111 1",
+            "919737001155 (Shared number India) 1",
+            "Team",
+        ):
+            assert said in words(page), said
+
+    def test_every_link_answers(self, filled, root):
+        links = [link for link in Page(root.get(PAGE)).links if "/admin/pickyassist" in link]
+        assert len(links) > 15
+        for link in links:
+            Page(root.get(link))
+
+    def test_links_lead_to_what_they_count(self, filled, root):
+        links = Page(root.get(PAGE)).links
+        for part, count in (("conflict=yes", 1), ("channel=", 1), ("?q=", 1), ("dead", 0)):
+            [link] = {link for link in links if part in link}
+            assert root.get(link).context["cl"].result_count == count, link
+
+    @pytest.mark.parametrize(("asked", "shown"), [("7", 7), ("90", 90), ("5", 30), ("x", 30)])
+    def test_a_period_is_chosen(self, asked, shown, filled, root):
+        page = root.get(PAGE, {"days": asked}).content.decode()
+        assert page.count("<rect x=") >= 4 * shown
+        assert re.search(rf'days={shown}" aria-current="page"', page)
+
+    def test_the_day_of_each_bar_is_in_a_table_too(self, filled, root):
+        page = root.get(PAGE, {"days": 7}).content.decode()
+        assert page.count('<th scope="row">') >= 4 * 7
+
+    def test_costs_the_same_whatever_there_is(self, filled, root, django_assert_max_num_queries):
+        for number in range(20):
+            come(delivery(row(f"m{number}", 2, error_message=str(number))))
+            come(member(group_id=str(number)))
+        with django_assert_max_num_queries(25):
+            root.get(PAGE)
+
+    def test_shows_only_what_the_user_may_view(self, filled, login):
+        page = Page(login("view_message").get(PAGE)).text
+        assert "What became of the messages" in page
+        for hidden in ("attention", "Receivers", "What came", "errors", "channel", "Groups in"):
+            assert hidden not in page
+
+    def test_without_personal_data(self, filled, login):
+        names = ("deliveryreport", "groupmemberevent", "webhookrequest")
+        page = Page(login(*(f"view_{name}" for name in names)).get(PAGE)).text
+        assert "15550001111" not in page
+        assert "470" in page
+
+    def test_a_group_without_a_subject_is_called_by_its_id(self, login):
+        come(member(group_id="15550001111-99", group_subject=""))
+        page = Page(login("view_groupmemberevent").get(PAGE)).text
+        assert "•••111-99" in page
+
+    def test_says_that_there_are_no_messages(self, root):
+        come(subscriber())
+        assert "No message was first reported in this period." in Page(root.get(PAGE)).text
+
+    def test_on_another_site(self, filled, root):
+        site = AdminSite("other")
+        request = RequestFactory().get("/")
+        request.user, request.current_app = get_user_model().objects.get(), site.name
+        tag = Template("{% load pickyassist_admin %}{% pickyassist_overview %}")
+        # Which has no pages of ours, so there is nothing to lead to.
+        assert "What came" not in tag.render(Context({"request": request}))
+
+
+class TestFirstSteps:
+    def test_say_what_to_do(self, root):
+        page = root.get(PAGE).content.decode()
+        assert "Nothing has come so far" in page
+        assert "http://testserver/pickyassist/events/•••/" in page
+        assert SECRET not in page
+        assert "Show the URL to paste" in page
+
+    def test_to_somebody_who_may_not_see_the_secret(self, login):
+        page = login("view_webhookrequest").get(PAGE).content.decode()
+        assert "Show the URL" not in page
+        assert "Somebody with the permission" in page
+
+    def test_where_no_url_leads_to_the_webhook(self, root, settings):
+        settings.ROOT_URLCONF = "tests.urls_admin_only"
+        page = root.get(PAGE).content.decode()
+        assert "include(&quot;pickyassist_webhooks.urls&quot;)" in page or "include(" in page
+
+    def test_are_gone_once_something_came(self, root):
+        post(b"[]")
+        assert "Nothing has come so far" not in root.get(PAGE).content.decode()
+
+
+class TestUrl:
+    page = reverse("admin:pickyassist_webhooks_webhookrequest_url")
+
+    def test_is_shown_when_asked_for(self, login):
+        answer = login("view_webhook_url").post(self.page)
+        assert f"http://testserver/pickyassist/events/{SECRET}/" in answer.content.decode()
+        assert "no-store" in answer["Cache-Control"]
+
+    def test_of_each_label(self, root, settings):
+        secrets = {"shop": "A" * 30, "<b>club": "B" * 30}
+        settings.PICKYASSIST_WEBHOOKS = {"SECRETS": secrets}
+        page = root.post(self.page).content.decode()
+        for secret in secrets.values():
+            assert f"/events/{secret}/" in page
+        assert "&lt;b&gt;club" in page
+
+    @pytest.mark.parametrize("codenames", [(), ("view_webhookrequest",)])
+    def test_is_refused_without_its_permission(self, codenames, login):
+        assert login(*codenames).post(self.page).status_code == 403
+
+    def test_no_link_leads_to_it(self, root):
+        assert root.get(self.page).status_code == 405
+
+    def test_is_refused_from_elsewhere(self, root):
+        root.handler.enforce_csrf_checks = True
+        assert root.post(self.page).status_code == 403
+
+    def test_without_a_secret(self, root, settings):
+        settings.PICKYASSIST_WEBHOOKS = {}
+        assert "No secret is configured" in root.post(self.page).content.decode()
+
+    def test_of_an_authenticator_of_the_project(self, root, settings):
+        settings.PICKYASSIST_WEBHOOKS = settings.PICKYASSIST_WEBHOOKS | {
+            "AUTHENTICATOR": "example_project.tenants.who"
+        }
+        page = root.post(self.page).content.decode()
+        assert SECRET not in page
+        assert "AUTHENTICATOR" in page
+
+
+class TestQuarantine:
+    page = reverse("admin:pickyassist_webhooks_webhookrequest_problems")
+
+    def group(self, pk):
+        return reverse("admin:pickyassist_webhooks_webhookrequest_problem", args=[pk])
+
+    @pytest.fixture
+    def filled(self):
+        for days in (9, 1, 4):
+            come({"event_id": 99, "project_id": "1"}, days)
+        come(b"not json", days=2)
+        come(delivery(row("1"), row("2", "read"), {"x": 1}))
+
+    def test_is_grouped_by_problem(self, filled, root):
+        text = words(root.get(self.page))
+        for said in (
+            "not_an_integer , data[].status a whole number of 64 bits Delivery report 0 1",
+            "not_json , the whole body",
+            "unknown_event , event_id 1, 2, 3, 4 or 5 unknown 3 3",
+        ):
+            assert said in text, (said, text)
+
+    def test_says_when_each_was_seen(self, filled):
+        [group] = [each for each in quarantine.groups() if each.code == "unknown_event"]
+        requests = WebhookRequest.objects.filter(problem="unknown_event event_id")
+        times = requests.values_list("received_at", flat=True)
+        assert (group.first_at, group.last_at) == (min(times), max(times))
+        assert group.newest == max(requests.values_list("pk", flat=True))
+
+    def test_links_lead_to_the_requests(self, filled, root):
+        newest = WebhookRequest.objects.filter(problem="unknown_event event_id").last()
+        [link] = [
+            link for link in Page(root.get(self.page)).links if f"problem_of={newest.pk}" in link
+        ]
+        assert root.get(link).context["cl"].result_count == 3
+
+    def test_new_fields_are_noticed(self, root):
+        post(delivery(row("1", vendor_time="12:00"), row("2", vendor_time="12:01")))
+        post(member(**{"<b>": 1}))
+        page = root.get(self.page).content.decode()
+        assert "vendor_time" in page
+        assert "&lt;b&gt;" in page
+
+    def test_what_was_mended_is_no_new_field(self, root):
+        post(subscriber(name={"first": "Ada"}))
+        assert NewSubscriber.objects.get().extra
+        assert "None." in Page(root.get(self.page)).text
+
+    def test_names_of_fields_are_a_strangers(self, login):
+        post(delivery(row("1", Ada_Lovelace="x")))
+        page = login("view_webhookrequest").get(self.page).content.decode()
+        assert "Ada_Lovelace" not in page
+        assert "1 field, which those may see" in page
+
+    def test_all_was_understood(self, root):
+        assert "All that came was understood." in Page(root.get(self.page)).text
+
+    def test_a_group_is_processed_again_after_its_count(self, root, settings):
+        settings.PICKYASSIST_WEBHOOKS = settings.PICKYASSIST_WEBHOOKS | {"PROJECT_IDS": ["1"]}
+        for number in range(3):
+            come(delivery(row(f"M{number}")))
+        [problem] = set(WebhookRequest.objects.values_list("problem", flat=True))
+        assert problem == "foreign_project project_id"
+        settings.PICKYASSIST_WEBHOOKS = settings.PICKYASSIST_WEBHOOKS | {
+            "PROJECT_IDS": None
+        }  # as an upgrade may do
+        page = self.group(WebhookRequest.objects.last().pk)
+        assert "Process 3 requests again" in root.get(page).content.decode()
+        assert not DeliveryReport.objects.exists()
+        answer = root.post(page, follow=True)
+        assert "3 requests were processed again (done: 3)." in answer.content.decode()
+        assert answer.redirect_chain
+        assert DeliveryReport.objects.count() == Message.objects.count() == 3
+        assert not WebhookRequest.objects.exclude(problem=None).exists()
+        assert [len(each.history) for each in WebhookRequest.objects.all()] == [1, 1, 1]
+
+    def test_a_part_at_a_time(self, root, monkeypatch):
+        monkeypatch.setattr("pickyassist_webhooks.admin.problems._CHUNK", 2)
+        for _ in range(5):
+            come({"event_id": 99})
+        page, posted = self.group(WebhookRequest.objects.last().pk), {}
+        lefts = []
+        for _ in range(2):
+            content = root.post(page, posted).content.decode()
+            lefts += re.findall(r"(\d) (?:is|are) left", content)
+            posted = {"after": re.search(r'name="after" value="(\d+)"', content)[1]}
+        assert lefts == ["3", "1"]
+        assert root.post(page, posted).status_code == 302
+        # Each once, though all of them are as little understood as before.
+        assert set(WebhookRequest.objects.values_list("replays", flat=True)) == {1}
+
+    def test_stops_when_the_browser_would(self, root, monkeypatch):
+        monkeypatch.setattr("pickyassist_webhooks.admin.problems.SECONDS", -1.0)
+        come({"event_id": 99})
+        page = self.group(WebhookRequest.objects.get().pk)
+        assert "1 is left" in root.post(page).content.decode()
+
+    def test_what_was_discarded_stays_so(self, root):
+        come({"event_id": 99})
+        kept = WebhookRequest.objects.get()
+        ingest.discard(kept.pk, "x", "spam")
+        page = root.get(self.group(kept.pk)).content.decode()
+        assert "0 requests have" in page
+        assert 'name="after"' not in page
+
+    @pytest.mark.parametrize("after", ["x", "-1", "9" * 30, "\u0663"])
+    def test_a_place_that_is_none(self, after, root):
+        come({"event_id": 99})
+        page = self.group(WebhookRequest.objects.get().pk)
+        assert root.post(page, {"after": after}).status_code == 302
+
+    def test_of_a_request_without_a_problem(self, root):
+        come(delivery())
+        assert root.get(self.group(WebhookRequest.objects.get().pk)).status_code == 404
+
+    @pytest.mark.parametrize(
+        ("codenames", "allowed"),
+        [
+            ((), (403, 403)),
+            (("view_webhookrequest",), (200, 403)),
+            (("replay_webhookrequest",), (403, 403)),
+            (("view_webhookrequest", "replay_webhookrequest"), (200, 200)),
+        ],
+    )
+    def test_who_may(self, codenames, allowed, login):
+        come({"event_id": 99})
+        client = login(*codenames)
+        pages = (self.page, self.group(WebhookRequest.objects.get().pk))
+        assert tuple(client.get(page).status_code for page in pages) == allowed
+        assert ("Process again" in client.get(pages[0]).content.decode()) is (allowed[1] == 200)
+
+
+class TestGroup:
+    def page(self, **which):
+        event = GroupMemberEvent.objects.filter(**which).last()
+        return reverse("admin:pickyassist_webhooks_groupmemberevent_group", args=[event.pk])
+
+    @pytest.fixture
+    def filled(self):
+        for number in ("1555000000A", "1555000000B", "1555000000C"):
+            come(member(number=number, group_id="G1"), days=5)
+        come(member(2, number="1555000000B", group_id="G1"), days=1)
+        come(member(number="1555000000D", group_id="G2"), days=1)
+        come(member(number="1555000000E", group_id="G1", project_id="other"), days=1)
+
+    def test_who_is_in_it_now(self, filled, root):
+        text = Page(root.get(self.page(group_id="G1", project_id="4100"))).text
+        assert "Who is in it now: 2" in text
+        for letter, there in (("A", True), ("B", False), ("C", True), ("D", False), ("E", False)):
+            assert (f"1555000000{letter}" in text) is there
+
+    def test_joins_and_exits_over_time(self, filled, root):
+        answer = root.get(self.page(group_id="G1", project_id="4100"))
+        joined, exited = (each["chart"] for each in answer.context["charts"])
+        assert [bar.value for bar in joined.bars[-6:]] == ["3", "0", "0", "0", "0", "0"]
+        assert [bar.value for bar in exited.bars[-3:]] == ["0", "1", "0"]
+
+    def test_its_events(self, filled, root):
+        page = Page(root.get(self.page(group_id="G1", project_id="4100")))
+        [link] = [link for link in page.links if "group_of=" in link]
+        assert root.get(link).context["cl"].result_count == 4
+
+    def test_masked(self, login):
+        come(member(number="15550001111", group_id="15557654321-77", group_subject=""))
+        page = login("view_groupmemberevent").get(self.page()).content.decode()
+        assert "15550001111" not in page
+        assert "15557654321" not in page
+        assert "unnamed" in page
+
+    def test_nobody(self, root):
+        come(member(2))
+        assert "Nobody, as far as" in Page(root.get(self.page())).text
+
+    def test_who_may(self, filled, login):
+        assert login().get(self.page()).status_code == 403
+
+    def test_of_no_event(self, root):
+        answer = root.get(reverse("admin:pickyassist_webhooks_groupmemberevent_group", args=[1]))
+        assert answer.status_code == 404
+
+    def test_without_time_zones(self, filled, root, settings):
+        settings.USE_TZ = False
+        assert (
+            "Who is in it now: 2"
+            in Page(root.get(self.page(group_id="G1", project_id="4100"))).text
+        )
+
+
+class TestLists:
+    """Lists that count no further than people leaf."""
+
+    @pytest.fixture(autouse=True)
+    def bounded(self, monkeypatch):
+        monkeypatch.setattr("pickyassist_webhooks.admin.lists.MAX_COUNTED", 100)
+        come(delivery(*(row(str(number), 1 + number % 2) for number in range(120))))
+
+    page = reverse("admin:pickyassist_webhooks_deliveryreport_changelist")
+
+    def test_say_that_there_are_more(self, root):
+        answer = root.get(self.page)
+        assert answer.context["cl"].result_count == 100
+        assert "There are more." in answer.content.decode()
+        assert "p=2" in answer.content.decode()
+        assert "p=3" not in answer.content.decode()
+
+    def test_that_are_whole_say_nothing(self, root):
+        answer = root.get(self.page, {"status__exact": 2})
+        assert answer.context["cl"].result_count == 60
+        assert "There are more." not in answer.content.decode()
+
+    def test_no_action_is_done_to_more_than_are_counted(self, root):
+        action = {"action": "delete_selected", "_selected_action": ["1"], "select_across": "1"}
+        answer = root.post(self.page, action, follow=True)
+        assert "These are more than 100" in answer.content.decode()
+        answer = root.post(f"{self.page}?status__exact=2", action)
+        assert "Are you sure" in answer.content.decode()
+
+    @pytest.mark.parametrize(
+        "name", ["number", "error_message__contains", "extra__a", "request_id"]
+    )
+    def test_a_column_without_a_filter_is_no_filter(self, name, root):
+        assert root.get(self.page, {name: "1"}).status_code == 400
+
+
+def test_channels_of_subscribers_are_a_filter(root):
+    for channel in ("8", "<b>", ""):
+        post(subscriber(subscriber_id=channel, channel=channel))
+    page = reverse("admin:pickyassist_webhooks_newsubscriber_changelist")
+    [spec] = [spec for spec in root.get(page).context["cl"].filter_specs if spec.title == "channel"]
+    assert spec.lookup_choices == [("8", "8 (WhatsApp Official)"), ("<b>", "<b>")]
+    for value, count in (("8", 1), ("<b>", 1), ("\0", 0), ("12", 0)):
+        assert root.get(page, {"channel": value}).context["cl"].result_count == count
+
+
+def test_messages_of_the_same_push(root):
+    come(delivery(row("1", push_id="P"), row("2", push_id="P"), row("3", push_id="Q")))
+    message = Message.objects.get(msg_id="1")
+    change = reverse("admin:pickyassist_webhooks_message_change", args=[message.pk])
+    [link] = [link for link in Page(root.get(change)).links if "push_of=" in link]
+    assert root.get(link).context["cl"].result_count == 2
+
+
+def test_a_problem_is_noted_without_its_place():
+    post(delivery(row("1"), row("2", "read")))
+    kept = WebhookRequest.objects.get()
+    assert kept.problems[0]["path"] == "data[1].status"
+    assert kept.problem == "not_an_integer data[].status"
+    assert json.dumps(kept.problem)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_problems_of_before_are_noted_by_the_migration():
+    executor = MigrationExecutor(connection)
+    executor.migrate([("pickyassist_webhooks", "0003_personal_data")])
+    try:
+        old = executor.loader.project_state(("pickyassist_webhooks", "0003_personal_data")).apps
+        requests = old.get_model("pickyassist_webhooks", "WebhookRequest").objects
+        kept = {"due_at": clock.now(), "received_at": clock.now(), "body": b""}
+        problem = {"path": "data[3].status", "code": "missing", "expected": "x"}
+        requests.create(**kept, token="0" * 32, problems=[problem], problem_count=1)
+        requests.create(**kept, token="1" * 32)
+    finally:
+        executor.loader.build_graph()
+        executor.migrate(executor.loader.graph.leaf_nodes())
+    problems = WebhookRequest.objects.order_by("pk").values_list("problem", flat=True)
+    assert list(problems) == ["missing data[].status", None]
