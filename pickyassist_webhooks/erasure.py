@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Length
 from django.utils import timezone
 from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from . import spool
 from .announce import SIGNALS_OF_KIND
@@ -30,10 +31,10 @@ logger = logging.getLogger(__name__)
 ERASED = "Erased."
 
 #: What is counted besides rows, by the names of their models.
-BODIES, TRACEBACKS, FILES = "bodies", "tracebacks", "spool files"
+BODIES, TRACEBACKS, FILES = _("bodies"), _("tracebacks"), _("spool files")
 #: Requests that hold the number and are left, as nothing of them is understood so far, or a worker
 #: holds them; bodies in an encoding that cannot be read; spool files that nobody may read.
-IN_WORK, ENCODED, UNREADABLE = "in work", "encoded bodies", "unreadable files"
+IN_WORK, ENCODED, UNREADABLE = _("in work"), _("encoded bodies"), _("unreadable files")
 
 _CHUNK = 500
 _BYTES_AT_ONCE = 4 * 1024 * 1024
@@ -246,7 +247,7 @@ class Erasure:
 def described(counts: Counter[str]) -> str:
     """Return counts as people read them."""
     names = {model.__name__: model._meta.verbose_name_plural for model in _WITH_NUMBERS}
-    said = [f"{names.get(what, what)}: {count}" for what, count in counts.items()]
+    said = [f"{names.get(what) or gettext(what)}: {count}" for what, count in counts.items()]
     return ", ".join(said) or gettext("nothing")
 
 
@@ -254,7 +255,7 @@ def _sharing(name: str, same: QuerySet[Any], rows: QuerySet[Any]) -> set[int]:
     """Return those of ``rows`` that share an id, within their project, with rows found."""
     ids = set(same.exclude(**{name: ""}).values_list("project_id", name))
     found: set[int] = set()
-    for chunk in _chunks({value for _, value in ids}):
+    for chunk in _chunks({value for _project, value in ids}):
         for pk, *of in rows.filter(**{f"{name}__in": chunk}).values_list("pk", "project_id", name):
             if tuple(of) in ids:
                 found.add(pk)

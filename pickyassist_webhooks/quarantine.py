@@ -21,11 +21,14 @@ SAMPLE = 1000
 
 @dataclass(frozen=True)
 class Group:
-    """The requests with one problem: how many, of them in quarantine, when; the newest's id."""
+    """The requests with one problem: how many, of them in quarantine, when; the newest one's id.
+
+    ``sample`` is the problem as the newest request has it.
+    """
 
     code: str
     path: str
-    expected: str
+    sample: dict[str, str]
     kind: str
     count: int
     quarantined: int
@@ -67,9 +70,9 @@ def groups() -> list[Group]:
         code, _, path = each.pop("problem").partition(" ")
         request = newest.get(each["newest"])
         problems = request.problems if request else []
-        expected = problems[0]["expected"] if problems else ""
+        sample = problems[0] if problems else {"path": path, "code": code, "expected": ""}
         kind = request.get_kind_display() if request else ""
-        found.append(Group(code, path, expected, kind, **each))
+        found.append(Group(code, path, sample, kind, **each))
     return found
 
 

@@ -555,6 +555,9 @@ def test_messages_of_the_same_push(root):
     change = reverse("admin:pickyassist_webhooks_message_change", args=[message.pk])
     [link] = [link for link in Page(root.get(change)).links if "push_of=" in link]
     assert root.get(link).context["cl"].result_count == 2
+    come(delivery(row("4", push_id="")))
+    change = reverse("admin:pickyassist_webhooks_message_change", args=[Message.objects.last().pk])
+    assert not [link for link in Page(root.get(change)).links if "push_of=" in link]
 
 
 def test_a_problem_is_noted_without_its_place():

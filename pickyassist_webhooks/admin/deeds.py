@@ -36,6 +36,13 @@ class Deed:
     needs_reason: bool = False
 
 
+#: What is said where it could not be done.
+_WHY_NOT = {
+    RequestInWork: _("A worker holds this request, or none of its receivers waits to be called."),
+    BodyErased: _("The bytes of this request are erased."),
+    NothingToDiscard: _("Nothing is left to be done about this request."),
+}
+
 DEEDS = (
     Deed("replay", _("Process again"), "replay_webhookrequest"),
     Deed("retry", _("Call failed receivers again"), "retry_webhookrequest"),
@@ -97,7 +104,7 @@ class DeedsAdmin(ReadOnlyAdmin):
                 # None: a worker was faster, and is doing what was asked for.
                 state = done.state if done else RequestState.RECEIVED
         except (RequestInWork, BodyErased, NothingToDiscard) as err:
-            self.message_user(request, f"{deed.label}: {err}.", messages.WARNING)
+            self.message_user(request, f"{deed.label}: {_WHY_NOT[type(err)]}", messages.WARNING)
             return back
         except WebhookRequest.DoesNotExist:
             raise Http404 from None  # deleted, or pruned, since it was shown

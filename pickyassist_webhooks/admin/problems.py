@@ -19,6 +19,7 @@ from ..characters import visible
 from ..choices import RequestState
 from ..models.requests import WebhookRequestQuerySet
 from ..transactions import outside_of_transactions
+from .expectations import expected
 from .labels import grouped
 from .replaying import ReplayingAdmin
 from .text import shortened
@@ -55,7 +56,7 @@ class ProblemsAdmin(ReplayingAdmin):
             {
                 "code": group.code,
                 "path": group.path or gettext("the whole body"),
-                "expected": group.expected,
+                "expected": expected(group.sample),
                 "kind": capfirst(group.kind) or gettext("unknown"),
                 "quarantined": grouped(group.quarantined),
                 "count": grouped(group.count),

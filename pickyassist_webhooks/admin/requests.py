@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.admin.utils import display_for_value
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
@@ -18,6 +20,7 @@ from ..choices import UNFINISHED, RequestState
 from ..models import MODELS, Event, ReceiverFailure, WebhookRequest
 from .address import AddressAdmin
 from .deeds import DeedsAdmin
+from .expectations import expected
 from .filters import LARGE, ProblemFilter
 from .labels import alarm
 from .lists import VIEW_PERSONAL_DATA, any_of, verbose_name
@@ -160,7 +163,9 @@ class WebhookRequestAdmin(DeedsAdmin, ProblemsAdmin, AddressAdmin):
 
     @admin.display(description=_("history"))
     def history_shown(self, request: WebhookRequest) -> Any:
-        lines = [(each["at"], visible(each["by"]), each["what"]) for each in request.history]
+        lines = [
+            (_moment(each["at"]), visible(each["by"]), _done(each)) for each in request.history
+        ]
         return (
             format_html_join("", "<div>{}: {}, {}</div>", lines) or self.get_empty_value_display()
         )
@@ -182,7 +187,7 @@ class WebhookRequestAdmin(DeedsAdmin, ProblemsAdmin, AddressAdmin):
             (
                 visible(problem["path"] or gettext("the whole body")),
                 visible(problem["code"]),
-                visible(problem["expected"]),
+                expected(problem),
             )
             for problem in list(problems)[:MAX_PROBLEMS]
         ]
@@ -197,11 +202,30 @@ class WebhookRequestAdmin(DeedsAdmin, ProblemsAdmin, AddressAdmin):
         return format_html('<ul class="pickyassist-problems">{}</ul>', items)
 
     def _worded(self, rows: Iterable[tuple[str, str, str]]) -> Iterable[tuple[str, str, str]]:
-        for path, code, expected in rows:
-            yield path, code, gettext("expected: %(expected)s") % {"expected": expected}
+        for path, code, what in rows:
+            yield path, code, gettext("expected: %(expected)s") % {"expected": what}
 
     @admin.display(description=_("body"))
     def body_shown(self, request: WebhookRequest) -> Any:
         if request.erased_at:
             return gettext("Erased, as it held personal data.")
         return both_views(bytes(request.body), [*request.problems, *request.warnings])
+
+
+#: What a history says was done, as ``remember`` is called with it.
+_DONE = {
+    "processed again": _("processed again"),
+    "failed receivers called again": _("failed receivers called again"),
+    "discarded": _("discarded"),
+    "erased": _("erased"),
+}
+
+
+def _done(entry: dict[str, str]) -> str:
+    what, _colon, reason = entry["what"].partition(": ")
+    done = str(_DONE.get(what, what))
+    return f"{done}: {visible(reason)}" if reason else done
+
+
+def _moment(text: str) -> str:
+    return str(display_for_value(datetime.fromisoformat(text), ""))

@@ -12,6 +12,7 @@ from django.utils.translation import gettext, ngettext
 
 from ..characters import UNSEEN, escaped, visible
 from .bodies import Outline, indented
+from .expectations import expected
 
 #: Characters shown of a body or a long text. A body may be 10 MiB, a phone shows 2,000 at once.
 MAX_SHOWN = 10_000
@@ -98,9 +99,9 @@ def _remarks(outline: Outline, problems: Iterable[dict[str, str]]) -> Remarks:
     for problem in problems:
         if found := outline.find(problem["path"], problem["code"]):
             place, missing = found
-            expected = gettext("expected: %(expected)s") % {"expected": problem["expected"]}
+            what = gettext("expected: %(expected)s") % {"expected": expected(problem)}
             where = f"{missing}: " if missing else ""
-            remark = visible(f"{where}{problem['code']}, {expected}")
+            remark = visible(f"{where}{problem['code']}, {what}")
             here = remarks.setdefault((place.start, place.end), {})
             if remark not in here:
                 here[remark] = said < MAX_NOTES

@@ -40,8 +40,7 @@ class SparseIndex(models.Index):
         using: str = "",
         **kwargs: Any,
     ) -> Any:
-        if not schema_editor.connection.features.supports_partial_indexes:
-            return super().create_sql(model, schema_editor, using, **kwargs)
         there = models.Q(**{f"{self.fields[0]}__isnull": False})
-        index = models.Index(fields=self.fields, name=self.name, condition=there)
+        can = schema_editor.connection.features.supports_partial_indexes
+        index = models.Index(fields=self.fields, name=self.name, condition=there if can else None)
         return index.create_sql(model, schema_editor, using, **kwargs)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .. import masking
@@ -41,7 +42,8 @@ class ReceiverFailure(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.receiver} on {self.signal}"
+        named = {"receiver": self.receiver, "signal": self.signal}
+        return gettext("%(receiver)s on %(signal)s") % named
 
     @property
     def place(self) -> tuple[str, int | None, str]:

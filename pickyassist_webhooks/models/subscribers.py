@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Case, F, Value, When
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .. import keys, masking
@@ -67,7 +68,8 @@ class NewSubscriber(Event):
         )
 
     def __str__(self) -> str:
-        return f"subscriber {visible(self.subscriber_id) or self.pk}"
+        name = visible(self.subscriber_id) or self.pk
+        return gettext("subscriber %(name)s") % {"name": name}
 
     def natural_key(self) -> str:
         return keys.new_subscriber(
