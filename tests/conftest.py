@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db import DatabaseError, connection
+from django.test import Client
 from django.utils import timezone
 
 from pickyassist_webhooks import signals
@@ -88,3 +91,23 @@ def _ask_version() -> str:
             return str(cursor.fetchone()[0])
         finally:
             raw.close()
+
+
+@pytest.fixture
+def login(db):
+    """Log a staff user with these permissions in, or a superuser, and return a client of theirs."""
+
+    def login(*codenames, superuser=False):
+        client, users = Client(), get_user_model().objects
+        user = users.create_user(f"user{users.count()}", is_staff=True, is_superuser=superuser)
+        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        assert user.user_permissions.count() == len(codenames)
+        client.force_login(user)
+        return client
+
+    return login
+
+
+@pytest.fixture
+def root(login):
+    return login(superuser=True)

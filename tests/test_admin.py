@@ -14,8 +14,6 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -81,25 +79,6 @@ def fail_once(listen, settings):
 
     settings.PICKYASSIST_WEBHOOKS = settings.PICKYASSIST_WEBHOOKS | {"MAX_ATTEMPTS": 1}
     listen("delivery_received", broken)
-
-
-@pytest.fixture
-def login(client):
-    """Log a staff user with these permissions in, or a superuser, and return the client."""
-
-    def login(*codenames, superuser=False):
-        user = get_user_model().objects.create_user("x", is_staff=True, is_superuser=superuser)
-        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-        assert user.user_permissions.count() == len(codenames)
-        client.force_login(user)
-        return client
-
-    return login
-
-
-@pytest.fixture
-def root(login):
-    return login(superuser=True)
 
 
 @pytest.fixture
@@ -664,7 +643,7 @@ class TestProcessAgain:
         [request] = self.requests()
         self.replay(root, request)
         entry = LogEntry.objects.get()
-        assert (entry.object_id, entry.user.username) == (str(request.pk), "x")
+        assert (entry.object_id, entry.user.username) == (str(request.pk), "user0")
         assert entry.get_change_message() == "Processed again, now: quarantined."
         assert Page(root.get(url(WebhookRequest, "history", request.pk))).has("quarantined")
 

@@ -100,7 +100,9 @@ def test_failed_receivers(login, failing):
     assert do(client, "retry", request) == ["Call failed receivers again: done."]
     assert not ReceiverFailure.objects.exists()
     [message] = do(client, "retry", request)
-    assert message.startswith("Call failed receivers again: A worker holds this request, or none of its receivers waits")
+    assert message.startswith(
+        "Call failed receivers again: A worker holds this request, or none of its receivers waits"
+    )
     assert LogEntry.objects.count() == 2
 
 

@@ -45,12 +45,6 @@ each_model = pytest.mark.parametrize("model", OURS, ids=lambda model: model.__na
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def root(client):
-    client.force_login(get_user_model().objects.create_superuser("root"))
-    return client
-
-
 def where(model, name="csv"):
     return reverse(f"admin:{APP}_{model._meta.model_name}_export_{name}")
 
