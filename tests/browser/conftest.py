@@ -1,6 +1,7 @@
-"""``python3 -m tests --suite browser``: nothing a stranger sends comes alive in the admin.
+"""``python3 -m tests --suite browser``: what the admin answers, and that strangers change nothing.
 
-Runs in headless Chromium, under a Content-Security-Policy that blocks and tells.
+Runs in headless Chromium, under a Content-Security-Policy that blocks and tells. Some tests visit
+an admin full of what strangers sent, the others a shop's.
 """
 
 from __future__ import annotations
@@ -14,17 +15,20 @@ import django
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
-from playwright.sync_api import Browser, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
+from tests.browser import shop as shops
 from tests.browser.addresses import MODELS
 from tests.browser.place import Place, fill
 from tests.browser.server import database, running
+from tests.browser.shop import PASSWORD, Shop
 from tests.browser.visitor import Visitor
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
     "--no-sandbox",  # root has none
     "--disable-gpu",
+    "--disable-lcd-text",  # coloured edges of letters make pictures large
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
@@ -32,10 +36,20 @@ ARGUMENTS = [
 ]
 #: As wide as a desk's, and low, so that there is less to draw on each page.
 SIZE: ViewportSize = {"width": 1280, "height": 200}
-ROOT, VIEWER, PASSWORD = "root", "viewer", "only-for-the-tests"
+#: As people have them.
+DESK: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+#: Milliseconds to wait for what has to come: a page, a text on it.
+PATIENCE = 10_000
+ROOT, VIEWER = "root", "viewer"
 
 figures = pytest.StashKey[dict[str, Any]]()
 controls = pytest.StashKey[Counter[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    said = "write the pictures of the docs to docs/screenshots, and not only to a temporary folder"
+    parser.addoption("--screenshots", action="store_true", help=said)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -73,8 +87,21 @@ def browser(place: Place) -> Iterator[Browser]:
         raise FileNotFoundError(f"expected a browser ({', '.join(CHROMIUM)}), found none")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        expect.set_options(timeout=PATIENCE)
         yield browser
         browser.close()
+
+
+def enter(browser: Browser, origin: str, user: str, size: ViewportSize) -> Visitor:
+    """Log a user in to an admin, in a browser window of their own."""
+    context = browser.new_context(viewport=size, reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE)
+    visitor = Visitor(context.new_page(), origin)
+    assert visitor.visit("/admin/login/?next=/admin/") == []
+    visitor.page.fill("[name=username]", user)
+    visitor.page.fill("[name=password]", PASSWORD)
+    assert visitor.press("[type=submit]") == []
+    return visitor
 
 
 @pytest.fixture(scope="session")
@@ -85,13 +112,8 @@ def log_in(
     visitors: list[Visitor] = []
 
     def log_in(user: str) -> Visitor:
-        context = browser.new_context(viewport=SIZE)
-        visitor = Visitor(context.new_page(), place.origin)
+        visitor = enter(browser, place.origin, user, SIZE)
         visitors.append(visitor)
-        assert visitor.visit("/admin/login/") == []
-        visitor.page.fill("[name=username]", user)
-        visitor.page.fill("[name=password]", PASSWORD)
-        assert visitor.press("[type=submit]") == []
         return visitor
 
     yield log_in
@@ -132,3 +154,45 @@ def control(browser: Browser, place: Place, pytestconfig: pytest.Config) -> Iter
     yield visitor
     context.close()
     pytestconfig.stash[controls].update(visitor.found)
+
+
+@pytest.fixture(scope="session")
+def shop() -> Iterator[Shop]:
+    """Serve a shop's month to all tests that only look at it."""
+    with shops.serving("filled") as shop:
+        yield shop
+
+
+@pytest.fixture
+def new_shop() -> Iterator[Shop]:
+    """Serve a shop to which nothing has come so far."""
+    with shops.serving("empty") as shop:
+        yield shop
+
+
+@pytest.fixture
+def sit_down(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Return a function that gives a user the admin's first page; nothing may be blocked there."""
+    visitors: list[Visitor] = []
+
+    def sit_down(shop: Shop, user: str = shops.OWNER, size: ViewportSize = DESK) -> Page:
+        visitors.append(enter(browser, shop.origin, user, size))
+        return visitors[-1].page
+
+    yield sit_down
+    for visitor in visitors:
+        visitor.page.context.close()
+        assert visitor.events == []
+
+
+@pytest.fixture
+def page(shop: Shop, sit_down: Callable[..., Page]) -> Page:
+    """Return the first page of the shop's admin, as its owner sees it at a desk."""
+    return sit_down(shop)
+
+
+@pytest.fixture(scope="session")
+def workshop() -> Iterator[Shop]:
+    """Serve a shop's month to the tests that change what is there, each something of its own."""
+    with shops.serving("filled") as shop:
+        yield shop

@@ -25,8 +25,8 @@
             find("inline script", element.outerHTML);
         }
         for (const { name, value } of element.attributes) {
-            if (element.id === "searchbar" && name === "value") {
-                continue; // what the person typed
+            if (name === "value" && element.closest("#changelist-search")) {
+                continue; // what the person typed, and what of the URL a search keeps, unseen
             }
             texts.push(value);
             if (name.startsWith("on") || name === "style") {

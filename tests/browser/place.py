@@ -9,6 +9,7 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
+from pickyassist_webhooks import quarantine
 from pickyassist_webhooks.signals import member_joined
 from tests.browser import posts
 from tests.browser.addresses import MODELS, Model
@@ -18,10 +19,15 @@ Rows = dict[Model, list[Any]]
 
 @dataclass(frozen=True)
 class Place:
-    """``rows`` are the ids of what is visited: each row that a text of ours is in, and some."""
+    """What is visited there.
+
+    ``rows`` are the ids of each row that a text of ours is in, and of some others. ``problems``
+    are those of one request of each problem, for the page that processes all of these again.
+    """
 
     origin: str
     rows: Rows
+    problems: list[int]
     stored: int
     requests: int
 
@@ -35,7 +41,8 @@ def fill(origin: str) -> Place:
     stored = _stored()
     # Every eighth row of the recorded requests: mostly harmless, and all of them are in the lists.
     rows = {model: ours[model] + stored[model][len(ours[model]) :: 8] for model in MODELS}
-    return Place(origin, rows, sum(map(len, stored.values())), count)
+    problems = [group.newest for group in quarantine.groups()]
+    return Place(origin, rows, problems, sum(map(len, stored.values())), count)
 
 
 def _stored() -> Rows:

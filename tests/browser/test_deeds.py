@@ -50,12 +50,7 @@ def test_each_action(model, place, visitor):
     for action in actions:
         found += visitor.visit(list_of(model, q=name))
         visitor.choose(action)
-        if action == "export_csv":
-            with visitor.page.expect_download() as download:
-                visitor.page.click("button[name=index]")
-            assert download.value.suggested_filename.endswith(".csv")
-        else:
-            found += visitor.press("button[name=index]")
+        found += visitor.press("button[name=index]")
     assert found == []
 
 

@@ -10,15 +10,31 @@ from django.contrib import admin
 from django.urls import Resolver404, resolve
 
 from pickyassist_webhooks.characters import UNSEEN, UNSTORABLE
-from pickyassist_webhooks.models import Message, WebhookRequest
+from pickyassist_webhooks.models import (
+    GroupMemberEvent,
+    Message,
+    ReceiverFailure,
+    WebhookRequest,
+)
 from tests.browser import texts
 from tests.browser.addresses import APP, MODELS, list_of, named, pages, path
+from tests.requests import url
 
 each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 
 #: Each row's own page is visited, which shows all of it. The others show its name, as the page of
 #: what is to be deleted does for fifty rows at once, and are visited for every tenth row.
 SOME = slice(None, None, 10)
+
+#: The types of what is sent as a file: a body, and the rows of a list.
+FILES = (
+    "application/octet-stream",
+    "text/csv; charset=utf-8",
+    "application/jsonl; charset=utf-8",
+)
+
+#: The app's page on the admin's index: how much came, and what became of it.
+OVERVIEW = f"/admin/{APP}/"
 
 
 def visit_all(visitor, paths):
@@ -54,7 +70,9 @@ def written_out(text, but=""):
 def test_other_pages_of_rows(model, place, visitor):
     found, seen = [], 0
     for name in pages(model)[1]:
-        paths = [path(name, pk) for pk in place.rows[model][SOME]]
+        is_of_problems = name == named(model, "problem")  # which has none of what was understood
+        rows = place.problems if is_of_problems else place.rows[model][SOME]
+        paths = [path(name, pk) for pk in rows]
         if name == named(model, "change") or visitor.ask(paths[0]).status == 405:
             continue  # visited above, or pressed below
         seen += 1
@@ -70,7 +88,7 @@ def look_at(visitor, each):
         return visitor.visit(each)
     assert headers["content-disposition"].startswith("attachment; ")
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["content-type"] in ("application/octet-stream", "text/csv; charset=utf-8")
+    assert headers["content-type"] in FILES
     return []
 
 
@@ -80,11 +98,39 @@ def test_pages_without_personal_data(model, place, viewer):
     assert visit_all(viewer, [list_of(model), *paths]) == []
 
 
+def test_overview_without_personal_data(place, viewer):
+    joined = place.rows[GroupMemberEvent][SOME]
+    groups = [path(named(GroupMemberEvent, "group"), pk) for pk in joined]
+    problems = path(named(WebhookRequest, "problems"))
+    assert visit_all(viewer, [OVERVIEW, problems, *groups]) == []
+
+
+def test_overview(visitor):
+    """Each period of it, with what strangers named their groups, channels and errors."""
+    found = visitor.visit(OVERVIEW)
+    periods = visitor.links("nav.pickyassist-periods")
+    assert len(periods) >= 2
+    for period in periods:
+        found += visitor.visit(period)
+        assert "pwned" in visitor.text
+    assert found == []
+
+
+def test_url_to_paste(visitor):
+    """A page that only a button leads to."""
+    found = visitor.visit(OVERVIEW)
+    found += visitor.press(".pickyassist-overview form [type=submit]")
+    assert found == []
+    assert url() in visitor.text
+
+
 @each_model
 def test_pages_of_the_model(model, visitor):
-    names = set(pages(model)[0]) - {named(model, "add")}  # which nobody may
-    assert names
-    assert visit_all(visitor, map(path, sorted(names))) == []
+    # Nobody may add any, and the URL to paste is asked for by a button.
+    names = set(pages(model)[0]) - {named(model, "add"), named(model, "url")}
+    assert len(names) >= 3  # the list, and a file of each format
+    found = [finding for name in sorted(names) for finding in look_at(visitor, path(name))]
+    assert found == []
 
 
 @each_model
@@ -98,7 +144,8 @@ def test_filtered_lists(model, visitor):
             names = ",".join(part.partition("=")[0] for part in parts.query.split("&"))
             # One value of each filter: they are ours, while what is on a page is strangers'.
             lists.setdefault(parts.query if names == "p" else names, link)
-    assert len(lists) >= 2
+    # Failures are in one order, and those of one request are linked on its page only.
+    assert len(lists) >= 2 or model is ReceiverFailure
     assert found + visit_all(visitor, lists.values()) == []
 
 

@@ -18,9 +18,10 @@ HERE = Path(__file__).parent
 #: All that the admin's pages consist of, where nothing is edited.
 ELEMENTS = (
     "html head title meta link script body header nav main search section footer div p span a"
-    " h1 h2 h3 ul ol li"
+    " h1 h2 h3 h4 ul ol li dl dt dd"
     " table caption thead tbody tr th td form fieldset label input select option button"
-    " details summary strong code pre br img svg symbol use path"
+    " details summary strong code pre mark br img"
+    " svg symbol use path rect line text desc"
 )
 
 #: Where scripts, style sheets and pictures come from.

@@ -1,0 +1,158 @@
+"""A shop's month, as Picky Assist would have told it: what the questions and pictures are about."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from django.utils import timezone
+
+from pickyassist_webhooks import ingest
+from pickyassist_webhooks.signals import member_joined
+from tests.requests import delivery, filtered, member, row, subscriber
+
+DAYS = 32
+
+#: What a phone or the network answers, and how often of a hundred failures.
+ERRORS = (
+    ("131026", "Message undeliverable", 55),
+    ("131047", "More than 24 hours have passed since the recipient last replied", 30),
+    ("470", "Re-engagement message", 15),
+)
+
+#: The message, and the reference, that the questions are about.
+LOST, CONFLICT, ORDER = "wamid.LOST", "wamid.CONFLICT", "ORD-1042"
+
+#: What the shop's receiver calls. Once it is mended, what has failed can be done again.
+crm = SimpleNamespace(is_down=False)
+
+
+def fill(now: datetime | None = None) -> None:
+    """Keep and process a month of requests, each as if it had come at its time."""
+    with failing_receiver():
+        for body, at in requests(now or timezone.now()):
+            take(body, at)
+
+
+def requests(now: datetime) -> Iterator[tuple[Any, datetime]]:
+    """Yield the body and the time of each request: always the same ones, up to ``now``."""
+    chance = random.Random(42)
+    for ago in reversed(range(DAYS)):
+        # The last of today's stands a few minutes back, whatever the hour is.
+        for body in _day(chance, DAYS - ago):
+            yield body, now - timedelta(days=ago, minutes=9)
+    yield {"project_id": "4100", "event_id": 9, "order": "new kind"}, now - timedelta(days=2)
+    yield {"project_id": "4100", "event_id": 9, "order": "again"}, now - timedelta(hours=3)
+    yield b'{"project_id": "4100", "event_id": 1, "data": [', now - timedelta(days=5)
+    broken = delivery(row("wamid.GOOD"), row("wamid.BAD", "read"), {"number": "15550009999"})
+    yield broken, now - timedelta(hours=2)
+
+
+def take(body: Any, at: datetime) -> Any:
+    """Keep a request as of a time, and process it."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    requests = ingest.requests()
+    kept = requests.keep(
+        requests.new(data, received_at=at, content_type="application/json", secret_label="shop")
+    )
+    return ingest.process(kept.pk)
+
+
+def _day(chance: random.Random, day: int) -> Iterator[Any]:
+    """Yield the requests of one day: a campaign, what became of it, and who came and went."""
+    # Sundays are quiet.
+    sent = 4 if day % 7 == 0 else chance.randrange(18, 40)
+    messages = [_message(day, place) for place in range(sent)]
+    yield delivery(*(each | {"status": "4"} for each in messages))
+    reached = [each for each in messages if chance.random() < 0.93]
+    yield delivery(*(each | {"status": "1"} for each in reached))
+    read = [each for each in reached if chance.random() < 0.7]
+    if read:
+        yield delivery(*(each | {"status": "3"} for each in read))
+    failed = [each | {"status": "2"} | _error(chance) for each in messages if each not in reached]
+    if failed:
+        yield delivery(*failed)
+    refunded = [each | {"status": "5"} for each in failed if chance.random() < 0.3]
+    if refunded:
+        yield delivery(*refunded)
+    if day == DAYS - 3:
+        yield from _story()
+    if day % 3 == 0:
+        numbers = [_number(chance.randrange(400)) for _ in range(6)]
+        yield filtered(
+            *(
+                {"push_id": f"filter-{day}", "number": number, "status": str(1 + (n % 4 == 0))}
+                for n, number in enumerate(numbers)
+            )
+        )
+    if day % 2:
+        yield member(
+            number=_number(day), group_id="120363041", group_subject="Early birds", new_field="x"
+        )
+    if day % 5 == 4:
+        yield member(2, number=_number(day - 1), group_id="120363041", group_subject="Early birds")
+    for place in range(chance.randrange(0, 4)):
+        yield subscriber(
+            subscriber_id=f"S{day}-{place}",
+            mobile=_number(day * 10 + place),
+            name=chance.choice(("Asha", "Ben", "Carla", "Dinesh")),
+            channel=chance.choice(("8", "8", "11", "5")),
+        )
+
+
+def _story() -> Iterator[Any]:
+    """Yield what is asked about: a message that failed, and one that was received all the same."""
+    lost = _message(0, 1) | {"msg_id": LOST, "reference_number": ORDER}
+    yield delivery(lost | {"status": "4"})
+    code, text, _ = ERRORS[0]
+    yield delivery(lost | {"status": "2", "error_code": code, "error_message": text})
+    conflict = _message(0, 2) | {"msg_id": CONFLICT, "reference_number": ORDER}
+    for status in "4215":
+        yield delivery(conflict | {"status": status})
+
+
+def _message(day: int, place: int) -> dict[str, Any]:
+    return row(
+        f"wamid.{day:02}{place:03}",
+        push_id=f"campaign-{day:02}",
+        number=_number(place * 7 + day),
+        reference_number=f"ORD-{day:02}{place:02}",
+        channel_id="8",
+        message="Your order is on its way",
+    )
+
+
+def _number(place: int) -> str:
+    return f"1555{1000000 + place * 37}"
+
+
+def _error(chance: random.Random) -> dict[str, str]:
+    [(code, text, _)] = chance.choices(ERRORS, [weight for _, _, weight in ERRORS])
+    return {"error_code": code, "error_message": text}
+
+
+@contextmanager
+def failing_receiver() -> Iterator[None]:
+    """Let a receiver fail on some of those who join."""
+    member_joined.connect(add_to_crm)
+    crm.is_down = True
+    try:
+        yield
+    finally:
+        crm.is_down = False
+        member_joined.disconnect(add_to_crm)
+
+
+def add_to_crm(sender: Any, event: Any, **named: Any) -> None:
+    """Raise as a receiver does whose other side is down."""
+    if crm.is_down and event.number.endswith("7"):
+        raise ConnectionError("crm.example did not answer within 10 seconds")
+
+
+# As a shop would call it: the admin names receivers by their modules.
+add_to_crm.__module__ = "shop.receivers"

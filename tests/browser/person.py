@@ -1,0 +1,82 @@
+"""What a person does in the admin, and what they read there."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, Page, expect
+
+APP = "Picky Assist webhooks"
+
+
+def follow(page: Page | Locator, name: str) -> None:
+    """Click the link of that name, which there has to be exactly one of."""
+    page.get_by_role("link", name=name, exact=True).click()
+
+
+def open_overview(page: Page) -> None:
+    """Go from the admin's first page to the one of this app."""
+    follow(page, APP)
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+
+
+def open_list(page: Page, name: str) -> None:
+    """Go from the admin's first page to a list."""
+    follow(page.get_by_role("main"), name)
+    expect(page.get_by_role("heading", name="to view")).to_be_visible()
+
+
+def search(page: Page, text: str, result: str) -> None:
+    """Search a list, and see how much the search has found."""
+    page.locator("#searchbar").fill(text)
+    page.keyboard.press("Enter")
+    expect(page.locator("#changelist-search .quiet")).to_contain_text(result)
+
+
+def listed(page: Page) -> list[list[str]]:
+    """Return the cells of a list's rows, without the box to choose a row by."""
+    return [cells[1:] for cells in table(page.locator("#result_list"))]
+
+
+def open_row(page: Page, row: Locator | None = None) -> None:
+    """Open the first row of a list, or another one of it."""
+    rows = page.locator("#result_list tbody tr")
+    (row or rows.first).get_by_role("rowheader").get_by_role("link").click()
+    expect(page.get_by_role("heading", name="View ")).to_be_visible()
+
+
+def table(shown: Locator) -> list[list[str]]:
+    """Return what the cells of a table's body say, once it is seen."""
+    expect(shown).to_be_visible()
+    rows = shown.locator("tbody tr").all()
+    return [[cell.strip() for cell in row.locator("th, td").all_inner_texts()] for row in rows]
+
+
+def field(page: Page, label: str) -> Locator:
+    """Return what a page says of a row beside a label."""
+    rows = page.locator("#content .form-row")
+    return rows.filter(has=page.get_by_text(f"{label}:", exact=True)).locator(".readonly")
+
+
+def tab_to(page: Page, wanted: Locator, key: str = "Tab", most: int = 150) -> None:
+    """Press a key until the keyboard is on something, and see that this is seen there."""
+    handle = wanted.element_handle()
+    for _ in range(most):
+        page.keyboard.press(key)
+        if handle.evaluate("element => element === document.activeElement"):
+            assert is_marked(wanted), wanted
+            return
+    raise AssertionError(f"{key} did not lead to {wanted}")
+
+
+def is_marked(wanted: Locator) -> bool:
+    """Tell whether what the keyboard is on looks different from when it is not."""
+    looks = """element => {
+        const style = () => { const all = getComputedStyle(element);
+            return [all.outlineStyle, all.outlineWidth, all.boxShadow, all.color,
+                all.backgroundColor, all.borderColor, all.textDecorationLine].join(); };
+        const focused = style(), matches = element.matches(":focus-visible");
+        element.blur();
+        const usual = style();
+        element.focus();
+        return matches && focused !== usual;
+    }"""
+    return bool(wanted.evaluate(looks))

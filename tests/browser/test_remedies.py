@@ -1,0 +1,115 @@
+"""What people do in the admin about what went wrong, and where it is kept that they did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.person import field, follow, listed, open_list, open_overview, open_row, table
+from tests.browser.place import send_all
+from tests.browser.posts import Post
+from tests.browser.shop import OWNER
+
+BODY = (
+    b'{ "project_id" : "4100",\r\n\t"event_id": 1 ,"data": [ {"push_id": "p", "msg_id": "bytes",'
+    b' "number": "15550001111", "status": "soon", "message": "\\u0906\xe0\xa4\x86"} ] }\n'
+)
+
+
+@pytest.fixture
+def page(workshop, sit_down):
+    return sit_down(workshop)
+
+
+def open_dead(page):
+    """Go to a request of which a receiver has failed; each test has done something with one."""
+    open_overview(page)
+    follow(page, "Dead, attempts used up")
+    open_row(page)
+    expect(field(page, "State")).to_have_text("dead, attempts used up")
+
+
+def press(page, button, said):
+    """Press a button, and see what is said of it."""
+    page.get_by_role("button", name=button, exact=True).click()
+    expect(page.locator(".messagelist")).to_contain_text(said)
+
+
+def see_in_history(page, said):
+    follow(page, "History")
+    entries = table(page.get_by_role("main").get_by_role("table"))
+    assert entries[-1][1:] == [OWNER, said]
+
+
+def test_what_was_really_sent(page, workshop):
+    """To the byte: indented with what is wrong in it, as it came, and as a file."""
+    headers = {"Content-Type": "application/json"}
+    send_all(workshop.origin, [Post(BODY, accepted=0, headers=headers)])
+    open_list(page, "Webhook requests")
+    open_row(page)
+    body = field(page, "Body")
+    expect(body.locator("mark")).to_have_text('"soon"')
+    expect(body.locator("pre").last).not_to_be_visible()
+    body.get_by_text("As it came", exact=True).click()
+    expect(body.locator("pre").last).to_be_visible()
+    shown = body.locator("pre").last.text_content()
+    assert shown == BODY.decode().replace("\r\n", "\n")
+    with page.expect_download() as download:
+        follow(page, "Download the body")
+    assert Path(download.value.path()).read_bytes() == BODY
+
+
+def test_a_request_is_processed_again(page):
+    open_dead(page)
+    press(page, "Process again", "Process again: done.")
+    expect(field(page, "State")).to_have_text("done")
+    expect(field(page, "Replays")).to_have_text("1")
+    expect(field(page, "History")).to_contain_text(f"{OWNER}, processed again")
+    see_in_history(page, "Process again: done")
+
+
+def test_a_receiver_that_is_mended_is_called_again(page):
+    open_dead(page)
+    expect(page.get_by_role("link", name="Receiver failures: 1")).to_be_visible()
+    press(page, "Call failed receivers again", "Call failed receivers again: done.")
+    expect(field(page, "Receiver failures")).to_have_text("-")
+    see_in_history(page, "Call failed receivers again: done")
+
+
+def test_a_request_is_discarded_with_a_reason(page):
+    open_dead(page)
+    page.get_by_role("button", name="Discard").click()  # without a reason, which the browser asks
+    expect(page.get_by_role("textbox", name="Reason")).to_be_focused()
+    page.keyboard.type("They left the shop long ago")
+    press(page, "Discard", "Discard: discarded.")
+    expect(field(page, "State")).to_have_text("discarded")
+    see_in_history(page, "Discard: They left the shop long ago")
+
+
+def test_all_requests_of_a_problem(page):
+    """Processed again after a page that says how many they are."""
+    open_overview(page)
+    follow(page, "Quarantined")
+    row = page.get_by_role("row").filter(has_text="unknown_event")
+    row.get_by_role("link", name="Process again").click()
+    expect(page.get_by_role("main")).to_contain_text("2 requests have this problem:")
+    said = "2 requests were processed again (quarantined: 2)."
+    press(page, "Process 2 requests again", said)
+    # They are understood no better so far, and none is lost.
+    groups = table(page.get_by_role("table", name="What was not understood"))
+    assert ["unknown_event, event_id", "2", "2"] in [row[:3] for row in groups]
+    follow(page, "unknown_event, event_id")
+    open_row(page)
+    see_in_history(page, "Processed again, now: quarantined.")
+
+
+def test_chosen_requests(page):
+    open_list(page, "Webhook requests")
+    follow(page.locator("#changelist-filter"), "quarantined")
+    rows = listed(page)
+    page.get_by_role("checkbox").nth(1).check()  # after the one for all rows
+    page.get_by_label("Action:").select_option("Process selected requests again")
+    press(page, page.locator("button[name=index]").inner_text(), "1 request was processed again")
+    assert listed(page) == rows

@@ -1,0 +1,77 @@
+"""The pictures in the README and the docs: ``--screenshots`` writes them anew."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from tests.browser import ways
+from tests.browser.conftest import DESK, PHONE
+
+FOLDER = Path(__file__).parent.parent.parent / "docs/screenshots"
+
+#: How to get to each page, and the first and the last that is in the picture of it.
+PAGES = {
+    "overview": (ways.overview, "#header", ".pickyassist-overview"),
+    "message": (ways.message, "#header", "#content fieldset:nth-of-type(2)"),
+    "request": (
+        ways.marked,
+        "#content fieldset:nth-of-type(2)",
+        "#content fieldset:nth-of-type(3)",
+    ),
+    "quarantine": (ways.quarantine, "#header", "#content"),
+    "group": (ways.group, "#header", "#content"),
+}
+SIZES = {"desk": DESK, "phone": PHONE}
+SCHEMES = ("light", "dark")
+PICTURES = {"-".join(each) + ".png" for each in product(PAGES, SCHEMES, SIZES)}
+
+#: Pixels of height that no picture is beyond, and pixels around what is in it.
+HIGHEST, AROUND = {"desk": 800, "phone": 1240}, 15
+
+#: Bytes of a picture with something on it, and of all of them in the repository.
+LEAST, MOST = 10_000, 1_500_000
+
+
+@pytest.fixture
+def folder(pytestconfig, tmp_path):
+    """Return where pictures go: by default to where the checkout stays as it is."""
+    if not pytestconfig.getoption("screenshots"):
+        return tmp_path
+    FOLDER.mkdir(exist_ok=True)
+    return FOLDER
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", PAGES)
+def test_picture(name, size, page, folder):
+    go, *between = PAGES[name]
+    go(page)
+    page.set_viewport_size(SIZES[size])
+    page.mouse.move(0, 0)  # so that nothing looks as if it were pointed at
+    first, last = (page.locator(selector).bounding_box() for selector in between)
+    left, top = max(first["x"] - AROUND, 0), max(first["y"] - AROUND, 0)
+    clip = {
+        "x": left,
+        "y": top,
+        "width": min(first["x"] + first["width"] + AROUND, SIZES[size]["width"]) - left,
+        "height": min(last["y"] + last["height"] + AROUND - top, HIGHEST[size]),
+    }
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        picture = page.screenshot(
+            path=folder / f"{name}-{scheme}-{size}.png",
+            full_page=True,
+            clip=clip,
+            animations="disabled",
+        )
+        assert len(picture) > LEAST
+
+
+def test_pictures_of_the_docs():
+    """All of them are there, and no others; together they are not too much for a repository."""
+    sizes = {path.name: path.stat().st_size for path in FOLDER.iterdir()}
+    assert sizes.keys() == PICTURES
+    assert sum(sizes.values()) < MOST

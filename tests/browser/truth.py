@@ -1,0 +1,77 @@
+"""What the answers ought to be, told from what the shop was sent and from nothing of the app."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from tests.browser import demo
+
+DELIVERY, FILTERED, MEMBER, SUBSCRIBER = 1, 2, 3, 4
+
+
+class Truth:
+    """A shop's month, up to when it was asked about: days are those of UTC."""
+
+    def __init__(self, now: datetime) -> None:
+        self.requests = list(demo.requests(now))
+        self.today = now.date()
+
+    def events(self, event_id: int) -> Iterator[tuple[dict[str, Any], datetime]]:
+        """Yield the events of a kind that are understood, and when each came."""
+        for body, at in self.requests:
+            if not isinstance(body, dict) or body["event_id"] != event_id:
+                continue
+            for event in body.get("data", [body]):
+                if event_id > FILTERED or event.get("status", "").isdecimal():
+                    yield event, at
+
+    def per_day(self, event_id: int) -> Counter[date]:
+        return Counter(at.date() for _, at in self.events(event_id))
+
+    def latest(self, event_id: int, days: int) -> int:
+        """Return how many came in the last ``days`` days, of which today is one."""
+        counts = self.per_day(event_id)
+        return sum(counts[self.today - timedelta(days=ago)] for ago in range(days))
+
+    def last_at(self, event_id: int) -> datetime:
+        return max(at for _, at in self.events(event_id))
+
+    def messages(self, days: int) -> dict[str, int]:
+        """Return how many messages were first reported lately, and what became of them."""
+        first: dict[str, datetime] = {}
+        seen: defaultdict[str, set[str]] = defaultdict(set)
+        for event, at in self.events(DELIVERY):
+            first[event["msg_id"]] = min(first.get(event["msg_id"], at), at)
+            seen[event["msg_id"]].add(event["status"])
+        since = self.today - timedelta(days=days - 1)
+        reported = [seen[msg_id] for msg_id, at in first.items() if at.date() >= since]
+        received = [each for each in reported if each & {"1", "3"}]
+        return {
+            "Submitted": len(reported),
+            "Delivered": len(received),
+            "Read": sum("3" in each for each in received),
+            "Failed": sum(not each & {"1", "3"} and bool(each & {"2", "5"}) for each in reported),
+            "Refunded": sum("5" in each for each in reported),
+        }
+
+    def errors(self, days: int) -> Counter[tuple[str, str]]:
+        """Return how often each error was given as the reason of a failure lately."""
+        since = self.today - timedelta(days=days - 1)
+        return Counter(
+            (event.get("error_code", ""), event.get("error_message", ""))
+            for event, at in self.events(DELIVERY)
+            if event["status"] == "2" and at.date() >= since
+        )
+
+    def members(self) -> list[str]:
+        """Return who is in the group now."""
+        members: dict[str, None] = {}
+        for event, _ in self.events(MEMBER):
+            if event["action"] == 1:
+                members[event["number"]] = None
+            else:
+                members.pop(event["number"], None)
+        return list(members)

@@ -1,0 +1,57 @@
+"""Ways from the admin's first page to the pages that only this app has."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.person import follow, open_list, open_overview, open_row
+
+
+def overview(page: Page) -> None:
+    open_overview(page)
+
+
+def quarantine(page: Page) -> None:
+    open_overview(page)
+    follow(page, "Quarantined")
+
+
+def replay(page: Page) -> None:
+    quarantine(page)
+    page.get_by_role("link", name="Process again").first.click()
+
+
+def url(page: Page) -> None:
+    open_overview(page)
+    page.get_by_role("button", name="Show the URL to paste").click()
+
+
+def group(page: Page) -> None:
+    open_overview(page)
+    follow(page, "Early birds")
+
+
+def erase(page: Page) -> None:
+    open_list(page, "Delivery reports")
+    page.get_by_role("checkbox").nth(1).check()
+    page.get_by_label("Action:").select_option("Erase all that is kept of these numbers")
+    page.locator("button[name=index]").click()
+    expect(page.get_by_role("button", name="Yes, erase it")).to_be_visible()
+
+
+def marked(page: Page) -> None:
+    quarantine(page)
+    follow(page, "not_an_integer, data[].status")
+    open_row(page)
+
+
+def dead(page: Page) -> None:
+    open_overview(page)
+    follow(page, "Dead, attempts used up")
+    open_row(page)
+
+
+def message(page: Page) -> None:
+    open_overview(page)
+    follow(page, "Received, yet failed or refunded: 1")
+    open_row(page)
