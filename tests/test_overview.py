@@ -502,6 +502,12 @@ class TestLists:
         assert "p=2" in answer.content.decode()
         assert "p=3" not in answer.content.decode()
 
+    def test_are_ordered_as_an_index_is(self, root):
+        pks = list(DeliveryReport.objects.order_by("pk").values_list("pk", flat=True))
+        for order, expected in (("1", pks[:50]), ("-1", pks[::-1][:50]), ("", pks[::-1][:50])):
+            changelist = root.get(self.page, {"o": order} if order else {}).context["cl"]
+            assert [each.pk for each in changelist.result_list] == expected
+
     def test_that_are_whole_say_nothing(self, root):
         answer = root.get(self.page, {"status__exact": 2})
         assert answer.context["cl"].result_count == 60

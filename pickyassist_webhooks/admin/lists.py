@@ -53,6 +53,11 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 
 
 class BoundedList(ChangeList):
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+        """Order by one column, and by ids in the same direction: as an index does."""
+        first, *_ = super().get_ordering(request, queryset)
+        return [first] if "pk" in first else [first, "-pk" if first[0] == "-" else "pk"]
+
     def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         admin: Any = self.model_admin
         return super().get_queryset(*args, **kwargs).defer(*admin.large)

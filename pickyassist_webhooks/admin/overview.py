@@ -183,11 +183,16 @@ class Overview:
         """Return channel, count and list of the subscribers of the period."""
         if not self.may_view(NewSubscriber):
             return None
+        since = overview.midnight(self.since)
         return [
             (
                 channel(name) or gettext("unknown"),
                 grouped(count),
-                self._url(NewSubscriber, "changelist", urlencode({"channel": name})),
+                self._url(
+                    NewSubscriber,
+                    "changelist",
+                    urlencode({"channel": name, "received_at__gte": since}),
+                ),
             )
             for name, count in overview.channels(self.since)
         ]

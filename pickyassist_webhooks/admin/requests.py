@@ -45,7 +45,7 @@ class WebhookRequestAdmin(DeedsAdmin, ProblemsAdmin, AddressAdmin):
     list_filter = ("state", "received_at", ProblemFilter)
     search_fields = ("token",)
     fields_shown: ClassVar[dict[str, str]] = {"body_shown": "body"}
-    ordering = ("-pk",)
+    ordering = ("-received_at", "-pk")
     large = LARGE
     fieldsets = (
         (

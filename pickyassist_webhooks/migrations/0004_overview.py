@@ -82,7 +82,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="message",
             index=models.Index(
-                fields=["first_reported_at", "status", "delivered", "failed_seen", "refunded"],
+                fields=[
+                    "first_reported_at",
+                    "id",
+                    "status",
+                    "delivered",
+                    "failed_seen",
+                    "refunded",
+                ],
                 name="pickyassist_message_facts",
             ),
         ),

@@ -65,9 +65,16 @@ class Message(models.Model):
             models.Index(fields=["reference_number"], name="pickyassist_message_reference"),
             models.Index(fields=["push_id"], name="pickyassist_message_push_id"),
             models.Index(fields=["status", "first_reported_at"], name="pickyassist_message_status"),
-            # All that the rates of a period are made of.
+            # The order of the list, and all that the rates of a period are made of.
             models.Index(
-                fields=["first_reported_at", "status", "delivered", "failed_seen", "refunded"],
+                fields=[
+                    "first_reported_at",
+                    "id",
+                    "status",
+                    "delivered",
+                    "failed_seen",
+                    "refunded",
+                ],
                 name="pickyassist_message_facts",
             ),
             models.Index(
