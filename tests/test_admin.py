@@ -324,7 +324,7 @@ class TestSearch:
             assert len(results(page)) == count
 
     def test_finds_the_newest_requests_where_there_are_too_many(self, root, monkeypatch):
-        monkeypatch.setattr("pickyassist_webhooks.admin.requests.MAX_FOUND", 2)
+        monkeypatch.setattr("pickyassist_webhooks.admin.lists.MAX_FOUND", 2)
         page = Page(root.get(url(WebhookRequest, "changelist"), {"q": "N1"}))
         newest = WebhookRequest.objects.filter(kind__in=["group_member", "new_subscriber"])
         assert sorted(results(page)) == sorted(str(request.pk) for request in newest)

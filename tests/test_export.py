@@ -171,6 +171,16 @@ def test_only_what_the_filters_leave(root):
     assert len(export(root, DeliveryReport, status__exact=2, q="1")) == 1
 
 
+def test_all_that_a_search_finds(root, monkeypatch):
+    monkeypatch.setattr("pickyassist_webhooks.admin.lists.MAX_FOUND", 2)
+    post(delivery(*(row(str(number), number="15550007777") for number in range(1, 6))))
+    page = reverse(f"admin:{APP}_deliveryreport_changelist")
+    answer = root.get(page, {"q": "15550007777"})
+    assert answer.context["cl"].result_count == 2
+    assert "There are more than 2: these are the newest" in answer.content.decode()
+    assert len(export(root, DeliveryReport, q="15550007777")) == 6
+
+
 def test_the_link_keeps_the_filters_and_not_the_page(root):
     page = reverse(f"admin:{APP}_deliveryreport_changelist")
     content = root.get(page, {"status__exact": "2", "p": "1"}).content.decode()

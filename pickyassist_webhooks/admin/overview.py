@@ -183,7 +183,7 @@ class Overview:
         """Return channel, count and list of the subscribers of the period."""
         if not self.may_view(NewSubscriber):
             return None
-        since = overview.midnight(self.since)
+        since = str(overview.midnight(self.since))
         return [
             (
                 channel(name) or gettext("unknown"),

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.admin.utils import display_for_value
-from django.db.models import Q, QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
@@ -23,7 +23,7 @@ from .deeds import DeedsAdmin
 from .expectations import expected
 from .filters import LARGE, ProblemFilter
 from .labels import alarm
-from .lists import VIEW_PERSONAL_DATA, any_of, verbose_name
+from .lists import VIEW_PERSONAL_DATA, verbose_name
 from .problems import ProblemsAdmin
 from .text import both_views
 
@@ -32,9 +32,6 @@ MAX_PROBLEMS = 50
 
 #: What a number or an id is looked for in, of each kind of event.
 FOUND_BY = ("number", "msg_id", "reference_number", "subscriber_id", "group_id")
-
-#: Requests found by one search, the newest of them.
-MAX_FOUND = 1000
 
 _ALARMING = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
 
@@ -112,23 +109,20 @@ class WebhookRequestAdmin(DeedsAdmin, ProblemsAdmin, AddressAdmin):
         }
         return [*names, *super().searched(request)]
 
-    def found_by(self, term: str, request: HttpRequest, database: str) -> Q:
-        found: list[QuerySet[Any, Any]] = []
+    def places(self, term: str, request: HttpRequest, database: str) -> list[QuerySet[Any]]:
+        found: list[QuerySet[Any]] = []
         for model in MODELS.values():
-            events: QuerySet[Any] = model._default_manager.using(database)
-            events = events.filter(any_of(self._found_by(model, request), term))
-            found.append(events.exclude(request=None).values_list("request_id", flat=True))
+            events: QuerySet[Any] = model._default_manager.using(database).exclude(request=None)
+            found += [
+                events.filter(**{name: term}).annotate(found=F("request_id"))
+                for name in self._found_by(model, request)
+            ]
         try:
             token = UUID(term)
         except ValueError:
-            pass
-        else:
-            requests = WebhookRequest.objects.using(database).filter(token=token)
-            found.append(requests.values_list("pk", flat=True))
-        first, *others = found
-        # One statement of index look-ups, and the ids rather than a subquery: MariaDB would ask a
-        # subquery again for each request there is.
-        return Q(pk__in=list(first.union(*others).order_by("-request_id")[:MAX_FOUND]))
+            return found
+        requests = WebhookRequest.objects.using(database).filter(token=token)
+        return [*found, requests.annotate(found=F("pk"))]
 
     def _found_by(self, model: type[Event], request: HttpRequest) -> list[str]:
         there = {field.name for field in model._meta.fields}
