@@ -54,6 +54,10 @@ class Migration(migrations.Migration):
                 blank=True, editable=False, max_length=255, null=True, verbose_name="problem"
             ),
         ),
+        migrations.AddIndex(
+            model_name="webhookrequest",
+            index=models.Index(fields=["state", "received_at"], name="pickyassist_request_state"),
+        ),
         migrations.RunPython(note_problems, migrations.RunPython.noop),
         migrations.AddIndex(
             model_name="deliveryreport",

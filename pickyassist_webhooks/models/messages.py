@@ -23,11 +23,11 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def in_conflict(self) -> MessageQuerySet:
         """Return the messages for which both a receipt and a failure or refund were seen."""
-        # Two places of one index, rather than all that were delivered.
-        failed = models.Q(failed_seen__in=[True])
-        refunded = models.Q(failed_seen__in=[False], refunded__in=[True])
-        # "in", as SQLite and MariaDB take a bare boolean for no condition on an index.
-        return self.filter(failed | refunded, delivered__in=[True])
+        # Each is one place of an index, so nothing is taken out of the brackets; "in", as SQLite
+        # and MariaDB take a bare boolean for no condition on an index.
+        failed = models.Q(delivered__in=[True], failed_seen__in=[True])
+        refunded = models.Q(delivered__in=[True], failed_seen__in=[False], refunded__in=[True])
+        return self.filter(failed | refunded)
 
 
 class Message(models.Model):
