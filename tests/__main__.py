@@ -14,6 +14,8 @@ SUITES = {
     "faults": (["tests", "postgres", "mariadb", "engines"], ["tests/faults"]),
     "hostile": (["tests", "hostile"], ["tests/hostile"]),
     "browser": (["tests", "browser"], ["tests/browser", "--ds=tests.browser.settings"]),
+    "contract": (["tests", "contract"], ["tests/contract", "--ds=tests.contract.settings"]),
+    "scale": (["tests"], ["tests/scale"]),
     # Runs pytest itself, many times.
     "mutants": (["tests", "mutants"], []),
 }

@@ -1,0 +1,75 @@
+"""``python3 -m tests --suite scale [--rows 5000000]``: the admin's pages with as many rows.
+
+Runs on the database that the other tests would run on, in one of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test import Client
+
+from tests import databases
+from tests.browser.server import database
+from tests.scale.figures import Figures
+from tests.scale.filling import fill
+from tests.scale.meter import Meter
+
+#: Rows of each model, at least; up to ``FEW`` the limits hold on every database. They grow in steps
+#: of as many requests as have a failing one among them.
+ROWS, FEW, STEP = 20_000, 100_000, 2000
+
+measured = pytest.StashKey[Figures]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rows", type=int, default=ROWS, help=f"of each model, {ROWS} or more")
+    parser.addoption("--figures", type=Path, help="a file to write the figures to, as JSON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    rows = config.getoption("--rows")
+    if rows < ROWS or rows % STEP:
+        raise pytest.UsageError(f"--rows is {rows}; expected {ROWS} or more, in steps of {STEP}.")
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    figures = config.stash.get(measured, None)
+    if figures and figures.looks:
+        terminalreporter.section("figures")
+        for line in figures.lines():
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def made(pytestconfig: pytest.Config) -> int:
+    """Return how many rows of each model there are."""
+    return int(pytestconfig.getoption("--rows"))
+
+
+@pytest.fixture(scope="session")
+def seeded_in(django_test_environment: None, django_db_blocker: Any, made: int) -> Iterator[float]:
+    """Make and fill a database for all tests, and return in how many seconds."""
+    connection.settings_dict["TEST"]["NAME"] += "_scale"  # others may be at work in the usual one
+    with django_db_blocker.unblock(), database():
+        began = time.monotonic()
+        fill(made)
+        yield time.monotonic() - began
+
+
+@pytest.fixture(scope="session")
+def meter(seeded_in: float, made: int, pytestconfig: pytest.Config) -> Iterator[Meter]:
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("root"))
+    meter = Meter(client, asserts_limits=connection.vendor == "postgresql" or made <= FEW)
+    yield meter
+    figures = Figures(databases.chosen(), made, seeded_in, meter.seen())
+    pytestconfig.stash[measured] = figures
+    if file := pytestconfig.getoption("--figures"):
+        figures.write(file)

@@ -1,0 +1,84 @@
+"""Tables filled by one statement each, and the indexes made after it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.management.color import no_style
+from django.db import connection, models
+
+from pickyassist_webhooks.models import WebhookRequest
+from tests.browser.addresses import MODELS, Model
+from tests.scale import seeds
+from tests.scale.dialects import dialect
+from tests.scale.expressions import Expressions
+
+#: The requests first, as all others refer to them.
+TABLES: list[Model] = [WebhookRequest, *(model for model in MODELS if model is not WebhookRequest)]
+
+
+def fill(rows: int) -> None:
+    """Make so many rows of each model, as the ``seeds`` say."""
+    sql = dialect()
+    made = Expressions(sql, rows)
+    with _in_a_hurry(), _without_indexes():
+        for model in TABLES:
+            values = seeds.columns(model, made)
+            columns = ", ".join(map(connection.ops.quote_name, values))
+            count = seeds.count(model, rows)
+            _execute(sql.insert(model._meta.db_table, columns, ", ".join(values.values()), count))
+    for statement in connection.ops.sequence_reset_sql(no_style(), TABLES):
+        _execute(statement)
+    for model in TABLES:
+        _execute(sql.analyze.format(table=model._meta.db_table))
+
+
+@contextmanager
+def _in_a_hurry() -> Iterator[None]:
+    sql = dialect()
+    for statement in sql.before:
+        _execute(statement)
+    yield
+    for statement in sql.after:
+        _execute(statement)
+
+
+@contextmanager
+def _without_indexes() -> Iterator[None]:
+    """Take away the indexes that are no constraints, and the foreign keys where that is cheap."""
+    with connection.schema_editor() as editor:
+        for model in TABLES:
+            for index in model._meta.indexes:
+                editor.remove_index(model, index)
+        for field in _foreign_keys():
+            editor.alter_field(field.model, field, _without_constraint(field))
+    with connection.constraint_checks_disabled():
+        yield
+    with connection.schema_editor() as editor:
+        for field in _foreign_keys():
+            editor.alter_field(field.model, _without_constraint(field), field)
+        for model in TABLES:
+            for index in model._meta.indexes:
+                editor.add_index(model, index)
+
+
+def _foreign_keys() -> list[Any]:
+    # SQLite would copy the table, and the others need not check each row by itself.
+    if connection.vendor != "postgresql":
+        return []
+    fields: list[Any] = [field for model in TABLES for field in model._meta.concrete_fields]
+    return [field for field in fields if isinstance(field, models.ForeignKey)]
+
+
+def _without_constraint(field: Any) -> Any:
+    loose = copy.copy(field)
+    loose.db_constraint = loose.db_index = False
+    return loose
+
+
+def _execute(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)

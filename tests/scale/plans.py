@@ -1,0 +1,137 @@
+"""How the database means to answer a statement: by an index, or by a look at every row."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.db import connection, transaction
+
+from tests.browser.addresses import APP
+
+#: Nodes of a plan of PostgreSQL that read all there is below them before they give a row: a limit
+#: above them spares nothing.
+_GREEDY = ("Sort", "Aggregate", "Group", "Hash", "WindowAgg", "Materialize", "SetOp", "Unique")
+
+#: Statements shown of a page that took too long.
+_SHOWN = 5
+
+#: Rows of a table that may as well be read one by one.
+_FEW = 10_000
+
+_TABLE = re.compile(rf"{APP}_\w+")
+_PREFIX = re.compile(rf"[\"`]{APP}_\w+[\"`]\.")
+_SCAN = re.compile(r"SCAN (?:TABLE )?(?!CONSTANT|\d+ CONSTANT|\()(\S+)")
+_INNER = re.compile(r"(?:CO-ROUTINE|MATERIALIZE) (\S+)")
+_SORT = re.compile(r"USE TEMP B-TREE FOR (?!LAST|RIGHT)")
+
+
+@dataclass(frozen=True)
+class Statement:
+    sql: str
+    params: Any
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it reads rows of the app, rather than the session or the user."""
+        return self.sql.lstrip("( ").upper().startswith("SELECT") and f"{APP}_" in self.sql
+
+    @property
+    def shown(self) -> str:
+        """As it is read most easily: without the table before each column."""
+        return f"{_PREFIX.sub('', self.sql)}\n  with {self.params!r}"
+
+
+def whole_read(statement: Statement) -> str:
+    """Return the plan if a table would be read as a whole for a statement, else nothing.
+
+    Where tables are small, or a condition is met by most rows, that may well be the fastest, so
+    PostgreSQL is asked for a plan without it, if there is any.
+    """
+    if not statement.is_ours or connection.vendor not in WAYS:
+        return ""
+    if not any(map(_is_large, _TABLE.findall(statement.sql))):
+        return ""
+    return WAYS[connection.vendor](statement)
+
+
+@cache
+def _is_large(table: str) -> bool:
+    counted = f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT {_FEW + 1}) AS few"  # noqa: S608
+    return bool(_rows(counted)[0][0] > _FEW)
+
+
+def _postgresql(statement: Statement) -> str:
+    with transaction.atomic():
+        _rows("SET LOCAL enable_seqscan = off")
+        [[found]] = _rows(f"EXPLAIN (FORMAT JSON) {statement.sql}", statement.params)
+        if not any(_whole_reads(found[0]["Plan"])):
+            return ""
+        return _text(_rows(f"EXPLAIN {statement.sql}", statement.params))
+
+
+def _whole_reads(node: dict[str, Any], bounded: bool = False) -> Iterator[str]:
+    """Yield the tables that are read to their end: by themselves, or in the order of an index."""
+    kind = node["Node Type"]
+    if node.get("Relation Name", "").startswith(f"{APP}_"):
+        by_index = kind in ("Index Scan", "Index Only Scan")
+        if kind == "Seq Scan" or (by_index and "Index Cond" not in node and not bounded):
+            yield node["Relation Name"]
+    below = kind == "Limit" or (bounded and kind not in _GREEDY)
+    for child in node.get("Plans", ()):
+        yield from _whole_reads(child, below)
+
+
+def _sqlite(statement: Statement) -> str:
+    plan = _rows(f"EXPLAIN QUERY PLAN {statement.sql}", statement.params)
+    text = "\n".join(detail for *_, detail in plan)
+    made = set(_INNER.findall(text))
+    sorted_within = {parent for _, parent, _, detail in plan if _SORT.match(detail)}
+    for _, parent, _, detail in plan:
+        scan = _SCAN.match(detail)
+        # In the order of the rows or of an index a limit ends it.
+        ends = " LIMIT " in statement.sql and parent not in sorted_within
+        if scan and scan[1] not in made and not ends:
+            return text
+    return ""
+
+
+WAYS = {"postgresql": _postgresql, "sqlite": _sqlite}
+
+
+def slowest(statements: Iterable[Statement]) -> str:
+    """Return how long each of these statements takes, and how the slowest is carried out."""
+    timed = [(_seconds(each), each) for each in statements if each.is_ours]
+    timed.sort(key=lambda pair: -pair[0])
+    if not timed:
+        return "none of the app's"
+    slowest = timed[0][1]
+    options = {"analyze": True, "buffers": True} if connection.vendor == "postgresql" else {}
+    prefix = connection.ops.explain_query_prefix(**options)
+    plan = _text(_rows(f"{prefix} {slowest.sql}", slowest.params))
+    others = (f"{seconds * 1000:.0f} ms: {each.shown}" for seconds, each in timed[1:_SHOWN])
+    return "\n".join([f"{timed[0][0] * 1000:.0f} ms: {slowest.shown}", plan, *others])
+
+
+def _seconds(statement: Statement) -> float:
+    began = time.perf_counter()
+    _rows(statement.sql, statement.params)
+    return time.perf_counter() - began
+
+
+def _rows(sql: str, params: Any = None) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall() if cursor.description else []
+
+
+def _text(rows: Iterable[Any]) -> str:
+    return "\n".join(
+        "  ".join(cell if isinstance(cell, str) else json.dumps(cell) for cell in row)
+        for row in rows
+    )

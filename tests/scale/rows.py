@@ -1,0 +1,68 @@
+"""Which of all the rows the pages are looked at for, and what is searched for."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+
+from pickyassist_webhooks.admin.requests import FOUND_BY
+from pickyassist_webhooks.choices import RequestState
+from pickyassist_webhooks.models import MODELS as EVENTS
+from pickyassist_webhooks.models import Message, WebhookRequest
+from tests.browser.addresses import Model
+from tests.scale import seeds
+from tests.scale.expressions import BUSY
+
+NOWHERE = "nowhere-to-be-found"
+
+
+def typical(model: Model) -> Any:
+    """Return a row from the middle of the table that has all that is searched for, and a request.
+
+    It is one of the first of a thousand, and so in one of the largest groups.
+    """
+    rows = _rows(model)
+    later = rows.filter(pk__gt=rows.latest("pk").pk // 2).order_by("pk")
+    needed = [name for name in (*_searched_by(model), "request_id") if hasattr(model, name)]
+    return next(row for row in later[:100] if all(getattr(row, name) for name in needed))
+
+
+def some(model: Model) -> list[int]:
+    """Return the ids of an old row, of the middle, of new ones, and of what is rare."""
+    newest = _rows(model).latest("pk").pk
+    found = [newest // 50 // 1000 * 1000 + 1, typical(model).pk, newest // 1001 * 1000 + 1, newest]
+    if model is WebhookRequest:
+        found += _first(_rows(model).filter(problem=seeds.PROBLEMS[-1].group))
+        found += _first(_rows(model).filter(state=RequestState.DEAD))
+    if model is Message:
+        found += _first(Message.objects.in_conflict())
+    return list(dict.fromkeys(found))
+
+
+def searched(model: Model) -> list[str]:
+    """Return what to search for: each field's value of a row, what is frequent, what is not there.
+
+    A search for requests looks into their events as well.
+    """
+    sources = [model, *EVENTS.values()] if model is WebhookRequest else [model]
+    found = [(row, name) for row in map(typical, sources) for name in _searched_by(type(row))]
+    assert found
+    terms = [str(getattr(row, name)) for row, name in found]
+    return [*dict.fromkeys(terms), BUSY, NOWHERE, str(uuid.UUID(int=0))]
+
+
+def _searched_by(model: Model) -> list[str]:
+    names = [*admin.site._registry[model].search_fields, *FOUND_BY]
+    return [name for name in dict.fromkeys(names) if hasattr(model, name)]
+
+
+def _rows(model: Model) -> QuerySet[Any]:
+    rows: QuerySet[Any] = model._default_manager.all()
+    return rows
+
+
+def _first(rows: QuerySet[Any]) -> list[int]:
+    return list(rows.order_by("pk").values_list("pk", flat=True)[:1])

@@ -1,0 +1,299 @@
+"""Rows as years of use leave them: an SQL expression for each column of each model.
+
+All is a function of ``n``, the number of a row, which is its id as well. What makes a list slow is
+in it: what is rare, and what there is only among the oldest rows.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.db import models
+
+from pickyassist_webhooks.choices import DeliveryStatus, EventKind, FilterStatus, GroupAction
+from pickyassist_webhooks.fields import Problem
+from pickyassist_webhooks.models import (
+    DeliveryReport,
+    FilterReport,
+    GroupMemberEvent,
+    Message,
+    NewSubscriber,
+    ReceiverFailure,
+    WebhookRequest,
+)
+from tests.scale.expressions import Expressions, case, dice, literal
+
+Columns = dict[str, Any]
+
+#: A code that the vendor's page does not list, and the three rows of each kind that have it.
+UNLISTED, HAS_UNLISTED = 77, "n IN (3, 6, 9)"
+
+#: What was wrong with the requests in quarantine. The last is only found in the oldest tenth.
+PROBLEMS = tuple(
+    Problem(*each)
+    for each in (
+        ("data[3].number", "missing", "a text or a whole number"),
+        ("data[0].msg_id", "missing", "a msg_id, or a push_id and a number"),
+        ("data[1].status", "missing", "a whole number"),
+        ("data[7].status", "not_an_integer", "a whole number of 64 bits"),
+        ("data[2].msg_id", "wrong_type", "a text or a whole number"),
+        ("data[0].group_id", "too_long", "at most 255 characters"),
+        ("event_id", "unknown_event", "one of 1, 2, 3, 4"),
+        ("event_id", "missing", "one of 1, 2, 3, 4"),
+        ("project_id", "foreign_project", "one of the PROJECT_IDS of this secret"),
+        ("", "not_json", "a JSON object or form fields"),
+        ("", "not_an_object", "a JSON object"),
+        ("subscriber_id", "missing", "a subscriber_id or a mobile number"),
+    )
+)
+
+#: Members of the groups that a thousand events are about.
+GROUPS = (500, 250, 150, 50, 30, 12, 5, 2, 1)
+
+#: The kinds of four requests in a row.
+_KINDS = (
+    EventKind.DELIVERY_REPORT,
+    EventKind.FILTER_REPORT,
+    EventKind.GROUP_MEMBER,
+    EventKind.NEW_SUBSCRIBER,
+)
+_BODY_ROW = (
+    '{"msg_id": "wamid.%d", "number": "4915112345678", "status": "1", "push_id": "7012",'
+    ' "reference_number": "order", "error_code": "", "error_message": ""}'
+)
+
+
+def count(model: type[models.Model], rows: int) -> int:
+    """Return how many rows of a model there are where there are so many of the others."""
+    return rows // 1000 if model is ReceiverFailure else rows
+
+
+def columns(model: type[models.Model], made: Expressions) -> dict[str, str]:
+    """Return an expression for each column: a field's default where none is given here."""
+    given = {"id": "n", **_COLUMNS[model](made)}
+    fields: Any = model._meta.concrete_fields
+    return {
+        field.column: str(given[field.attname]) if field.attname in given else _default(field, made)
+        for field in fields
+    }
+
+
+def _default(field: Any, made: Expressions) -> str:
+    value = field.get_default()
+    if value is None and not field.null:
+        raise LookupError(f"expected an expression for {field}, which has no default")
+    if isinstance(value, list | dict):
+        return made.sql.json(literal(json.dumps(value)))
+    if isinstance(value, str):
+        return literal(value)
+    return "NULL" if value is None else str(value).upper()
+
+
+def _request(made: Expressions) -> Columns:
+    state, problem = made.state("n"), _problem(made)
+    kinds = case(*((f"(n - 1) % 4 = {i}", literal(kind)) for i, kind in enumerate(_KINDS)))
+    listed = [
+        json.dumps([{"path": each.path, "code": each.code, "expected": each.expected}])
+        for each in PROBLEMS
+    ]
+    problems = case(*((f"{problem} = {i}", literal(each)) for i, each in enumerate(listed)))
+    unfinished = f"{state} IN ('received', 'stored', 'failing')"
+    failed = f"{state} IN ('failing', 'dead')"
+    return {
+        "token": made.sql.token(),
+        "body": made.sql.binary(_body(made)),
+        "content_type": "'application/json'",
+        "remote_addr": "'203.0.113.7'",
+        "secret_label": "'first'",
+        "kind": case((f"{state} IN ('received', 'quarantined')", "''"), default=kinds),
+        "state": state,
+        "problems": made.sql.json(case((f"{problem} >= 0", problems), default="'[]'")),
+        "problem": case(
+            *((f"{problem} = {i}", literal(each.group)) for i, each in enumerate(PROBLEMS))
+        ),
+        "problem_count": case((f"{problem} >= 0", 1), default=0),
+        "event_count": case((f"{state} = 'done'", 4), default=0),
+        "attempts": case((f"{state} = 'dead'", 10), default=1),
+        "error": case((failed, "'ConnectionError: no route to host'"), default="''"),
+        # Of those that failed some are due, and others rest.
+        "due_at": case(
+            (f"{state} = 'failing'", made.sql.moment(made.now, "(n % 40000 - 20000) * 1000000")),
+            default=made.moment(),
+        ),
+        "received_at": made.moment(),
+        "processed_at": case((unfinished, "NULL"), default=made.moment(seconds="1")),
+    }
+
+
+def _problem(made: Expressions) -> str:
+    """Return the place among ``PROBLEMS`` of what was wrong with a request, or -1."""
+    state, last = made.state("n"), len(PROBLEMS) - 1
+    old = f"n <= {made.rows // 10} AND {dice('n', 'old problem', 3)} = 0"
+    other = dice("n", "problem", last)
+    return case(
+        (f"{state} = 'quarantined'", case((old, last), default=other)),
+        (f"{state} = 'discarded'", other),
+        default=-1,
+    )
+
+
+def _body(made: Expressions) -> str:
+    data = ", ".join(_BODY_ROW % place for place in range(4))
+    begin, end = '{"project_id": "', f'", "event_id": 1, "data": [{data}]}}'
+    return made.sql.joined(literal(begin), made.sql.text("n"), literal(end))
+
+
+def _event(kind: EventKind, made: Expressions) -> Columns:
+    """Return what each event has. Four in a row come in one request, unless it is gone."""
+    request = f"({made.sql.quotient('n - 1', 4)} * 4 + {_KINDS.index(kind) + 1})"
+    return {
+        "project_id": made.project(),
+        "request_id": case((f"{made.state(request)} = 'done'", request)),
+        "index": "(n - 1) % 4",
+        "arrival": request,
+        "received_at": made.moment(),
+        # A field that this version does not know.
+        "extra": made.sql.json(
+            case((f"{dice('n', 'extra', 100)} = 0", """'{"wa_id": "7"}'"""), default="'{}'")
+        ),
+    }
+
+
+def _delivery_report(made: Expressions) -> Columns:
+    # Each message has three: that it was submitted, what came of it, and if it was read.
+    message, place = f"({made.sql.quotient('n - 1', 3)} * 3 + 1)", "(n - 1) % 3"
+    result = case(
+        (f"{dice(message, 'refunded', 10_000)} < 6", DeliveryStatus.REFUNDED),
+        (f"{dice(message, 'failed', 100)} < 12", DeliveryStatus.FAILED),
+        default=DeliveryStatus.DELIVERED,
+    )
+    status = case(
+        (HAS_UNLISTED, UNLISTED),
+        (f"{place} = 0", DeliveryStatus.SUBMITTED),
+        (f"{place} = 1", result),
+        (f"{dice(message, 'read', 100)} < 85", DeliveryStatus.READ),
+        default=DeliveryStatus.UNKNOWN,
+    )
+    failed = f"{status} = {DeliveryStatus.FAILED}"
+    return {
+        **_event(EventKind.DELIVERY_REPORT, made),
+        **_report(message, status, made),
+        "previous_status": case(
+            (f"{place} = 1", DeliveryStatus.SUBMITTED), (f"{place} = 2", DeliveryStatus.DELIVERED)
+        ),
+        "error_code": case((failed, made.sql.text(dice("n", "error", 15))), default="''"),
+        "error_message": case((failed, "'Message undeliverable.'"), default="''"),
+        "message": "'Your order is on its way.'",
+        "message_type": "'text'",
+        "channel": made.channel(message),
+    }
+
+
+def _filter_report(made: Expressions) -> Columns:
+    share = dice("n", "on WhatsApp", 100)
+    status = case(
+        (HAS_UNLISTED, UNLISTED),
+        (f"{share} < 70", FilterStatus.ON_WHATSAPP),
+        (f"{share} < 95", FilterStatus.NOT_ON_WHATSAPP),
+        default=FilterStatus.UNKNOWN,
+    )
+    return {**_event(EventKind.FILTER_REPORT, made), **_report("n", status, made)}
+
+
+def _report(message: str, status: str, made: Expressions) -> Columns:
+    told = made.message(message)
+    parts = (told["project_id"], "':'", told["msg_id"], "':'", made.sql.text(status))
+    return {**told, "key": made.sql.joined(*parts), "status": status}
+
+
+def _group_member_event(made: Expressions) -> Columns:
+    left = "n % 5 = 0"  # who had joined in the row before
+    place, ends = "(n - 1) % 1000", [sum(GROUPS[: i + 1]) for i in range(len(GROUPS))]
+    group = case(*((f"{place} < {end}", i) for i, end in enumerate(ends)))
+    group = f"({made.sql.quotient('n - 1', 1000)} * 10 + {group})"
+    group_id = made.sql.joined("'120363'", made.sql.padded(group, 12), "'@g.us'")
+    parts = (made.project(), "':'", group_id, "':'", made.sql.padded("n", 12))
+    return {
+        **_event(EventKind.GROUP_MEMBER, made),
+        "key": made.sql.joined(*parts),
+        "action": case(
+            (HAS_UNLISTED, UNLISTED), (left, GroupAction.EXITED), default=GroupAction.JOINED
+        ),
+        "group_id": group_id,
+        "group_subject": made.sql.joined("'Group '", made.sql.text(group)),
+        "number": made.number(case((left, "n - 1"), default="n")),
+        "channel": "'101'",
+        "ordinal": case((left, 2), default=1),
+        "last_arrival": "n",
+    }
+
+
+def _new_subscriber(made: Expressions) -> Columns:
+    subscriber_id = made.sql.padded("n", 9)
+    return {
+        **_event(EventKind.NEW_SUBSCRIBER, made),
+        "key": made.sql.joined(made.project(), "':'", subscriber_id),
+        "subscriber_id": subscriber_id,
+        "number": made.number(),
+        "name": made.sql.joined("'Subscriber '", made.sql.text("n")),
+        "channel": made.channel(),
+        "message": "'Hello, is somebody there?'",
+        "date": made.moment(),
+        "date_text": made.sql.text(made.moment()),
+    }
+
+
+def _message(made: Expressions) -> Columns:
+    # Ten messages, and none of them is new.
+    conflict = f"n <= {made.rows // 10} AND n % {made.rows // 100} = 1"
+    share = dice("n", "status", 10_000)
+    status = case(
+        (HAS_UNLISTED, UNLISTED),
+        (conflict, DeliveryStatus.DELIVERED),
+        (f"{share} < 2", DeliveryStatus.REFUNDED),
+        (f"{share} < 800", DeliveryStatus.FAILED),
+        (f"{share} < 2000", DeliveryStatus.SUBMITTED),
+        (f"{share} < 5500", DeliveryStatus.DELIVERED),
+        default=DeliveryStatus.READ,
+    )
+    told = made.message("n")
+    return {
+        **told,
+        "key": made.sql.joined(told["project_id"], "':'", told["msg_id"]),
+        "channel": made.channel(),
+        "status": status,
+        "first_reported_at": made.moment(),
+        "changed_at": made.moment(seconds=dice("n", "changed", 3600)),
+        "delivered": f"({status} IN ({DeliveryStatus.DELIVERED}, {DeliveryStatus.READ}))",
+        "failed_seen": f"({status} = {DeliveryStatus.FAILED} OR ({conflict}))",
+        "refunded": f"({status} = {DeliveryStatus.REFUNDED})",
+    }
+
+
+def _receiver_failure(made: Expressions) -> Columns:
+    # Two receivers: on a request that is failing, and on the one before it, which is finished.
+    request = f"({made.sql.quotient('n + 1', 2)} * 2000 - 1000 - (n + 1) % 2)"
+    failed_at = made.moment(request, "60")
+    return {
+        "request_id": request,
+        "signal": "'message_status_changed'",
+        "event_id": request,
+        "receiver": case(
+            ("n % 2 = 1", "'shop.receivers.on_status'"), default="'crm.receivers.on_status'"
+        ),
+        "failed_at": failed_at,
+        "due_at": case(("n % 2 = 1", failed_at)),
+        "error": "'ConnectionError: no route to host'",
+    }
+
+
+_COLUMNS = {
+    WebhookRequest: _request,
+    DeliveryReport: _delivery_report,
+    FilterReport: _filter_report,
+    GroupMemberEvent: _group_member_event,
+    NewSubscriber: _new_subscriber,
+    Message: _message,
+    ReceiverFailure: _receiver_failure,
+}

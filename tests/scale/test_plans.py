@@ -1,0 +1,45 @@
+"""A plan that reads a whole table is told from one that does not, or no list would ever fail."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+
+from pickyassist_webhooks.models import Message, ReceiverFailure
+from tests.scale import plans
+from tests.scale.plans import Statement
+
+messages = Message.objects.order_by("-first_reported_at", "-pk")
+
+
+def is_found(rows):
+    return bool(plans.whole_read(Statement(*rows.query.sql_with_params())))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        messages.filter(channel="none"),
+        messages.filter(channel="none").order_by("number"),
+        messages.order_by("changed_at")[:50],
+        messages.order_by("msg_id"),
+    ],
+    ids=["condition", "condition and order", "order and limit", "index without a limit"],
+)
+def test_whole_read(rows, meter):
+    assert is_found(rows) == (connection.vendor in plans.WAYS)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        messages[:50],
+        messages.order_by("-pk")[:50],
+        messages.filter(number="4915200000000"),
+        messages.filter(status=5)[:50],
+        ReceiverFailure.objects.filter(error="none").order_by("-pk"),
+    ],
+    ids=["order and limit", "rows and limit", "condition", "condition and limit", "small table"],
+)
+def test_part_of_a_table(rows, meter):
+    assert not is_found(rows)
