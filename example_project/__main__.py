@@ -4,7 +4,7 @@ import sys
 
 import bootstrap
 
-bootstrap.enter("example_project")
+bootstrap.enter("example_project", ["api", "example"])
 
 from example_project.demo import main  # noqa: E402 - Django is there only now
 

@@ -20,6 +20,11 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "pickyassist_webhooks",
+    # For the read API, and for the page that describes it.
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "example_project",
     "example_project.tenants",
 ]
@@ -77,6 +82,10 @@ TEMPLATES = [
 STATIC_URL = "static/"
 TIME_ZONE = "UTC"
 USE_TZ = True
+
+REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
+# Files of this server, and of nobody else.
+SPECTACULAR_SETTINGS = {"SWAGGER_UI_DIST": "SIDECAR", "SWAGGER_UI_FAVICON_HREF": "SIDECAR"}
 
 LOGGING = {
     "version": 1,

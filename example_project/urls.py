@@ -3,7 +3,11 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from example_project.description import DescriptionView
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("pickyassist/", include("pickyassist_webhooks.urls")),
+    path("api/", include("pickyassist_webhooks.api.urls")),
+    path("api/docs/", DescriptionView.as_view(), name="description"),
 ]

@@ -10,6 +10,7 @@ from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as CheckWarning
@@ -35,7 +36,7 @@ _OURS = "pickyassist_webhooks"
 @register(_OURS)
 def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Check the ``PICKYASSIST_WEBHOOKS`` dict."""
-    return [*_shape(), *_secrets(), *_importable(), *_spool(), *_retention()]
+    return [*_shape(), *_secrets(), *_importable(), *_spool(), *_retention(), *_api()]
 
 
 @register(_OURS)
@@ -155,6 +156,21 @@ def _retention() -> Iterator[CheckMessage]:
             f"By {NAME}['RETENTION_DAYS'] bodies are kept longer than events, so that processing "
             "an old request again brings its events back, as new ones.",
             'Keep "bodies" at most as many days as "events".',
+        )
+
+
+def _api() -> Iterator[CheckMessage]:
+    try:
+        reverse("pickyassist_webhooks_api:request-list")
+    except NoReverseMatch:
+        return  # this project does without it
+    missing = [app for app in ("rest_framework", "django_filters") if not apps.is_installed(app)]
+    if missing:
+        yield _error(
+            10,
+            f"The read API has URLs, but INSTALLED_APPS lacks {' and '.join(missing)}, whose "
+            "templates its pages in a browser are made of.",
+            f"Add to INSTALLED_APPS: {', '.join(map(repr, missing))}.",
         )
 
 

@@ -225,6 +225,17 @@ class TestChecks:
         settings.SECURE_SSL_REDIRECT = True
         assert list(found()) == ["W002"]
 
+    @pytest.mark.urls("tests.urls_api")
+    def test_the_api_without_the_apps_of_its_pages(self, settings):
+        usual = [app for app in settings.INSTALLED_APPS if app != "rest_framework"]
+        settings.INSTALLED_APPS = usual
+        assert list(found()) == ["E010"]
+        assert found()["E010"].hint == "Add to INSTALLED_APPS: 'rest_framework', 'django_filters'."
+        settings.INSTALLED_APPS = [*usual, "rest_framework"]
+        assert "lacks django_filters, whose" in found()["E010"].msg
+        settings.INSTALLED_APPS = [*usual, "rest_framework", "django_filters"]
+        assert found() == {}
+
     def test_redirect_to_https(self, settings):
         settings.SECURE_SSL_REDIRECT = True
         assert list(found()) == ["W003"]

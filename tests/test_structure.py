@@ -16,6 +16,7 @@ from django.core.management import call_command, get_commands
 from django.db import models as db
 
 from pickyassist_webhooks import announce, checks, choices, conf, models, shapes, signals
+from pickyassist_webhooks.api import serializers
 from pickyassist_webhooks.payloads import parse
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +36,7 @@ LAYERS = [
     {"ingest"},
     {"sweep", "retention", "overview", "quarantine"},
     {"erasure"},
-    {"views", "admin", "checks", "engines", "management"},
+    {"views", "admin", "api", "checks", "engines", "management"},
     {"urls", "apps", "tasks", "templatetags"},
 ]
 
@@ -96,6 +97,8 @@ def test_nothing_is_forgotten_for_a_kind(kind):
     assert model.natural_key is not models.Event.natural_key
     assert announce.SIGNALS_OF_KIND[kind]
     assert model in admin.site._registry
+    assert serializers.EVENTS[kind].Meta.model is model
+    assert ours <= {*serializers.EVENTS[kind].Meta.fields}
     payload = parse((ROOT / "tests/payloads/golden" / f"{kind}.json").read_bytes())
     assert payload.kind == kind
     assert payload.events

@@ -1,0 +1,264 @@
+"""Realistic examples: of what comes, of what is answered, and of each resource."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..choices import EventKind
+
+#: A realistic one of each.
+WEBHOOKS: dict[EventKind, dict[str, Any]] = {
+    EventKind.DELIVERY_REPORT: {
+        "project_id": "4100",
+        "event_id": 1,
+        "data": [
+            {
+                "push_id": "700001",
+                "number": "15550001111",
+                "msg_id": "900001",
+                "status": "1",
+                "reference_number": "ORD-1",
+            },
+            {
+                "push_id": "700001",
+                "number": "15550002222",
+                "msg_id": "900002",
+                "status": "2",
+                "error_code": "131026",
+                "error_message": "Message undeliverable",
+            },
+        ],
+    },
+    EventKind.FILTER_REPORT: {
+        "project_id": "4100",
+        "event_id": 2,
+        "data": [
+            {"push_id": "700002", "number": "15550001111", "msg_id": "900003", "status": "1"},
+            {"push_id": "700002", "number": "15550002222", "msg_id": "900004", "status": "2"},
+        ],
+    },
+    EventKind.GROUP_MEMBER: {
+        "project_id": "4100",
+        "event_id": 3,
+        "action": 1,
+        "group_id": "120363041234567890@g.us",
+        "group_subject": "Team",
+        "number": "15550001111",
+        "application": 8,
+    },
+    EventKind.NEW_SUBSCRIBER: {
+        "project_id": "4100",
+        "event_id": 4,
+        "subscriber_id": "ZZ100",
+        "mobile": "15550001111",
+        "name": "Ada",
+        "email": "ada@example.com",
+        "profile_pic": "https://example.com/ada.jpg",
+        "channel": "8",
+        "message": "hi",
+        "date": "2026-05-29T16:01:06+05:30",
+    },
+}
+
+_ID_OF_ANSWER = "1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b"
+
+#: Status, description, component, example of each of our answers to a webhook.
+ANSWERS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    (
+        "200",
+        "The bytes are committed, or synced to the spool, whatever they say.",
+        "WebhookAnswer",
+        {
+            "ok": True,
+            "id": _ID_OF_ANSWER,
+            "state": "done",
+            "accepted": 2,
+            "repeats": 0,
+            "problems": 0,
+        },
+    ),
+    (
+        "400",
+        "No bytes at all, which keeps nothing; or no JSON object and no form fields, which is kept "
+        "and answered as a quarantined request.",
+        "WebhookRefusal",
+        {"ok": False, "error": "empty", "expected": "a JSON object in the body"},
+    ),
+    (
+        "403",
+        "No secret, or a wrong one. Nothing is kept.",
+        "WebhookRefusal",
+        {"ok": False, "error": "forbidden", "expected": "the webhook URL with its secret"},
+    ),
+    (
+        "413",
+        "Larger than `MAX_BODY_BYTES`. Nothing is kept.",
+        "WebhookRefusal",
+        {"ok": False, "error": "too_large", "expected": "at most 10485760 bytes"},
+    ),
+    (
+        "415",
+        "A `Content-Encoding`, which is not read. The bytes are kept, quarantined.",
+        "WebhookAnswer",
+        {
+            "ok": False,
+            "id": _ID_OF_ANSWER,
+            "state": "quarantined",
+            "accepted": 0,
+            "repeats": 0,
+            "problems": 1,
+            "errors": [{"path": "", "code": "content_encoding"}],
+        },
+    ),
+    (
+        "503",
+        "Neither the database nor the spool took the bytes. Nothing is kept.",
+        "WebhookRefusal",
+        {"ok": False, "error": "unavailable", "expected": "a retry later"},
+    ),
+)
+
+_OF_EVENT: dict[str, Any] = {
+    "id": 7,
+    "project_id": "4100",
+    "request": 3,
+    "index": 0,
+    "received_at": "2026-05-29T10:31:07.120000Z",
+}
+_REPORT: dict[str, Any] = {
+    **_OF_EVENT,
+    "push_id": "700001",
+    "number": "15550001111",
+    "msg_id": "900001",
+    "status": 1,
+    "status_label": "delivered",
+    "reference_number": "ORD-1",
+    "error_code": "",
+    "error_message": "",
+}
+_DELIVERY: dict[str, Any] = {
+    **_REPORT,
+    "previous_status": 4,
+    "message": "Your order is on its way",
+    "message_type": "text",
+    "media": "",
+    "channel": "8",
+    "agent_id": "",
+    "template_id": "",
+    "source": "",
+    "extra": {},
+}
+_REQUEST: dict[str, Any] = {
+    "id": 3,
+    "token": _ID_OF_ANSWER,
+    "kind": "delivery_report",
+    "kind_label": "delivery report",
+    "state": "done",
+    "state_label": "done",
+    "secret_label": "demo",
+    "received_at": "2026-05-29T10:31:07.120000Z",
+    "processed_at": "2026-05-29T10:31:07.151000Z",
+    "erased_at": None,
+    "event_count": 1,
+    "repeat_count": 0,
+    "problem_count": 0,
+    "attempts": 1,
+    "replays": 0,
+    "due_at": "2026-05-29T10:31:07.151000Z",
+}
+_COUNT = {"last_at": None, "count": 0, "per_day": [{"day": "2026-05-29", "count": 0}]}
+
+#: One row of each, by the name of its schema.
+ROWS: dict[str, dict[str, Any]] = {
+    "WebhookRequest": _REQUEST,
+    "WebhookRequestDetail": {
+        **_REQUEST,
+        "problems": [],
+        "warnings": [],
+        "error": "",
+        "content_type": "application/json",
+        "content_encoding": "",
+        "query": "",
+        "remote_addr": "192.0.2.7",
+        "body": "eyJwcm9qZWN0X2lkIjogIjQxMDAiLCAiZXZlbnRfaWQiOiAxfQ==",
+    },
+    "FollowedRequest": {**_REQUEST, "events": [_DELIVERY]},
+    "DeliveryReport": _DELIVERY,
+    "FilterReport": {**_REPORT, "status_label": "WhatsApp number", "extra": {}},
+    "GroupMemberEvent": {
+        **_OF_EVENT,
+        "action": 1,
+        "action_label": "joined",
+        "group_id": "120363041234567890@g.us",
+        "group_subject": "Team",
+        "number": "15550001111",
+        "channel": "8",
+        "extra": {},
+    },
+    "NewSubscriber": {
+        **_OF_EVENT,
+        "subscriber_id": "ZZ100",
+        "number": "15550001111",
+        "name": "Ada",
+        "email": "ada@example.com",
+        "profile_pic": "https://example.com/ada.jpg",
+        "channel": "8",
+        "message": "hi",
+        "date": "2026-05-29T10:31:06Z",
+        "date_text": "2026-05-29T16:01:06+05:30",
+        "extra": {},
+    },
+    "Message": {
+        "id": 5,
+        "project_id": "4100",
+        "msg_id": "900001",
+        "push_id": "700001",
+        "number": "15550001111",
+        "reference_number": "ORD-1",
+        "channel": "8",
+        "status": 1,
+        "status_label": "delivered",
+        "first_reported_at": "2026-05-29T10:31:05.907000Z",
+        "changed_at": "2026-05-29T10:31:07.120000Z",
+        "delivered": True,
+        "failed_seen": False,
+        "refunded": False,
+        "conflict": False,
+    },
+    "Statistics": {
+        "days": 1,
+        "since": "2026-05-29",
+        "kinds": {
+            "delivery_report": {
+                "last_at": "2026-05-29T10:31:07.120000Z",
+                "count": 1,
+                "per_day": [{"day": "2026-05-29", "count": 1}],
+            },
+            "filter_report": None,
+            "group_member": _COUNT,
+            "new_subscriber": _COUNT,
+        },
+        "messages": {"submitted": 1, "delivered": 1, "read": 0, "failed": 0, "refunded": 0},
+        "conflicts": 0,
+        "errors": [{"error_code": "131026", "error_message": "Undeliverable", "count": 2}],
+        "requests": {"received": 0, "stored": 0, "failing": 0, "quarantined": 1, "dead": 0},
+        "waiting_since": None,
+        "receivers": [],
+        "channels": [{"channel": "8", "count": 1}],
+    },
+}
+
+_MASKED = {
+    "number": "•••111",
+    "message": "•••",
+    "name": "•••",
+    "email": "•••",
+    "profile_pic": "•••",
+    "extra": None,
+    "body": None,
+}
+
+
+def masked(row: dict[str, Any]) -> dict[str, Any]:
+    """Return how a row is shown to who may not view personal data."""
+    return row | {name: _MASKED[name] for name in row.keys() & _MASKED if row[name]}

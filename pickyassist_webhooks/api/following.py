@@ -1,0 +1,93 @@
+"""Requests in the order in which they came to rest, none left out, for another system to follow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+
+from ..choices import UNFINISHED, RequestState
+from ..models import WebhookRequest
+from .pagination import SIZE, bad, identifier, page_size, read, written
+from .serializers import FollowedRequestSerializer, events_of
+from .settled import settled
+
+AFTER = "after"
+
+#: States in which nothing more happens to a request by itself.
+AT_REST = tuple(state for state in RequestState if state not in UNFINISHED)
+
+#: Unfinished requests that a cursor remembers; with more of them it goes no further.
+MAX_WAITING = 500
+
+#: Events on a page, unless a single request has more.
+MAX_EVENTS = 10_000
+
+#: Columns that may be as large as a request.
+_LARGE = ("body", "problems", "warnings", "error", "history")
+
+
+def follow(request: Request, requests: QuerySet[WebhookRequest], context: Any) -> Response:
+    """Answer with what has come to rest since a cursor, and with the next cursor.
+
+    The cursor holds how far ids were read, and which requests below were unfinished then.
+    """
+    unknown = request.query_params.keys() - {AFTER, "state", SIZE, "format"}
+    if unknown:
+        said = [f"No parameter beside {AFTER!r}. Expected one of: state, {SIZE}."]
+        raise ValidationError(dict.fromkeys(sorted(unknown), said))
+    wanted, size = _states(request), page_size(request)
+    after, waiting = _place(request)
+    following = requests.filter(pk__gt=after).order_by("pk")
+    room = min(size, max(MAX_WAITING - len(waiting), 0))
+    rows = list(following.values_list("pk", "received_at", "state", "event_count")[:room])
+    safe = settled(after, [(pk, at) for pk, at, _, _ in rows])
+    old = requests.filter(pk__in=waiting).values_list("pk", "received_at", "state", "event_count")
+    delivered: list[int] = []
+    still: list[int] = []
+    events = 0
+    more = False
+    for pk, _, state, count in [*old.order_by("pk"), *(row for row in rows if row[0] in safe)]:
+        is_full = len(delivered) == size or (delivered and events + count > MAX_EVENTS)
+        if is_full and pk > after:
+            more = True
+            break
+        if state in UNFINISHED or (is_full and state in wanted):
+            still.append(pk)
+        elif state in wanted:
+            delivered.append(pk)
+            events += count
+        after = max(after, pk)
+    page = list(requests.filter(pk__in=delivered).order_by("pk").defer(*_LARGE))
+    context["events"] = events_of(page)
+    place = written({"after": after, "waiting": still})
+    url = replace_query_param(request.build_absolute_uri(), AFTER, place)
+    more = more or (len(rows) == room == len(safe) and room > 0)
+    results = FollowedRequestSerializer(page, many=True, context=context).data
+    return Response({"next": url, "more": more, "results": results})
+
+
+def _states(request: Request) -> set[str]:
+    states = set(request.query_params.getlist("state")) or set(AT_REST)
+    if not states <= set(AT_REST):
+        expected = f"Expected some of: {', '.join(AT_REST)}."
+        raise ValidationError({"state": [expected]})
+    return states
+
+
+def _place(request: Request) -> tuple[int, list[int]]:
+    text = request.query_params.get(AFTER)
+    if not text:
+        return 0, []
+    place = read(AFTER, text)
+    try:
+        waiting = [identifier(pk) for pk in place["waiting"]]
+        if len(waiting) > MAX_WAITING:
+            raise ValueError(waiting)
+        return identifier(place["after"]), waiting
+    except (KeyError, TypeError, ValueError):
+        raise bad(AFTER) from None

@@ -1,0 +1,67 @@
+"""The overview's figures, for programs: from the same code as the admin's page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from .. import masking, overview
+from ..models import (
+    MODELS,
+    DeliveryReport,
+    Message,
+    NewSubscriber,
+    ReceiverFailure,
+    WebhookRequest,
+)
+from .permissions import VIEW_PERSONAL_DATA
+
+
+def statistics(days: int, may: Callable[[str], bool]) -> dict[str, Any]:
+    """Return the figures of so many days; a part is null for who may not view its rows."""
+    period = overview.latest_days(days)
+    since = period[0]
+
+    def part(model: Any, read: Callable[[], Any]) -> Any:
+        return read() if may(f"{model._meta.app_label}.view_{model._meta.model_name}") else None
+
+    return {
+        "days": days,
+        "since": since,
+        "kinds": {
+            kind: part(model, partial(_traffic, model, period)) for kind, model in MODELS.items()
+        },
+        "messages": part(Message, lambda: overview.funnel(since)),
+        "conflicts": part(Message, overview.conflicts),
+        "errors": part(DeliveryReport, lambda: _errors(since, may(VIEW_PERSONAL_DATA))),
+        "requests": part(WebhookRequest, overview.states),
+        "waiting_since": part(WebhookRequest, overview.waiting_since),
+        "receivers": part(ReceiverFailure, overview.failing_receivers),
+        "channels": part(NewSubscriber, lambda: _channels(since)),
+    }
+
+
+def _traffic(model: Any, period: Any) -> dict[str, Any]:
+    traffic = overview.traffic(model, period)
+    counts = zip(period, traffic.per_day, strict=True)
+    return {
+        "last_at": traffic.last_at,
+        "count": sum(traffic.per_day),
+        "per_day": [{"day": day, "count": count} for day, count in counts],
+    }
+
+
+def _errors(since: Any, open_to: bool) -> list[dict[str, Any]]:
+    return [
+        {
+            "error_code": code,
+            "error_message": text if open_to or not text else masking.hidden(text),
+            "count": count,
+        }
+        for code, text, count in overview.errors(since)
+    ]
+
+
+def _channels(since: Any) -> list[dict[str, Any]]:
+    return [{"channel": name, "count": count} for name, count in overview.channels(since)]

@@ -1,0 +1,343 @@
+"""The read API: who may read what, filters and pages that cost the same, and replays."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from pickyassist_webhooks import signals
+from pickyassist_webhooks.models import (
+    DeliveryReport,
+    GroupMemberEvent,
+    NewSubscriber,
+    WebhookRequest,
+)
+from tests.requests import delivery, filtered, keep, member, post, row, subscriber
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls_api")]
+
+LISTS = {
+    "request": "webhookrequest",
+    "delivery-report": "deliveryreport",
+    "filter-report": "filterreport",
+    "group-event": "groupmemberevent",
+    "subscriber": "newsubscriber",
+    "message": "message",
+}
+each_list = pytest.mark.parametrize("name", LISTS)
+
+
+def url(name, *args):
+    return reverse(f"pickyassist_webhooks_api:{name}", args=args)
+
+
+@pytest.fixture
+def filled():
+    fields = {"reference_number": "ORD-1", "error_message": "Call +15550001111"}
+    post(delivery(row("M1", 2, **fields), row("M1", 1), row("M2", 77, vendor="new")))
+    post(filtered(row("F1", 1)))
+    post(member())
+    post(subscriber(name="Ada", channel="8"))
+    post({"project_id": "1", "event_id": 99})
+
+
+def rows(client, name, **query):
+    response = client.get(url(f"{name}-list"), query)
+    assert response.status_code == 200, response.content
+    return response.json()["results"]
+
+
+@each_list
+def test_lists_and_details(name, filled, root):
+    found = rows(root, name)
+    assert found
+    [detail] = [root.get(url(f"{name}-detail", found[0]["id"])).json()]
+    assert found[0].items() <= detail.items()
+    assert root.get(url(f"{name}-detail", 10**6)).status_code == 404
+
+
+@each_list
+def test_who_may_view_in_the_admin_may_read(name, filled, login):
+    strangers = Client().get(url(f"{name}-list"))
+    assert strangers.status_code in (401, 403)
+    assert login().get(url(f"{name}-list")).status_code == 403
+    assert rows(login(f"view_{LISTS[name]}"), name)
+
+
+@each_list
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_nothing_is_written(name, method, filled, root):
+    pk = rows(root, name)[0]["id"]
+    for page in (url(f"{name}-list"), url(f"{name}-detail", pk)):
+        answer = getattr(root, method)(page, "{}", content_type="application/json")
+        assert answer.status_code == 405
+
+
+@each_list
+def test_masked(name, filled, login):
+    text = json.dumps(rows(login(f"view_{LISTS[name]}"), name))
+    for hidden in ("15550001111", "Ada", "Call +", '"new"'):
+        assert hidden not in text
+    shown = json.dumps(rows(login(f"view_{LISTS[name]}", "view_personal_data"), name))
+    assert ("15550001111" in shown) is (name != "request")
+
+
+@each_list
+def test_a_list_costs_the_same_for_any_number_of_rows(name, root):
+    counts = []
+    for batch in range(2):
+        for number in range(1 + batch * 20):
+            text = f"{batch}-{number}"
+            post(delivery(row(text)))
+            post(filtered(row(text)))
+            post(member(number=text))
+            post(subscriber(subscriber_id=text))
+        with CaptureQueriesContext(connection) as queries:
+            assert len(rows(root, name)) > batch * 20
+        counts.append(len(queries))
+        assert not any("COUNT(" in query["sql"] for query in queries)
+    assert counts[0] == counts[1] <= 3
+
+
+def test_codes_have_labels(filled, root):
+    reports = {each["status"]: each["status_label"] for each in rows(root, "delivery-report")}
+    assert reports == {1: "delivered", 2: "failed", 77: ""}
+    [request] = rows(root, "request", state="quarantined")
+    assert (request["state_label"], request["kind"], request["kind_label"]) == (
+        "quarantined",
+        "",
+        "",
+    )
+
+
+def test_what_a_message_says(filled, root):
+    [message] = rows(root, "message", reference_number="ORD-1")
+    assert message["conflict"] is True
+    assert message["status_label"] == "delivered"
+    assert "key" not in message
+
+
+class TestRequest:
+    def test_by_token_as_by_id(self, filled, root):
+        kept = WebhookRequest.objects.first()
+        pages = [root.get(url("request-detail", each)).json() for each in (kept.pk, kept.token)]
+        assert pages[0] == pages[1]
+        assert base64.b64decode(pages[0]["body"]) == bytes(kept.body)
+
+    @pytest.mark.parametrize("asked", ["0", "9" * 30, "-", "a" * 36])
+    def test_of_none(self, asked, root):
+        assert root.get(url("request-detail", asked)).status_code == 404
+
+    def test_bodies_are_personal(self, filled, login):
+        client = login("view_webhookrequest")
+        kept = WebhookRequest.objects.first()
+        assert client.get(url("request-detail", kept.pk)).json()["body"] is None
+
+    def test_problems(self, filled, root):
+        kept = WebhookRequest.objects.get(state="quarantined")
+        page = root.get(url("request-detail", kept.pk)).json()
+        assert page["problems"] == kept.problems
+
+
+class TestFilters:
+    @pytest.mark.parametrize(
+        ("name", "query", "count"),
+        [
+            ("request", {"state": "quarantined"}, 1),
+            ("request", {"state": ["quarantined", "done"]}, 5),
+            ("request", {"received_at_after": "2999-01-01T00:00:00Z"}, 0),
+            ("request", {"received_at_after": "2000-01-01T00:00:00Z"}, 5),
+            ("delivery-report", {"status": 2}, 1),
+            ("delivery-report", {"number": "15550001111"}, 3),
+            ("delivery-report", {"msg_id": "M1", "status": "77"}, 0),
+            ("delivery-report", {"status": 10**15}, 0),
+            ("group-event", {"action": 1, "group_id": "A4100"}, 1),
+            ("subscriber", {"channel": "8"}, 1),
+            ("message", {"conflict": "true"}, 1),
+            ("message", {"push_id": "700001"}, 2),
+            ("message", {"first_reported_at_before": "2000-01-01T00:00:00Z"}, 0),
+        ],
+    )
+    def test_narrow_a_list(self, name, query, count, filled, root):
+        assert len(rows(root, name, **query)) == count
+
+    @pytest.mark.parametrize(
+        ("name", "query", "said"),
+        [
+            ("request", {"stat": "done"}, "received_at_after"),
+            ("request", {"state": "great"}, "great"),
+            ("request", {"token": "x"}, "UUID"),
+            ("delivery-report", {"status": "read"}, "whole number"),
+            ("delivery-report", {"number": "\0"}, "Null"),
+            ("delivery-report", {"received_at_after": "yesterday"}, "date"),
+            ("delivery-report", {"ordering": "number"}, "-received_at"),
+            ("delivery-report", {"page_size": "0"}, "1000"),
+            ("delivery-report", {"page_size": "9" * 30}, "1000"),
+            ("delivery-report", {"cursor": "x"}, "cursor"),
+            ("delivery-report", {"cursor": "é"}, "cursor"),
+            ("delivery-report", {"cursor": "W10"}, "cursor"),
+            ("message", {"conflict": "false"}, "true"),
+        ],
+    )
+    def test_what_is_none_is_refused_with_what_is(self, name, query, said, filled, root):
+        answer = root.get(url(f"{name}-list"), query)
+        assert answer.status_code == 400
+        assert said in answer.content.decode()
+
+    def test_a_number_is_no_filter_for_who_may_not_see_it(self, filled, login):
+        client = login("view_deliveryreport")
+        answer = client.get(url("delivery-report-list"), {"number": "15550001111"})
+        assert answer.status_code == 403
+        assert "view_personal_data" in answer.content.decode()
+
+
+class TestPages:
+    @pytest.mark.parametrize("ordering", ["", "received_at", "-received_at", "id", "-id"])
+    def test_go_through_all_rows_and_back(self, ordering, root):
+        for batch in range(3):
+            post(delivery(*(row(f"{batch}-{number}") for number in range(4))))
+        query = {"page_size": 5} | ({"ordering": ordering} if ordering else {})
+        page = root.get(url("delivery-report-list"), query).json()
+        assert page["previous"] is None
+        forth = [[each["id"] for each in page["results"]]]
+        while page["next"]:
+            page = root.get(page["next"]).json()
+            forth.append([each["id"] for each in page["results"]])
+        assert [len(ids) for ids in forth] == [5, 5, 2]
+        descending = ordering.startswith("-") or not ordering
+        ids = sorted(DeliveryReport.objects.values_list("pk", flat=True), reverse=descending)
+        assert [each for page in forth for each in page] == ids
+        back = [[each["id"] for each in page["results"]]]
+        while page["previous"]:
+            page = root.get(page["previous"]).json()
+            back.append([each["id"] for each in page["results"]])
+        assert back[::-1] == forth
+
+    def test_keep_their_filters(self, root):
+        post(delivery(*(row(str(number), 1 + number % 2) for number in range(1, 13))))
+        page = root.get(url("delivery-report-list"), {"status": 2, "page_size": 4}).json()
+        assert {each["status"] for each in root.get(page["next"]).json()["results"]} == {2}
+
+    def test_a_cursor_belongs_to_its_ordering(self, filled, root):
+        page = root.get(url("delivery-report-list"), {"page_size": 1}).json()
+        answer = root.get(f"{page['next']}&ordering=id")
+        assert answer.status_code == 400
+
+    def test_of_nothing(self, root):
+        page = root.get(url("message-list")).json()
+        assert page == {"next": None, "previous": None, "results": []}
+
+
+class TestStandingFacts:
+    def test_members_of_a_group(self, root):
+        post(member(number="15550000001"))
+        post(member(number="15550000002"))
+        post(member(2, number="15550000001"))
+        post(member(number="15550000003", project_id="9"))
+        asked = url("members", "A4100")
+        numbers = [each["number"] for each in root.get(asked).json()["results"]]
+        assert sorted(numbers) == ["15550000002", "15550000003"]
+        there = root.get(asked, {"project_id": "9"}).json()["results"]
+        assert [each["number"] for each in there] == ["15550000003"]
+        assert root.get(url("members", "120363041@g.us?")).json()["results"] == []
+
+    def test_verdict_about_a_number(self, root, login):
+        post(filtered(row("F1", 2, number="15550000001")))
+        post(filtered(row("F2", 1, number="15550000001")))
+        [verdict] = root.get(url("verdict", "15550000001")).json()["results"]
+        assert verdict["status_label"] == "WhatsApp number"
+        client = login("view_filterreport")
+        assert client.get(url("verdict", "15550000001")).status_code == 403
+
+
+class TestStatistics:
+    def test_figures(self, filled, root):
+        figures = root.get(url("stats"), {"days": 7}).json()
+        assert figures["messages"] == {
+            "submitted": 2,
+            "delivered": 1,
+            "read": 0,
+            "failed": 0,
+            "refunded": 0,
+        }
+        assert figures["kinds"]["delivery_report"]["count"] == 3
+        assert len(figures["kinds"]["group_member"]["per_day"]) == 7
+        assert figures["requests"]["quarantined"] == 1
+        assert figures["channels"] == [{"channel": "8", "count": 1}]
+        assert figures["errors"][0]["error_message"] == "Call +15550001111"
+
+    def test_parts_for_who_may_view_their_rows(self, filled, login):
+        figures = login("view_deliveryreport").get(url("stats")).json()
+        assert figures["kinds"]["delivery_report"]["count"] == 3
+        assert figures["kinds"]["group_member"] is None
+        assert figures["messages"] is figures["requests"] is None
+        assert figures["errors"][0]["error_message"] == "•••"
+
+    @pytest.mark.parametrize("days", ["0", "91", "x"])
+    def test_a_period_that_is_none(self, days, root):
+        assert root.get(url("stats"), {"days": days}).status_code == 400
+
+    def test_strangers(self):
+        assert Client().get(url("stats")).status_code in (401, 403)
+
+
+class TestReplay:
+    def replay(self, client, pk, **asked):
+        return client.post(url("request-replay", pk), asked, content_type="application/json")
+
+    def test_processes_again(self, filled, root):
+        heard = []
+
+        def receiver(event, is_replay, **named):
+            heard.append(is_replay)
+
+        signals.member_joined.connect(receiver)
+        kept = WebhookRequest.objects.get(kind="group_member")
+        answer = self.replay(root, kept.token)
+        signals.member_joined.disconnect(receiver)
+        assert answer.status_code == 200
+        assert answer.json()["replays"] == 1
+        assert heard == [True]
+        assert GroupMemberEvent.objects.count() == 1
+        assert WebhookRequest.objects.get(pk=kept.pk).history[0]["what"] == "processed again"
+
+    def test_only_failed_receivers(self, login, root):
+        def receiver(**named):
+            raise ValueError
+
+        signals.subscriber_added.connect(receiver)
+        post(subscriber())
+        signals.subscriber_added.disconnect(receiver)
+        pk = WebhookRequest.objects.get().pk
+        client = login("view_webhookrequest", "retry_webhookrequest")
+        assert self.replay(client, pk).status_code == 403
+        answer = self.replay(client, pk, only_failed_receivers=True)
+        assert answer.json()["state"] == "failing"  # that receiver is gone
+        assert self.replay(root, pk, only_failed_receivers="maybe").status_code == 400
+        assert NewSubscriber.objects.count() == 1
+
+    def test_what_a_worker_holds(self, root):
+        request = keep(delivery(), claimed=True)
+        answer = self.replay(root, request.pk)
+        assert answer.status_code == 409
+        assert "A worker holds" in answer.json()["detail"]
+
+    def test_what_is_erased(self, filled, root):
+        WebhookRequest.objects.update(erased_at="2026-01-01T00:00:00Z")
+        assert self.replay(root, WebhookRequest.objects.first().pk).status_code == 410
+
+    @pytest.mark.parametrize(
+        "codenames", [(), ("view_webhookrequest",), ("replay_webhookrequest",)]
+    )
+    def test_who_may(self, codenames, filled, login):
+        client = login(*codenames)
+        assert self.replay(client, WebhookRequest.objects.first().pk).status_code == 403
+
+    def test_of_none(self, root):
+        assert self.replay(root, 1).status_code == 404
