@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from pickyassist_webhooks import ingest
 from pickyassist_webhooks.api import settled
+from pickyassist_webhooks.api.pagination import written
 from pickyassist_webhooks.models import WebhookRequest
 from tests.requests import delivery, keep, member, post, row, subscriber
 
@@ -260,6 +261,7 @@ class TestPages:
             "x",
             "e30",
             "eyJhZnRlciI6MSwid2FpdGluZyI6WyJ4Il19",
+            written({"after": 1, "waiting": list(range(501))}),
             "&state=failing",
             "&cursor=x",
         ],

@@ -488,8 +488,11 @@ class TestPageOfTheExample:
     def installed(self, settings, monkeypatch):
         for name in ("SWAGGER_UI_DIST", "SWAGGER_UI_FAVICON_HREF"):
             monkeypatch.setattr(spectacular_settings, name, "SIDECAR")
-        apps = ["drf_spectacular", "drf_spectacular_sidecar", "example_project"]
+        apps = ["drf_spectacular", "drf_spectacular_sidecar"]
         settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, *apps]
+        # Not the example itself, whose receivers would hear of the other tests' events.
+        [templates] = settings.TEMPLATES
+        settings.TEMPLATES = [templates | {"DIRS": [ROOT / "example_project/templates"]}]
 
     def test_has_nothing_inline_and_nothing_from_elsewhere(self):
         client = Client()
