@@ -15,7 +15,6 @@ from ..characters import storable
 from ..models import GroupMemberEvent, Message, WebhookRequest
 from ..overview import channels_in_use
 from .labels import channel
-from .lists import MAX_COUNTED
 
 #: Columns of a request that no list shows and that may be as large as the request was.
 LARGE = ("body", "problems", "warnings", "error")
@@ -126,10 +125,4 @@ class ConflictFilter(admin.SimpleListFilter):
         return [("yes", _("A receipt and a failure"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        if not self.value():
-            return queryset
-        # Asked for before the rows: together with their order SQLite reads all messages.
-        conflicts = Message.objects.using(queryset.db).in_conflict()
-        return queryset.filter(
-            pk__in=list(conflicts.values_list("pk", flat=True)[: MAX_COUNTED + 1])
-        )
+        return queryset.in_conflict() if self.value() else queryset

@@ -99,8 +99,13 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="message",
-            index=models.Index(
-                fields=["delivered", "failed_seen", "refunded"], name="pickyassist_message_conflict"
+            index=pickyassist_webhooks.models.columns.SparseIndex(
+                fields=["delivered", "failed_seen", "refunded"],
+                rows=models.Q(
+                    ("delivered", True),
+                    models.Q(("failed_seen", True), ("refunded", True), _connector="OR"),
+                ),
+                name="pickyassist_message_conflict",
             ),
         ),
         migrations.AddIndex(
@@ -118,7 +123,9 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="webhookrequest",
             index=pickyassist_webhooks.models.columns.SparseIndex(
-                fields=["problem", "state", "received_at", "id"], name="pickyassist_request_problem"
+                fields=["problem", "state", "received_at", "id"],
+                rows=models.Q(("problem__isnull", False)),
+                name="pickyassist_request_problem",
             ),
         ),
     ]

@@ -27,11 +27,19 @@ class ExactCharField(models.CharField):  # type: ignore[type-arg]
 
 
 class SparseIndex(models.Index):
-    """An index of a nullable column, without the rows where it is null, if the database can.
+    """An index of a few rows, if the database can, so that the others cost nothing.
 
-    Where hardly a row has a value it then costs the others nothing. ``condition=`` would say the
-    same, but Django warns of it on MariaDB, where all rows are in the index.
+    ``rows`` says of which, as queries say it. ``condition=`` would do the same, but Django warns
+    of it on MariaDB, where all rows are in the index.
     """
+
+    def __init__(self, *, rows: models.Q, **kwargs: Any) -> None:
+        self.rows = rows
+        super().__init__(**kwargs)
+
+    def deconstruct(self) -> Any:
+        path, expressions, kwargs = super().deconstruct()
+        return path, expressions, {**kwargs, "rows": self.rows}
 
     def create_sql(
         self,
@@ -40,7 +48,7 @@ class SparseIndex(models.Index):
         using: str = "",
         **kwargs: Any,
     ) -> Any:
-        there = models.Q(**{f"{self.fields[0]}__isnull": False})
         can = schema_editor.connection.features.supports_partial_indexes
-        index = models.Index(fields=self.fields, name=self.name, condition=there if can else None)
+        rows = self.rows if can else None
+        index = models.Index(fields=self.fields, name=self.name, condition=rows)
         return index.create_sql(model, schema_editor, using, **kwargs)

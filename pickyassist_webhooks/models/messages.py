@@ -11,9 +11,12 @@ from .. import keys, masking
 from ..characters import visible
 from ..choices import DeliveryStatus, progress
 from ..masking import Masks
-from .columns import ExactCharField
+from .columns import ExactCharField, SparseIndex
 from .events import fill_blanks
 from .reports import DeliveryReport, DeliveryReportQuerySet
+
+#: Rows with a receipt, and a failure or a refund.
+_IN_CONFLICT = models.Q(delivered=True) & (models.Q(failed_seen=True) | models.Q(refunded=True))
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -23,11 +26,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def in_conflict(self) -> MessageQuerySet:
         """Return the messages for which both a receipt and a failure or refund were seen."""
-        # Each is one place of an index, so nothing is taken out of the brackets; "in", as SQLite
-        # and MariaDB take a bare boolean for no condition on an index.
-        failed = models.Q(delivered__in=[True], failed_seen__in=[True])
-        refunded = models.Q(delivered__in=[True], failed_seen__in=[False], refunded__in=[True])
-        return self.filter(failed | refunded)
+        return self.filter(_IN_CONFLICT)
 
 
 class Message(models.Model):
@@ -77,8 +76,10 @@ class Message(models.Model):
                 ],
                 name="pickyassist_message_facts",
             ),
-            models.Index(
-                fields=["delivered", "failed_seen", "refunded"], name="pickyassist_message_conflict"
+            SparseIndex(
+                fields=["delivered", "failed_seen", "refunded"],
+                rows=_IN_CONFLICT,
+                name="pickyassist_message_conflict",
             ),
         )
 

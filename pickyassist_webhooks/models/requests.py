@@ -162,7 +162,9 @@ class WebhookRequest(models.Model):
             models.Index(fields=["received_at"], name="pickyassist_request_received"),
             models.Index(fields=["state", "received_at"], name="pickyassist_request_state"),
             SparseIndex(
-                fields=["problem", "state", "received_at", "id"], name="pickyassist_request_problem"
+                fields=["problem", "state", "received_at", "id"],
+                rows=models.Q(problem__isnull=False),
+                name="pickyassist_request_problem",
             ),
         )
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from tests.browser.addresses import APP
+from pickyassist_webhooks.models.columns import SparseIndex
+from tests.browser.addresses import APP, MODELS
 
 #: Nodes of a plan of PostgreSQL that read all there is below them before they give a row: a limit
 #: above them spares nothing.
@@ -23,6 +24,13 @@ _SHOWN = 5
 
 #: Rows of a table that may as well be read one by one.
 _FEW = 10_000
+
+_SPARSE = [
+    index.name
+    for model in MODELS
+    for index in model._meta.indexes
+    if isinstance(index, SparseIndex)
+]
 
 _TABLE = re.compile(rf"{APP}_\w+")
 _PREFIX = re.compile(rf"[\"`]{APP}_\w+[\"`]\.")
@@ -80,6 +88,7 @@ def _whole_reads(node: dict[str, Any], bounded: bool = False) -> Iterator[str]:
     kind = node["Node Type"]
     if node.get("Relation Name", "").startswith(f"{APP}_"):
         by_index = kind in ("Index Scan", "Index Only Scan")
+        by_index = by_index and not _is_of_few(node["Index Name"])
         if kind == "Seq Scan" or (by_index and "Index Cond" not in node and not bounded):
             yield node["Relation Name"]
     below = kind == "Limit" or (bounded and kind not in _GREEDY)
@@ -96,9 +105,14 @@ def _sqlite(statement: Statement) -> str:
         scan = _SCAN.match(detail)
         # In the order of the rows or of an index a limit ends it.
         ends = " LIMIT " in statement.sql and parent not in sorted_within
-        if scan and scan[1] not in made and not ends:
+        if scan and scan[1] not in made and not ends and not _is_of_few(detail):
             return text
     return ""
+
+
+def _is_of_few(name: str) -> bool:
+    """Tell whether this names an index that is of few rows: all of it may be read."""
+    return any(index in name for index in _SPARSE)
 
 
 WAYS = {"postgresql": _postgresql, "sqlite": _sqlite}
