@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from pickyassist_webhooks import signals
+from pickyassist_webhooks import ingest, signals
 from pickyassist_webhooks.models import (
     DeliveryReport,
     GroupMemberEvent,
@@ -179,6 +179,8 @@ class TestFilters:
             ("delivery-report", {"ordering": "number"}, "-received_at"),
             ("delivery-report", {"page_size": "0"}, "1000"),
             ("delivery-report", {"page_size": "9" * 30}, "1000"),
+            ("delivery-report", {"page_size": "000001000999"}, "1000"),
+            ("delivery-report", {"request": "9" * 30}, "less than"),
             ("delivery-report", {"cursor": "x"}, "cursor"),
             ("delivery-report", {"cursor": "é"}, "cursor"),
             ("delivery-report", {"cursor": "W10"}, "cursor"),
@@ -283,6 +285,13 @@ class TestStatistics:
     def test_a_period_that_is_none(self, days, root):
         assert root.get(url("stats"), {"days": days}).status_code == 400
 
+    def test_what_is_no_parameter(self, filled, root):
+        answer = root.get(url("stats"), {"dayz": 7})
+        assert answer.status_code == 400
+        assert "days" in answer.content.decode()
+        pk = WebhookRequest.objects.first().pk
+        assert root.get(url("request-detail", pk), {"foo": 1}).status_code == 400
+
     def test_strangers(self):
         assert Client().get(url("stats")).status_code in (401, 403)
 
@@ -321,6 +330,23 @@ class TestReplay:
         assert answer.json()["state"] == "failing"  # that receiver is gone
         assert self.replay(root, pk, only_failed_receivers="maybe").status_code == 400
         assert NewSubscriber.objects.count() == 1
+
+    @pytest.mark.parametrize("form", [{}, {"content_type": "application/json"}])
+    def test_however_it_is_written(self, form, filled, login):
+        pk, asked = WebhookRequest.objects.first().pk, {"only_failed_receivers": "true"}
+        client = login("view_webhookrequest", "replay_webhookrequest")
+        assert client.post(url("request-replay", pk), asked, **form).status_code == 403
+        client = login("view_webhookrequest", "retry_webhookrequest")
+        assert client.post(url("request-replay", pk), asked, **form).status_code == 409
+
+    def test_what_is_gone_meanwhile(self, filled, root, monkeypatch):
+        def gone(pk, *args, **named):
+            WebhookRequest.objects.filter(pk=pk).delete()
+            return ingest_replay(pk, *args, **named)
+
+        ingest_replay = ingest.replay
+        monkeypatch.setattr(ingest, "replay", gone)
+        assert self.replay(root, WebhookRequest.objects.first().pk).status_code == 404
 
     def test_what_a_worker_holds(self, root):
         request = keep(delivery(), claimed=True)

@@ -200,6 +200,17 @@ def test_who_may(model, client):
         assert client.get(where(model, name)).status_code == 403
 
 
+def test_a_request_is_known_by_its_token(root):
+    token = post(delivery()).json()["id"]
+    head, cells = export(root, WebhookRequest)
+    assert cells[head.index("token")] == token
+
+
+def test_a_search_for_what_no_text_holds(root):
+    post(delivery())
+    assert len(export(root, DeliveryReport, q="\0")) == 1
+
+
 def test_every_row_of_many_chunks(root, monkeypatch):
     monkeypatch.setattr("pickyassist_webhooks.export._ROWS_AT_ONCE", 3)
     post(delivery(*(row(str(number)) for number in range(9))))

@@ -230,6 +230,38 @@ class TestPages:
         rest, _ = read(root, 4, onward)
         assert sorted(ids + rest) == self.all_ids()
 
+    def test_say_that_there_is_more_of_what_was_unfinished(self, root):
+        pks = [keep(delivery(row(str(number)))).pk for number in range(5)]
+        steps = [after - before for before, after in zip([0, *pks], pks, strict=False)]
+        self.process_all()
+        place = written({"after": pks[-1], "waiting": steps})
+        page = root.get(f"{URL}{place}&page_size=2").json()
+        assert [each["id"] for each in page["results"]] == pks[:2]
+        assert page["more"]
+        assert read(root, 3, page["next"])[0] == pks[2:]
+
+    def test_have_cursors_that_servers_take(self, root):
+        now = timezone.now() - 2 * settled.PATIENCE
+        WebhookRequest.objects.bulk_create(
+            WebhookRequest(pk=10**9 + 9973 * number, received_at=now, due_at=now)
+            for number in range(300)
+        )
+        deadline, url, lengths = time.monotonic() + 20, URL, [0]
+        while lengths[-1] < 1000 or lengths[-1] != lengths[-2]:
+            _, url = read(root, url=url)
+            lengths.append(len(url))
+            assert time.monotonic() < deadline
+        assert lengths[-1] < 2500
+
+    def test_hold_the_events_that_the_reader_may_view(self, login):
+        post(delivery())
+        post(subscriber())
+        client = login("view_webhookrequest", "view_newsubscriber")
+        assert len(read(client, 2)[0]) == 2
+        reports, subscribers = (each["events"] for each in client.get(URL).json()["results"])
+        assert reports is None
+        assert len(subscribers) == 1
+
     def test_go_no_further_than_they_can_remember(self, root, monkeypatch):
         monkeypatch.setattr("pickyassist_webhooks.api.following.MAX_WAITING", 3)
         for number in range(5):
@@ -261,7 +293,7 @@ class TestPages:
             "x",
             "e30",
             "eyJhZnRlciI6MSwid2FpdGluZyI6WyJ4Il19",
-            written({"after": 1, "waiting": list(range(501))}),
+            written({"after": 1, "waiting": [1] * 201}),
             "&state=failing",
             "&cursor=x",
         ],

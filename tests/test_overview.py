@@ -252,6 +252,11 @@ class TestFirstSteps:
         page = root.get(PAGE).content.decode()
         assert "include(&quot;pickyassist_webhooks.urls&quot;)" in page or "include(" in page
 
+    def test_do_not_come_back_when_requests_are_pruned(self, root):
+        come(delivery())
+        WebhookRequest.objects.all().delete()
+        assert "Nothing has come so far" not in root.get(PAGE).content.decode()
+
     def test_are_gone_once_something_came(self, root):
         post(b"[]")
         assert "Nothing has come so far" not in root.get(PAGE).content.decode()
@@ -287,6 +292,12 @@ class TestUrl:
     def test_without_a_secret(self, root, settings):
         settings.PICKYASSIST_WEBHOOKS = {}
         assert "No secret is configured" in root.post(self.page).content.decode()
+
+    def test_where_no_url_leads_to_the_webhook(self, root, settings):
+        come(delivery())
+        settings.ROOT_URLCONF = "tests.urls_admin_only"
+        assert "Show the URL" not in root.get(PAGE).content.decode()
+        assert SECRET not in root.post(self.page).content.decode()
 
     def test_of_an_authenticator_of_the_project(self, root, settings):
         settings.PICKYASSIST_WEBHOOKS = settings.PICKYASSIST_WEBHOOKS | {
@@ -387,6 +398,40 @@ class TestQuarantine:
         assert root.post(page, posted).status_code == 302
         # Each once, though all of them are as little understood as before.
         assert set(WebhookRequest.objects.values_list("replays", flat=True)) == {1}
+
+    def test_whatever_became_of_the_one_that_named_it(self, root, monkeypatch):
+        monkeypatch.setattr("pickyassist_webhooks.admin.problems._CHUNK", 2)
+        for _ in range(5):
+            come({"event_id": 99})
+        newest = WebhookRequest.objects.last()
+        page = self.group(newest.pk)
+        content = root.post(page).content.decode()
+        posted = dict(re.findall(r'name="(after|problem)" value="([^"]+)"', content))
+        newest.delete()
+        answer = root.post(page, posted, follow=True)
+        assert "2 requests were processed again" in answer.content.decode()
+        posted["problem"] += "x"  # made by somebody else
+        assert root.post(page, posted).status_code == 404
+
+    def test_a_request_that_is_gone_costs_the_others_nothing(self, root, monkeypatch):
+        for _ in range(3):
+            come({"event_id": 99})
+        first, second, _ = WebhookRequest.objects.values_list("pk", flat=True).order_by("pk")
+        replay = ingest.replay
+
+        def racing(pk, *args, **named):
+            if pk == first:
+                WebhookRequest.objects.filter(pk=first).delete()
+            elif pk == second:  # a worker was faster, and pruned it at once
+                WebhookRequest.objects.filter(pk=second).delete()
+                return None
+            return replay(pk, *args, **named)
+
+        monkeypatch.setattr(ingest, "replay", racing)
+        page = self.group(WebhookRequest.objects.last().pk)
+        answer = root.post(page, follow=True).content.decode()
+        assert "2 requests were processed again" in answer
+        assert "1 request was left alone" in answer
 
     def test_stops_when_the_browser_would(self, root, monkeypatch):
         monkeypatch.setattr("pickyassist_webhooks.admin.problems.SECONDS", -1.0)
@@ -525,6 +570,32 @@ class TestLists:
     )
     def test_a_column_without_a_filter_is_no_filter(self, name, root):
         assert root.get(self.page, {name: "1"}).status_code == 400
+
+
+@pytest.mark.parametrize(("names", "shown"), [((), False), (("view_message",), True)])
+def test_a_filter_names_its_row_to_who_may_view_it(names, shown, login):
+    come(delivery(row("M-1")))
+    page = reverse("admin:pickyassist_webhooks_deliveryreport_changelist")
+    asked = {"of_message": Message.objects.get().pk}
+    content = login("view_deliveryreport", *names).get(page, asked).content.decode()
+    assert ("M-1: delivered" in content) is shown
+
+
+@pytest.mark.parametrize(("names", "count"), [((), 0), (("view_deliveryreport",), 1)])
+def test_a_search_finds_requests_by_what_the_user_may_view(names, count, login):
+    come(delivery(row("M-1")))
+    page = reverse("admin:pickyassist_webhooks_webhookrequest_changelist")
+    client = login("view_webhookrequest", *names)
+    assert client.get(page, {"q": "M-1"}).context["cl"].result_count == count
+
+
+def test_ids_are_written_without_separators(root, settings):
+    settings.LANGUAGE_CODE, settings.USE_THOUSAND_SEPARATOR = "de", True
+    come(delivery())
+    DeliveryReport.objects.update(id=1234567)
+    page = reverse("admin:pickyassist_webhooks_deliveryreport_changelist")
+    chosen = {"action": "erase_numbers", "_selected_action": ["1234567"]}
+    assert 'value="1234567"' in root.post(page, chosen).content.decode()
 
 
 def test_channels_of_subscribers_are_a_filter(root):

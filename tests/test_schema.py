@@ -235,7 +235,7 @@ class TestAsDescribed:
         user.user_permissions.set(Permission.objects.filter(codename__in=names))
         client.force_login(user)
         answer = client.post("/api/requests/1/replay/", data, content_type="application/json")
-        assert answer.status_code == 403
+        assert answer.status_code == 400
 
     @pytest.mark.parametrize(
         "moment",

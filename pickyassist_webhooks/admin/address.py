@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -15,6 +16,9 @@ from django.views.decorators.http import require_POST
 from .. import masking
 from ..conf import KEYS, app_settings
 from .base import ReadOnlyAdmin
+
+#: What stands for a secret until it is hidden.
+_PLACE = "the-secret-is-hidden"
 
 VIEW_URL = "pickyassist_webhooks.view_webhook_url"
 
@@ -43,14 +47,17 @@ class AddressAdmin(ReadOnlyAdmin):
 
 def urls(request: HttpRequest) -> list[tuple[str, str]]:
     """Return label and URL of each secret; none where an authenticator of the project's decides."""
-    secrets = app_settings.secrets if _ours() else []
-    return [(label, _url(request, secret)) for label, secret in secrets]
+    found = []
+    for label, secret in app_settings.secrets if _ours() else []:
+        with suppress(NoReverseMatch):  # no URL leads to the view, or the secret fits into none
+            found.append((label, _url(request, secret)))
+    return found
 
 
 def hidden_url(request: HttpRequest) -> str:
     """Return the URL with its secret hidden, or nothing where no URL leads to the view."""
     try:
-        return _url(request, "secret").replace("secret", masking.HIDDEN)
+        return _url(request, _PLACE).replace(_PLACE, masking.HIDDEN)
     except NoReverseMatch:
         return ""
 

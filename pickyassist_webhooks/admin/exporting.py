@@ -28,7 +28,7 @@ class Format:
     name: str
     label: Any
     media_type: str
-    lines: Callable[[QuerySet[Any], list[str], Masks], Iterator[str]]
+    lines: Callable[[QuerySet[Any], list[str], Masks, list[int] | None], Iterator[str]]
 
 
 FORMATS = {
@@ -41,15 +41,20 @@ FORMATS = {
 
 
 def file_response(
-    request: HttpRequest, file: Format, rows: QuerySet[Any], masks: Masks
+    request: HttpRequest,
+    file: Format,
+    rows: QuerySet[Any],
+    masks: Masks,
+    pks: list[int] | None = None,
 ) -> StreamingHttpResponse:
-    """Return an answer that sends ``rows`` as a file, without their bodies."""
+    """Return an answer that sends ``rows``, or those with these ids, as a file without bodies."""
     names = [
         field.attname
         for field in rows.model._meta.concrete_fields
-        if field.editable and not isinstance(field, models.BinaryField)
+        # The token is the id that an answer had.
+        if (field.editable or field.name == "token") and not isinstance(field, models.BinaryField)
     ]
-    lines = file.lines(rows, names, masks)
+    lines = file.lines(rows, names, masks, pks)
     chunks = iter(lambda: "".join(islice(lines, _LINES)), "")
     name = f"{rows.model._meta.model_name}.{file.name}"
     return StreamingHttpResponse(

@@ -32,6 +32,9 @@ class OneParentFilter(admin.SimpleListFilter):
         if value is None:
             return []
         parent = self.found()
+        view = f"{self.parent._meta.app_label}.view_{self.parent._meta.model_name}"
+        if parent and not request.user.has_perm(view):
+            return [(value, value)]
         return [(value, str(parent) if parent else gettext("not found"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

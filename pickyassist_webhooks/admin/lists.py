@@ -192,9 +192,10 @@ class ListAdmin(AnyModelAdmin):
             rows = self.get_changelist_instance(request).queryset
         except IncorrectLookupParameters:
             return HttpResponseRedirect(f"{self.url('changelist')}?{ERROR_FLAG}=1")
-        if term:  # found without a limit
-            rows = rows.filter(pk__in=self.found(term, request, rows.db))
-        return file_response(request, FORMATS[name], rows, self.masks(request))
+        pks = None
+        if term:  # found without a limit; text with NUL is nowhere, and PostgreSQL refuses to look
+            pks = [] if "\0" in term else self.found(term, request, rows.db)
+        return file_response(request, FORMATS[name], rows, self.masks(request), pks)
 
     def url(self, page: str, *args: Any) -> str:
         """Return where a page of this admin is."""

@@ -68,11 +68,14 @@ class Overview:
     @property
     def is_new(self) -> bool:
         """Whether nothing has ever come."""
-        return self.may_view(WebhookRequest) and not WebhookRequest.objects.exists()
+        models: list[Any] = [WebhookRequest, *MODELS.values()]
+        some = (model._default_manager.exists() for model in models)
+        return self.may_view(WebhookRequest) and not any(some)
 
     @property
     def may_view_url(self) -> bool:
-        return self.site.is_registered(WebhookRequest) and self.request.user.has_perm(VIEW_URL)
+        is_there = self.site.is_registered(WebhookRequest) and self.url_hidden
+        return bool(is_there) and self.request.user.has_perm(VIEW_URL)
 
     @property
     def url_page(self) -> str:

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from django.contrib import messages
+from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -26,6 +27,8 @@ from .text import shortened
 
 #: Seconds of processing for which a browser, and the proxy before it, surely waits.
 SECONDS = 10.0
+
+_SALT = "pickyassist_webhooks.problem"
 
 #: Ids read at once of a group's requests.
 _CHUNK = 1000
@@ -92,7 +95,10 @@ class ProblemsAdmin(ReplayingAdmin):
         """Say how many requests have the problem of this one, then process them again."""
         if not (self.has_view_permission(request) and self.has_replay_permission(request)):
             raise PermissionDenied
-        problem = ingest.requests().filter(pk=pk).values_list("problem", flat=True).first()
+        problem = _signed(request.POST.get("problem", ""))
+        if problem is None:
+            found = ingest.requests().filter(pk=pk)
+            problem = found.values_list("problem", flat=True).first()
         if problem is None:
             raise Http404
         after = _number(request.POST.get("after"))
@@ -114,6 +120,8 @@ class ProblemsAdmin(ReplayingAdmin):
             "replay.html",
             title=gettext("Process again"),
             problem=visible(problem),
+            # The request that named it may be gone, or understood, before the last one of them.
+            signed=signing.dumps(problem, salt=_SALT),
             count=count,
             after=after,
             back=self.url("problems"),
@@ -127,6 +135,13 @@ class ProblemsAdmin(ReplayingAdmin):
             "media": self.media,
         }
         return TemplateResponse(request, f"pickyassist_webhooks/admin/{template}", context)
+
+
+def _signed(text: str) -> str | None:
+    try:
+        return str(signing.loads(text, salt=_SALT)) if text else None
+    except signing.BadSignature:
+        return None
 
 
 def _of(problem: str) -> WebhookRequestQuerySet:

@@ -54,11 +54,9 @@ class ReplayingAdmin(ReadOnlyAdmin):
             # None: a worker was faster, and is doing what was asked for.
             state = RequestState(replayed.state if replayed else RequestState.RECEIVED)
             outcomes[state] += 1
-            self.log_change(
-                http_request,
-                replayed or ingest.requests().only("kind", "token").get(pk=pk),
-                gettext("Processed again, now: %(state)s.") % {"state": state.label},
-            )
+            if row := replayed or ingest.requests().only("kind", "token").filter(pk=pk).first():
+                said = gettext("Processed again, now: %(state)s.") % {"state": state.label}
+                self.log_change(http_request, row, said)
         self._report(http_request, outcomes, in_work)
         return last
 

@@ -125,6 +125,8 @@ class WebhookRequestAdmin(DeedsAdmin, ProblemsAdmin, AddressAdmin):
         return [*found, requests.annotate(found=F("pk"))]
 
     def _found_by(self, model: type[Event], request: HttpRequest) -> list[str]:
+        if not request.user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}"):
+            return []
         there = {field.name for field in model._meta.fields}
         hidden = {} if request.user.has_perm(VIEW_PERSONAL_DATA) else model.personal
         return [name for name in FOUND_BY if name in there and name not in hidden]

@@ -29,12 +29,22 @@ from ..models import (
 from .pagination import CURSOR, ORDERING, SIZE
 from .permissions import VIEW_PERSONAL_DATA
 
-#: Parameters of every list, and that of Django REST framework that chooses a format.
-_OF_EVERY_LIST = {CURSOR, ORDERING, SIZE, "format"}
+#: Parameters of every list.
+_OF_EVERY_LIST = {CURSOR, ORDERING, SIZE}
 
 _FIRST, _LAST = datetime(1900, 1, 1), datetime(9998, 1, 1)
 
 _IN_CONFLICT = "Expected true: what is not in conflict is everything else."
+
+
+def refuse_unknown(request: Request, allowed: set[str]) -> None:
+    """Raise ``ValidationError`` for parameters that there are not, saying which there are."""
+    # "format" is Django REST framework's own.
+    unknown = request.query_params.keys() - allowed - {"format"}
+    if unknown:
+        expected = f"Expected one of: {', '.join(sorted(allowed))}." if allowed else ""
+        said = [f"No such parameter here. {expected}".rstrip()]
+        raise ValidationError(dict.fromkeys(sorted(unknown), said))
 
 
 class StrictBackend(DjangoFilterBackend):
@@ -42,10 +52,7 @@ class StrictBackend(DjangoFilterBackend):
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
         allowed = set(view.filterset_class.base_filters) | view.parameters
-        unknown = request.query_params.keys() - allowed - _OF_EVERY_LIST
-        if unknown:
-            said = [f"No such filter. Expected one of: {', '.join(sorted(allowed))}."]
-            raise ValidationError(dict.fromkeys(sorted(unknown), said))
+        refuse_unknown(request, allowed | _OF_EVERY_LIST)
         hidden = request.query_params.keys() & view.queryset.model.personal.keys()
         if hidden and not request.user.has_perm(VIEW_PERSONAL_DATA):
             names = ", ".join(sorted(hidden))
@@ -58,6 +65,10 @@ class Whole(filters.Filter):
     """A code or an id: any whole number, as codes that nobody lists are kept too."""
 
     field_class = forms.IntegerField
+
+    def __init__(self, **named: Any) -> None:
+        # As the columns are: SQLite fails on more, and nothing is there.
+        super().__init__(**named, min_value=-(2**63), max_value=2**63 - 1)
 
 
 class _True(forms.Field):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
 from typing import Any
 
 from django.db.models import QuerySet
@@ -12,6 +13,7 @@ from rest_framework.utils.urls import replace_query_param
 
 from ..choices import UNFINISHED, RequestState
 from ..models import WebhookRequest
+from .filters import refuse_unknown
 from .pagination import SIZE, bad, identifier, page_size, read, written
 from .serializers import FollowedRequestSerializer, events_of
 from .settled import settled
@@ -21,8 +23,9 @@ AFTER = "after"
 #: States in which nothing more happens to a request by itself.
 AT_REST = tuple(state for state in RequestState if state not in UNFINISHED)
 
-#: Unfinished requests that a cursor remembers; with more of them it goes no further.
-MAX_WAITING = 500
+#: Unfinished requests that a cursor remembers; with more of them it goes no further. Servers refuse
+#: URLs of more than 4,000 characters.
+MAX_WAITING = 200
 
 #: Events on a page, unless a single request has more.
 MAX_EVENTS = 10_000
@@ -36,10 +39,7 @@ def follow(request: Request, requests: QuerySet[WebhookRequest], context: Any) -
 
     The cursor holds how far ids were read, and which requests below were unfinished then.
     """
-    unknown = request.query_params.keys() - {AFTER, "state", SIZE, "format"}
-    if unknown:
-        said = [f"No parameter beside {AFTER!r}. Expected one of: state, {SIZE}."]
-        raise ValidationError(dict.fromkeys(sorted(unknown), said))
+    refuse_unknown(request, {AFTER, "state", SIZE})
     wanted, size = _states(request), page_size(request)
     after, waiting = _place(request)
     following = requests.filter(pk__gt=after).order_by("pk")
@@ -56,19 +56,27 @@ def follow(request: Request, requests: QuerySet[WebhookRequest], context: Any) -
         if is_full and pk > after:
             more = True
             break
-        if state in UNFINISHED or (is_full and state in wanted):
+        if state in UNFINISHED:
             still.append(pk)
+        elif state in wanted and is_full:
+            still.append(pk)
+            more = True
         elif state in wanted:
             delivered.append(pk)
             events += count
         after = max(after, pk)
     page = list(requests.filter(pk__in=delivered).order_by("pk").defer(*_LARGE))
     context["events"] = events_of(page)
-    place = written({"after": after, "waiting": still})
+    place = written({"after": after, "waiting": _steps(sorted(still))})
     url = replace_query_param(request.build_absolute_uri(), AFTER, place)
     more = more or (len(rows) == room == len(safe) and room > 0)
     results = FollowedRequestSerializer(page, many=True, context=context).data
     return Response({"next": url, "more": more, "results": results})
+
+
+def _steps(pks: list[int]) -> list[int]:
+    """Return ids, from the lowest on, as how far each is from the one before: short numbers."""
+    return [pk - before for before, pk in pairwise([0, *pks])]
 
 
 def _states(request: Request) -> set[str]:
@@ -85,7 +93,7 @@ def _place(request: Request) -> tuple[int, list[int]]:
         return 0, []
     place = read(AFTER, text)
     try:
-        waiting = [identifier(pk) for pk in place["waiting"]]
+        waiting = [identifier(pk) for pk in accumulate(map(identifier, place["waiting"]))]
         if len(waiting) > MAX_WAITING:
             raise ValueError(waiting)
         return identifier(place["after"]), waiting

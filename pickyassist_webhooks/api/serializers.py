@@ -242,8 +242,13 @@ class FollowedRequestSerializer(WebhookRequestSerializer):
     class Meta(WebhookRequestSerializer.Meta):
         fields = (*WebhookRequestSerializer.Meta.fields, "events")
 
-    @extend_schema_field({"type": "array", "items": {"anyOf": _EVENTS}})
-    def get_events(self, request: WebhookRequest) -> list[dict[str, Any]]:
+    @extend_schema_field({"type": ["array", "null"], "items": {"anyOf": _EVENTS}})
+    def get_events(self, request: WebhookRequest) -> list[dict[str, Any]] | None:
+        """Return the events, null for who may not view those of this kind."""
+        model = MODELS.get(request.kind)
+        view = f"pickyassist_webhooks.view_{model._meta.model_name}" if model else ""
+        if view and not self.context["request"].user.has_perm(view):
+            return None
         events: list[Event] = self.context["events"].get(request.pk, [])
         if not events:
             return []

@@ -32,7 +32,7 @@ from ..transactions import outside_of_transactions
 from . import figures, filters, serializers
 from .following import AFTER, follow
 from .pagination import KeysetPagination
-from .permissions import VIEW_PERSONAL_DATA, MayReplay, MayView
+from .permissions import REPLAY, VIEW_PERSONAL_DATA, MayView
 from .schema import Described, described
 from .statistics import statistics
 
@@ -117,6 +117,7 @@ class WebhookRequestViewSet(ReadingViewSet):
 
     def get_object(self) -> Any:
         """Find a request by its token, which its answer had, or by its id."""
+        filters.refuse_unknown(self.request, set())
         asked = self.kwargs["pk"]
         is_id = asked.isdecimal() and len(asked) < 19
         try:
@@ -138,15 +139,16 @@ class WebhookRequestViewSet(ReadingViewSet):
         responses=serializers.WebhookRequestDetailSerializer,
         extensions={"x-answers": ["409", "410", "415"]},
     )
-    @action(
-        detail=True,
-        methods=["post"],
-        permission_classes=[*api_settings.DEFAULT_PERMISSION_CLASSES, MayView, MayReplay],
-    )
+    @action(detail=True, methods=["post"])
     def replay(self, request: Request, pk: str = "") -> Response:
         """Process a request again from its bytes, or only call its failed receivers again."""
         asked = serializers.ReplaySerializer(data=request.data)
+        if not any(map(request.user.has_perm, REPLAY.values())):
+            raise PermissionDenied
         asked.is_valid(raise_exception=True)
+        needed = REPLAY[asked.validated_data["only_failed_receivers"]]
+        if not request.user.has_perm(needed):
+            raise PermissionDenied(f"For this, the permission {needed}.")
         found = self.get_object()
         try:
             ingest.replay(found.pk, request.user.get_username(), **asked.validated_data)
@@ -154,6 +156,8 @@ class WebhookRequestViewSet(ReadingViewSet):
             raise Conflict from None
         except BodyErased:
             raise Gone from None
+        except WebhookRequest.DoesNotExist:
+            raise NotFound from None  # deleted, or pruned, meanwhile
         return Response(self.get_serializer(self.get_object()).data)
 
 
@@ -257,6 +261,7 @@ class StatisticsView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Return the figures of the admin's overview, each part null for who may not view it."""
+        filters.refuse_unknown(request, {"days"})
         asked = figures.PeriodSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
         found = statistics(asked.validated_data["days"], request.user.has_perm)

@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="message",
             index=pickyassist_webhooks.models.columns.SparseIndex(
-                fields=["delivered", "failed_seen", "refunded"],
+                fields=["first_reported_at", "id"],
                 rows=models.Q(
                     ("delivered", True),
                     models.Q(("failed_seen", True), ("refunded", True), _connector="OR"),

@@ -77,7 +77,7 @@ class Message(models.Model):
                 name="pickyassist_message_facts",
             ),
             SparseIndex(
-                fields=["delivered", "failed_seen", "refunded"],
+                fields=["first_reported_at", "id"],
                 rows=_IN_CONFLICT,
                 name="pickyassist_message_conflict",
             ),
