@@ -57,7 +57,10 @@ def marked():
     before = getattr(trans_real._active, "value", None)
     trans_real._active.value = Marking()
     yield
-    trans_real._active.value = before
+    if before is None:
+        del trans_real._active.value
+    else:
+        trans_real._active.value = before
 
 
 def left(response):
