@@ -210,8 +210,13 @@ class TestWorker:
 
         listen("member_joined", twice)
         keep(member())
-        with pytest.raises(KeyboardInterrupt):
-            call("process", "--loop")
+        # What a shell starts in the background ignores it.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                call("process", "--loop")
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def test_it_goes_on_after_a_fault_of_the_database(self, listen, monkeypatch, caplog):
         def fails_once(requests, due=WebhookRequestQuerySet.due):
