@@ -70,7 +70,7 @@ def _shape() -> Iterator[CheckMessage]:
 
 
 def _secrets() -> Iterator[CheckMessage]:
-    if app_settings.authenticator != KEYS["AUTHENTICATOR"].default:
+    if not app_settings.authenticates_by_secret:
         return  # whatever it takes for a secret is its own affair
     secrets = app_settings.secrets
     if not secrets:

@@ -140,6 +140,11 @@ class AppSettings:
         return str(_read("AUTHENTICATOR"))
 
     @property
+    def authenticates_by_secret(self) -> bool:
+        """Whether ``SECRETS`` let in, rather than a callable of the project's."""
+        return self.authenticator == str(KEYS["AUTHENTICATOR"].default)
+
+    @property
     def max_body_bytes(self) -> int:
         return int(_read("MAX_BODY_BYTES"))
 

@@ -221,6 +221,12 @@ class TestPages:
             back.append([each["id"] for each in page["results"]])
         assert back[::-1] == forth
 
+    def test_are_as_long_as_the_project_says(self, root, settings):
+        post(delivery(*(row(str(number)) for number in range(1, 6))))
+        settings.REST_FRAMEWORK = {"PAGE_SIZE": 2}
+        assert len(rows(root, "delivery-report")) == 2
+        assert len(rows(root, "delivery-report", page_size=3)) == 3
+
     def test_keep_their_filters(self, root):
         post(delivery(*(row(str(number), 1 + number % 2) for number in range(1, 13))))
         page = root.get(url("delivery-report-list"), {"status": 2, "page_size": 4}).json()

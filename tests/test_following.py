@@ -181,6 +181,25 @@ def test_unfinished_requests_hold_nobody_up(root, monkeypatch):
     assert read(root, 1, onward)[0] == [waiting.pk]
 
 
+class Replica:
+    """Reads from a database that lags behind: nothing has arrived there."""
+
+    def db_for_read(self, model, **hints):
+        return "own" if model._meta.app_label == "pickyassist_webhooks" else None
+
+    def db_for_write(self, model, **hints):
+        return "default"
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "own"])
+def test_is_read_where_it_is_written(root, settings, impatient):
+    settings.DATABASE_ROUTERS = ["tests.test_following.Replica"]
+    post(delivery())
+    assert len(read(root, 1)[0]) == 1
+    [request] = root.get(URL).json()["results"]
+    assert len(request["events"]) == 1
+
+
 def test_the_url_is_the_one_of_the_list():
     assert reverse("pickyassist_webhooks_api:request-list") + "?after=" == URL
 

@@ -25,7 +25,7 @@ DOCS = ROOT / "docs"
 
 # A module imports from the layers above its own line and never from its own or those below it.
 LAYERS = [
-    {"exceptions", "choices", "signals", "keys", "characters", "transactions"},
+    {"exceptions", "choices", "signals", "keys", "characters", "transactions", "permissions"},
     {"masking"},
     {"conf", "decoding", "export"},
     {"fields", "secrecy", "numbers"},

@@ -7,20 +7,18 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from .. import masking
-from ..conf import KEYS, app_settings
+from ..conf import app_settings
+from ..permissions import VIEW_URL
 from .base import ReadOnlyAdmin
 
 #: What stands for a secret until it is hidden.
 _PLACE = "the-secret-is-hidden"
-
-VIEW_URL = "pickyassist_webhooks.view_webhook_url"
 
 
 class AddressAdmin(ReadOnlyAdmin):
@@ -34,21 +32,19 @@ class AddressAdmin(ReadOnlyAdmin):
         """Show the URL of each secret."""
         if not request.user.has_perm(VIEW_URL):
             raise PermissionDenied
-        context = {
-            **self.admin_site.each_context(request),
-            "title": gettext("The URL to paste"),
-            "opts": self.opts,
-            "media": self.media,
-            "urls": urls(request),
-            "ours": _ours(),
-        }
-        return TemplateResponse(request, "pickyassist_webhooks/admin/url.html", context)
+        return self.page(
+            request,
+            "url.html",
+            gettext("The URL to paste"),
+            urls=urls(request),
+            ours=app_settings.authenticates_by_secret,
+        )
 
 
 def urls(request: HttpRequest) -> list[tuple[str, str]]:
     """Return label and URL of each secret; none where an authenticator of the project's decides."""
     found = []
-    for label, secret in app_settings.secrets if _ours() else []:
+    for label, secret in app_settings.secrets if app_settings.authenticates_by_secret else []:
         with suppress(NoReverseMatch):  # no URL leads to the view, or the secret fits into none
             found.append((label, _url(request, secret)))
     return found
@@ -65,7 +61,3 @@ def hidden_url(request: HttpRequest) -> str:
 def _url(request: HttpRequest, secret: str) -> str:
     path: Any = reverse("pickyassist_webhooks:events", args=[secret])
     return request.build_absolute_uri(path)
-
-
-def _ours() -> bool:
-    return bool(app_settings.authenticator == KEYS["AUTHENTICATOR"].default)

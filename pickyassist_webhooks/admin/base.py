@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.db import models
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
@@ -53,6 +54,26 @@ class ReadOnlyAdmin(ListAdmin):
             (title, {"fields": [self._column(str(name), masks) for name in options["fields"]]})
             for title, options in self.fieldsets or ()
         ]
+
+    def page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
+        """Return a page of this admin beside Django's own."""
+        found = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "opts": self.opts,
+            "media": self.media,
+            **context,
+        }
+        return TemplateResponse(request, f"pickyassist_webhooks/admin/{template}", found)
+
+    def viewed(self, request: HttpRequest, pk: int) -> Any:
+        """Return the row that a page is about, if there is one and the user may view it."""
+        found = self.get_object(request, str(pk))
+        if found is None:
+            raise Http404
+        if not self.has_view_permission(request, found):
+            raise PermissionDenied
+        return found
 
     def link(self, model: type[models.Model], text: Any, pk: Any = None, **query: Any) -> Any:
         """Return a link to a row, or to a list of them, or only its text where there is no page."""

@@ -18,9 +18,9 @@ from .. import ingest
 from ..choices import RequestState
 from ..exceptions import BodyErased, NothingToDiscard, RequestInWork
 from ..models import WebhookRequest
+from ..permissions import VIEW_PERSONAL_DATA
 from ..transactions import outside_of_transactions
 from .base import ReadOnlyAdmin
-from .lists import VIEW_PERSONAL_DATA
 
 #: Characters of a reason.
 MAX_REASON = 200
@@ -89,7 +89,7 @@ class DeedsAdmin(ReadOnlyAdmin):
         """Do it, say what became of it, and keep who did it in the admin's history."""
         if not self._may(request, deed):
             raise PermissionDenied
-        found = self._found(request, pk)
+        found = self.viewed(request, pk)
         who = request.user.get_username()
         reason = request.POST.get("reason", "").strip()[:MAX_REASON]
         back = HttpResponseRedirect(self.url("change", pk))
@@ -119,7 +119,7 @@ class DeedsAdmin(ReadOnlyAdmin):
         """Send the exact bytes as a file, which no browser takes for a page."""
         if not request.user.has_perm(VIEW_PERSONAL_DATA):
             raise PermissionDenied
-        found = self._found(request, pk)
+        found = self.viewed(request, pk)
         return HttpResponse(
             bytes(found.body),
             content_type="application/octet-stream",
@@ -131,14 +131,6 @@ class DeedsAdmin(ReadOnlyAdmin):
 
     def _may(self, request: HttpRequest, deed: Deed) -> bool:
         return request.user.has_perm(f"pickyassist_webhooks.{deed.permission}")
-
-    def _found(self, request: HttpRequest, pk: int) -> Any:
-        found = self.get_object(request, str(pk))
-        if found is None:
-            raise Http404
-        if not self.has_view_permission(request, found):
-            raise PermissionDenied
-        return found
 
 
 def _is_possible(deed: Deed, request: WebhookRequest) -> bool:

@@ -7,17 +7,14 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Min, QuerySet
-from django.http import HttpRequest
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..erasure import IN_WORK, Erasure, described
 from ..numbers import Number
+from ..permissions import ERASE_PERSONAL_DATA, VIEW_PERSONAL_DATA
 from .base import ReadOnlyAdmin
-from .lists import VIEW_PERSONAL_DATA
-
-ERASE_PERSONAL_DATA = "pickyassist_webhooks.erase_personal_data"
 
 #: Numbers erased at once: every kept body is read for each of them.
 MAX_NUMBERS = 10
@@ -54,23 +51,21 @@ class ErasingAdmin(ReadOnlyAdmin):
 
     def _confirmation(
         self, request: HttpRequest, queryset: QuerySet[Any], numbers: list[Number]
-    ) -> TemplateResponse:
+    ) -> HttpResponse:
         open_to = request.user.has_perm(VIEW_PERSONAL_DATA)
         found = [
             (number.digits if open_to else str(number), described(Erasure(number).find()))
             for number in numbers
         ]
-        context = {
-            **self.admin_site.each_context(request),
-            "title": gettext("Erase all that is kept of these numbers"),
-            "opts": self.opts,
-            "found": found,
-            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+        return self.page(
+            request,
+            "erase.html",
+            gettext("Erase all that is kept of these numbers"),
+            found=found,
+            action_checkbox_name=ACTION_CHECKBOX_NAME,
             # One row of each: a form of a thousand fields is refused.
-            "selected": queryset.order_by().values("number").annotate(one=Min("pk")),
-            "media": self.media,
-        }
-        return TemplateResponse(request, "pickyassist_webhooks/admin/erase.html", context)
+            selected=queryset.order_by().values("number").annotate(one=Min("pk")),
+        )
 
 
 def _read(written: Any) -> tuple[list[Number], list[str]]:

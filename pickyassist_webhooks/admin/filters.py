@@ -8,16 +8,16 @@ from django.contrib import admin
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..characters import storable
 from ..models import GroupMemberEvent, Message, WebhookRequest
+from ..models.requests import LARGE
 from ..overview import channels_in_use
+from ..permissions import to_view
 from .labels import channel
-
-#: Columns of a request that no list shows and that may be as large as the request was.
-LARGE = ("body", "problems", "warnings", "error")
 
 
 class OneParentFilter(admin.SimpleListFilter):
@@ -31,18 +31,19 @@ class OneParentFilter(admin.SimpleListFilter):
         value = self.value()
         if value is None:
             return []
-        parent = self.found()
-        view = f"{self.parent._meta.app_label}.view_{self.parent._meta.model_name}"
-        if parent and not request.user.has_perm(view):
+        parent = self.found
+        if parent and not request.user.has_perm(to_view(self.parent)):
             return [(value, value)]
         return [(value, str(parent) if parent else gettext("not found"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         # Django asks only filters that offer something, so a value was given.
-        parent = self.found()
+        parent = self.found
         return self.children(queryset, parent) if parent else queryset.none()
 
+    @cached_property
     def found(self) -> Any:
+        """The row of the parent, or ``None``."""
         value = self.value() or ""
         if not (value.isascii() and value.isdecimal()) or len(value) > 18:
             return None

@@ -6,9 +6,7 @@ from collections import Counter
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
@@ -57,11 +55,7 @@ class GroupMemberEventAdmin(EventAdmin):
 
     def group_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show who is in the group of an event, and its joins and exits day by day."""
-        event: Any = self.get_object(request, str(pk))
-        if event is None:
-            raise Http404
-        if not self.has_view_permission(request, event):
-            raise PermissionDenied
+        event: Any = self.viewed(request, pk)
         masks = self.masks(request)
         events: Any = self.get_queryset(request).filter(
             project_id=event.project_id, group_id=event.group_id
@@ -74,27 +68,26 @@ class GroupMemberEventAdmin(EventAdmin):
             for action, at in happened.values_list("action", "received_at")
         )
         show = masks.get("number", visible)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": shortened(event.group_subject) or gettext("unnamed"),
-            "opts": self.opts,
-            "media": self.media,
-            "group_id": masks.get("group_id", visible)(event.group_id),
-            "count": grouped(members.count()),
-            "members": [(show(each.number), each) for each in members[:MAX_MEMBERS]],
-            "charts": [
+        actions = (
+            (GroupAction.JOINED, gettext("Joined")),
+            (GroupAction.EXITED, gettext("Exited")),
+        )
+        return self.page(
+            request,
+            "group.html",
+            shortened(event.group_subject) or gettext("unnamed"),
+            group_id=masks.get("group_id", visible)(event.group_id),
+            count=grouped(members.count()),
+            members=[(show(each.number), each) for each in members[:MAX_MEMBERS]],
+            charts=[
                 {
                     "id": f"action-{action.value}",
                     "name": name,
                     "total": grouped(sum(counts[action, day] for day in days)),
                     "chart": charts.of_days(days, [counts[action, day] for day in days]),
                 }
-                for action, name in (
-                    (GroupAction.JOINED, gettext("Joined")),
-                    (GroupAction.EXITED, gettext("Exited")),
-                )
+                for action, name in actions
             ],
-            "days": DAYS,
-            "events_url": f"{self.url('changelist')}?group_of={event.pk}",
-        }
-        return TemplateResponse(request, "pickyassist_webhooks/admin/group.html", context)
+            days=DAYS,
+            events_url=f"{self.url('changelist')}?group_of={event.pk}",
+        )

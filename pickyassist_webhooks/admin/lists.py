@@ -19,6 +19,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from ..masking import Masks
+from ..permissions import VIEW_PERSONAL_DATA
 from ..transactions import outside_of_transactions
 from .exporting import FORMATS, file_response
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     AnyModelAdmin = admin.ModelAdmin[Any]
 else:
     AnyModelAdmin = admin.ModelAdmin
-
-#: Whoever lacks it sees numbers masked and texts hidden, and cannot search by them.
-VIEW_PERSONAL_DATA = "pickyassist_webhooks.view_personal_data"
 
 #: Rows found by one search, the newest of them.
 MAX_FOUND = 1000

@@ -25,10 +25,10 @@ from ..models import (
     ReceiverFailure,
     WebhookRequest,
 )
+from ..permissions import VIEW_PERSONAL_DATA, VIEW_URL, to_view
 from . import charts
-from .address import VIEW_URL, hidden_url
+from .address import hidden_url
 from .labels import channel, grouped, percent
-from .lists import VIEW_PERSONAL_DATA
 from .text import shortened
 
 #: Periods to choose from, in days, and the one that is shown first.
@@ -62,8 +62,7 @@ class Overview:
 
     def may_view(self, model: Any) -> bool:
         """Tell whether the site has pages of a model and this user may view them."""
-        permission = f"{model._meta.app_label}.view_{model._meta.model_name}"
-        return self.site.is_registered(model) and self.request.user.has_perm(permission)
+        return self.site.is_registered(model) and self.request.user.has_perm(to_view(model))
 
     @property
     def is_new(self) -> bool:

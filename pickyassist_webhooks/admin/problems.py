@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
@@ -80,7 +79,7 @@ class ProblemsAdmin(ReplayingAdmin):
             }
             for field in quarantine.new_fields()
         ]
-        return self._page_of(
+        return self.page(
             request,
             "problems.html",
             title=gettext("Quarantine"),
@@ -115,7 +114,7 @@ class ProblemsAdmin(ReplayingAdmin):
         if request.method == "POST":
             left = ngettext("%(count)s is left.", "%(count)s are left.", count)
             self.message_user(request, left % {"count": grouped(count)}, messages.INFO)
-        return self._page_of(
+        return self.page(
             request,
             "replay.html",
             title=gettext("Process again"),
@@ -126,15 +125,6 @@ class ProblemsAdmin(ReplayingAdmin):
             after=after,
             back=self.url("problems"),
         )
-
-    def _page_of(self, request: HttpRequest, template: str, **context: Any) -> HttpResponse:
-        context |= {
-            **self.admin_site.each_context(request),
-            "title": context["title"],
-            "opts": self.opts,
-            "media": self.media,
-        }
-        return TemplateResponse(request, f"pickyassist_webhooks/admin/{template}", context)
 
 
 def _signed(text: str) -> str | None:

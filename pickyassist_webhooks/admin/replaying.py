@@ -15,6 +15,7 @@ from .. import ingest
 from ..choices import RequestState
 from ..exceptions import BodyErased, RequestInWork
 from ..models import WebhookRequest
+from ..permissions import REPLAY
 from .base import ReadOnlyAdmin
 
 
@@ -22,7 +23,7 @@ class ReplayingAdmin(ReadOnlyAdmin):
     actions = ("process_again",)
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("pickyassist_webhooks.replay_webhookrequest")
+        return request.user.has_perm(REPLAY)
 
     @admin.action(permissions=["replay"], description=_("Process selected requests again"))
     def process_again(self, http_request: HttpRequest, queryset: QuerySet[WebhookRequest]) -> None:

@@ -18,12 +18,14 @@ from django.utils.translation import gettext_lazy as _
 from ..characters import visible
 from ..choices import UNFINISHED, RequestState
 from ..models import MODELS, Event, ReceiverFailure, WebhookRequest
+from ..models.requests import LARGE
+from ..permissions import VIEW_PERSONAL_DATA, to_view
 from .address import AddressAdmin
 from .deeds import DeedsAdmin
 from .expectations import expected
-from .filters import LARGE, ProblemFilter
+from .filters import ProblemFilter
 from .labels import alarm
-from .lists import VIEW_PERSONAL_DATA, verbose_name
+from .lists import verbose_name
 from .problems import ProblemsAdmin
 from .text import both_views
 
@@ -125,7 +127,7 @@ class WebhookRequestAdmin(DeedsAdmin, ProblemsAdmin, AddressAdmin):
         return [*found, requests.annotate(found=F("pk"))]
 
     def _found_by(self, model: type[Event], request: HttpRequest) -> list[str]:
-        if not request.user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}"):
+        if not request.user.has_perm(to_view(model)):
             return []
         there = {field.name for field in model._meta.fields}
         hidden = {} if request.user.has_perm(VIEW_PERSONAL_DATA) else model.personal

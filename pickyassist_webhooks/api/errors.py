@@ -63,7 +63,7 @@ _ERRORS: dict[str, tuple[str, dict[str, Any]]] = {
 _REFUSED: dict[str, dict[str, Any]] = {
     "stats": {"days": ["Ensure this value is less than or equal to 90."]},
     "requests_replay": {"only_failed_receivers": ["Must be a valid boolean."]},
-    "retrieve": {"statu": ["No such filter. Expected one of: number, status."]},
+    "retrieve": {"statu": ["No such parameter here. Expected one of: number, status."]},
 }
 
 

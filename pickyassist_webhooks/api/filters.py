@@ -26,8 +26,8 @@ from ..models import (
     NewSubscriber,
     WebhookRequest,
 )
+from ..permissions import VIEW_PERSONAL_DATA
 from .pagination import CURSOR, ORDERING, SIZE
-from .permissions import VIEW_PERSONAL_DATA
 
 #: Parameters of every list.
 _OF_EVERY_LIST = {CURSOR, ORDERING, SIZE}

@@ -13,6 +13,7 @@ from rest_framework.utils.urls import replace_query_param
 
 from ..choices import UNFINISHED, RequestState
 from ..models import WebhookRequest
+from ..models.requests import LARGE, database_of_requests
 from .filters import refuse_unknown
 from .pagination import SIZE, bad, identifier, page_size, read, written
 from .serializers import FollowedRequestSerializer, events_of
@@ -30,9 +31,6 @@ MAX_WAITING = 200
 #: Events on a page, unless a single request has more.
 MAX_EVENTS = 10_000
 
-#: Columns that may be as large as a request.
-_LARGE = ("body", "problems", "warnings", "error", "history")
-
 
 def follow(request: Request, requests: QuerySet[WebhookRequest], context: Any) -> Response:
     """Answer with what has come to rest since a cursor, and with the next cursor.
@@ -42,6 +40,8 @@ def follow(request: Request, requests: QuerySet[WebhookRequest], context: Any) -
     refuse_unknown(request, {AFTER, "state", SIZE})
     wanted, size = _states(request), page_size(request)
     after, waiting = _place(request)
+    # Where they are written: a replica may have a row before one of a lower id.
+    requests = requests.using(database_of_requests())
     following = requests.filter(pk__gt=after).order_by("pk")
     room = min(size, max(MAX_WAITING - len(waiting), 0))
     rows = list(following.values_list("pk", "received_at", "state", "event_count")[:room])
@@ -65,7 +65,7 @@ def follow(request: Request, requests: QuerySet[WebhookRequest], context: Any) -
             delivered.append(pk)
             events += count
         after = max(after, pk)
-    page = list(requests.filter(pk__in=delivered).order_by("pk").defer(*_LARGE))
+    page = list(requests.filter(pk__in=delivered).order_by("pk").defer(*LARGE))
     context["events"] = events_of(page)
     place = written({"after": after, "waiting": _steps(sorted(still))})
     url = replace_query_param(request.build_absolute_uri(), AFTER, place)

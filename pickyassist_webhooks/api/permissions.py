@@ -4,14 +4,6 @@ from __future__ import annotations
 
 from rest_framework.permissions import DjangoModelPermissions
 
-VIEW_PERSONAL_DATA = "pickyassist_webhooks.view_personal_data"
-
-#: By whether only failed receivers are to be called.
-REPLAY = {
-    False: "pickyassist_webhooks.replay_webhookrequest",
-    True: "pickyassist_webhooks.retry_webhookrequest",
-}
-
 _VIEW = ["%(app_label)s.view_%(model_name)s"]
 
 

@@ -18,11 +18,8 @@ from ..models import (
     NewSubscriber,
     WebhookRequest,
 )
+from ..permissions import VIEW_PERSONAL_DATA, to_view
 from .fields import Code, Extra, Kind, State, StatusLabel
-from .permissions import VIEW_PERSONAL_DATA
-
-#: What is the app's own business, and no event's.
-_INTERNAL = ("key", "arrival", "last_arrival", "ordinal")
 
 _OF_EVENTS = ("id", "project_id", "request", "index", "received_at")
 
@@ -246,8 +243,7 @@ class FollowedRequestSerializer(WebhookRequestSerializer):
     def get_events(self, request: WebhookRequest) -> list[dict[str, Any]] | None:
         """Return the events, null for who may not view those of this kind."""
         model = MODELS.get(request.kind)
-        view = f"pickyassist_webhooks.view_{model._meta.model_name}" if model else ""
-        if view and not self.context["request"].user.has_perm(view):
+        if model and not self.context["request"].user.has_perm(to_view(model)):
             return None
         events: list[Event] = self.context["events"].get(request.pk, [])
         if not events:
@@ -261,7 +257,8 @@ def events_of(requests: list[WebhookRequest]) -> dict[int, list[Event]]:
     found: dict[int, list[Event]] = {}
     for kind in {request.kind for request in requests} & MODELS.keys():
         pks = [request.pk for request in requests if request.kind == kind]
-        rows: Any = MODELS[kind]._default_manager.filter(request__in=pks)
+        rows: Any = MODELS[kind]._default_manager.using(requests[0]._state.db)
+        rows = rows.filter(request__in=pks)
         for event in rows.order_by("request", "index"):
             found.setdefault(event.request_id, []).append(event)
     return found

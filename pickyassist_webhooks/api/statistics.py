@@ -15,7 +15,7 @@ from ..models import (
     ReceiverFailure,
     WebhookRequest,
 )
-from .permissions import VIEW_PERSONAL_DATA
+from ..permissions import VIEW_PERSONAL_DATA, to_view
 
 
 def statistics(days: int, may: Callable[[str], bool]) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def statistics(days: int, may: Callable[[str], bool]) -> dict[str, Any]:
     since = period[0]
 
     def part(model: Any, read: Callable[[], Any]) -> Any:
-        return read() if may(f"{model._meta.app_label}.view_{model._meta.model_name}") else None
+        return read() if may(to_view(model)) else None
 
     return {
         "days": days,

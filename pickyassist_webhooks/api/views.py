@@ -28,11 +28,13 @@ from ..models import (
     NewSubscriber,
     WebhookRequest,
 )
+from ..models.requests import LARGE
+from ..permissions import REPLAY, RETRY, VIEW_PERSONAL_DATA
 from ..transactions import outside_of_transactions
 from . import figures, filters, serializers
 from .following import AFTER, follow
 from .pagination import KeysetPagination
-from .permissions import REPLAY, VIEW_PERSONAL_DATA, MayView
+from .permissions import MayView
 from .schema import Described, described
 from .statistics import statistics
 
@@ -108,7 +110,7 @@ class WebhookRequestViewSet(ReadingViewSet):
         requests = super().get_queryset()
         if self.action == "retrieve":
             return requests.defer("history")
-        return requests.defer("body", "problems", "warnings", "error", "history")
+        return requests.defer(*LARGE)
 
     def get_serializer_class(self) -> Any:
         if self.action == "list":
@@ -143,10 +145,10 @@ class WebhookRequestViewSet(ReadingViewSet):
     def replay(self, request: Request, pk: str = "") -> Response:
         """Process a request again from its bytes, or only call its failed receivers again."""
         asked = serializers.ReplaySerializer(data=request.data)
-        if not any(map(request.user.has_perm, REPLAY.values())):
+        if not any(map(request.user.has_perm, (REPLAY, RETRY))):
             raise PermissionDenied
         asked.is_valid(raise_exception=True)
-        needed = REPLAY[asked.validated_data["only_failed_receivers"]]
+        needed = RETRY if asked.validated_data["only_failed_receivers"] else REPLAY
         if not request.user.has_perm(needed):
             raise PermissionDenied(f"For this, the permission {needed}.")
         found = self.get_object()

@@ -29,6 +29,9 @@ LEASE = timedelta(seconds=60)
 #: How far the clock of a worker's host may be behind without a request being due too late.
 MAX_SKEW = timedelta(seconds=5)
 
+#: Columns that no list shows and that may be as large as a request.
+LARGE = ("body", "problems", "warnings", "error", "history")
+
 #: Entries kept of what people did to one request, the latest ones.
 MAX_HISTORY = 50
 
