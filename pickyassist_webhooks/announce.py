@@ -44,6 +44,22 @@ class Announcement:
     def signal(self) -> Signal:
         return SIGNALS[self.name]
 
+    @property
+    def request(self) -> WebhookRequest:
+        request: WebhookRequest = self.named["request"]
+        return request
+
+    def place(self, receiver: str) -> tuple[str, int | None, str]:
+        """What is called, about which event; a failure's ``place`` once it has failed."""
+        return (self.name, self.event.pk if self.event else None, receiver)
+
+    def failure(self, receiver: str) -> ReceiverFailure:
+        """Return what is kept of a first call that fails, not saved."""
+        signal, event_id, receiver = self.place(receiver)
+        return ReceiverFailure(
+            request=self.request, signal=signal, event_id=event_id, receiver=receiver
+        )
+
 
 def is_heard(kind: str, outcome: str, events: int) -> bool:
     """Tell whether a receiver is connected for what is to be sent about such a request."""
@@ -125,21 +141,19 @@ def announce(
     if request.taken_over:
         noted = {failure.place for failure in failures_of(request.pk).defer("error")}
     failures = []
+    receivers: dict[str, list[tuple[str, Callable[..., Any]]]] = {}
     for one in announced:
-        for receiver, call in one.signal.receivers_of(one.sender):
-            failure = ReceiverFailure(
-                request=request,
-                signal=one.name,
-                event_id=one.event.pk if one.event else None,
-                receiver=receiver,
-                attempts=0,
-            )
-            if failure.place in noted:
+        if one.name not in receivers:
+            receivers[one.name] = one.signal.receivers_of(one.sender)
+        for receiver, call in receivers[one.name]:
+            if one.place(receiver) in noted:
                 continue
             keep_lease()
+            failure = one.failure(receiver) if request.taken_over else None
+            error = _noted(failure, one, call) if failure else _called(one, call)
             # Not by its truth, which an exception may define as it likes.
-            if (error := _called(failure, one, call)) is not None:
-                failures.append(_failed(failure, error))
+            if error is not None:
+                failures.append(_failed(failure or one.failure(receiver), error))
     return failures
 
 
@@ -157,13 +171,15 @@ def announce_again(
         if one is None:  # the event was deleted meanwhile
             mended.append(failure)
             continue
+        failure.attempts += 1
         calls = dict(one.signal.receivers_of(one.sender))
-        if failure.receiver in calls:
-            error = _called(failure, one, calls[failure.receiver])
+        error: Exception | None
+        if failure.receiver not in calls:
+            error = LookupError(f"expected a connected receiver {failure.receiver}, found none")
+        elif one.request.taken_over:
+            error = _noted(failure, one, calls[failure.receiver])
         else:
-            expected = f"expected a connected receiver {failure.receiver}, found none"
-            failure.attempts += 1
-            error = LookupError(expected)
+            error = _called(one, calls[failure.receiver])
         if error is not None:
             still.append(_failed(failure, error))
         else:
@@ -171,15 +187,20 @@ def announce_again(
     return still, mended
 
 
-def _called(
+def _noted(
     failure: ReceiverFailure, one: Announcement, call: Callable[..., Any]
 ) -> Exception | None:
-    """Call one receiver, noting it first where a worker was lost, and return what it raised."""
-    request: WebhookRequest = one.named["request"]
-    database = str(request._state.db)
-    failure.attempts += 1
-    if request.taken_over:
-        failure.note(database)
+    """Call one receiver, noting it first, and return what it raised."""
+    database = str(one.request._state.db)
+    failure.note(database)
+    error = _called(one, call)
+    if error is None:
+        failure.delete(using=database)
+    return error
+
+
+def _called(one: Announcement, call: Callable[..., Any]) -> Exception | None:
+    """Call one receiver and return what it raised."""
     before = depths()
     error: Exception | None = None
     try:
@@ -191,8 +212,6 @@ def _called(
         error = TransactionLeftOpen(
             f"expected every transaction to be ended, one was left open on {', '.join(left)}"
         )
-    if request.taken_over and error is None:
-        failure.delete(using=database)
     return error
 
 

@@ -124,7 +124,8 @@ class Fields:
 
     def word(self, name: str) -> str:
         """Return a short text without white space around it: a number, a reference, a channel."""
-        return self.short(name).strip()
+        value = self.source.get(name)
+        return str.strip(value) if _is_plain(value) else self.short(name).strip()
 
     def missing(self, name: str, expected: str) -> NotUnderstood:
         return NotUnderstood(self.path + name, "missing", expected)

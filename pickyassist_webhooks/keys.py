@@ -13,7 +13,7 @@ from hashlib import sha256
 #: Characters of a key's column.
 MAX_LENGTH = 255
 
-_SAFE = re.compile(r"[0-9a-z.-]*")
+_READABLE = re.compile(r"[0-9a-z.:-]*")
 _UNSAFE = re.compile(rb"[^0-9a-z.-]")
 
 
@@ -46,7 +46,9 @@ def new_subscriber(
 
 
 def _join(*parts: str) -> str:
-    key = ":".join(part if _SAFE.fullmatch(part) else _encode(part) for part in parts)
+    key = ":".join(parts)
+    if not _READABLE.fullmatch(key) or key.count(":") >= len(parts):
+        key = ":".join(map(_encode, parts))
     if len(key) <= MAX_LENGTH:
         return key
     # No part holds a "#", so a digest never equals a readable key.
