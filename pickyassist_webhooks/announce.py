@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import keys, signals
 from .characters import storable
@@ -15,7 +14,7 @@ from .exceptions import TransactionLeftOpen
 from .models import MODELS, DeliveryReport, Event, Message, ReceiverFailure, WebhookRequest
 from .models.failures import failures_of
 from .signals import Signal
-from .transactions import depths, end_transactions
+from .transactions import Depths, depths, end_transactions
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +30,7 @@ SIGNALS_OF_KIND = {
 }
 
 
-@dataclass(frozen=True)
-class Announcement:
+class Announcement(NamedTuple):
     """One signal about one event (or about the request itself), ready to be sent."""
 
     name: str
@@ -141,18 +139,20 @@ def announce(
     if request.taken_over:
         noted = {failure.place for failure in failures_of(request.pk).defer("error")}
     failures = []
+    before = depths()
     receivers: dict[str, list[tuple[str, Callable[..., Any]]]] = {}
     for one in announced:
         if one.name not in receivers:
             receivers[one.name] = one.signal.receivers_of(one.sender)
         for receiver, call in receivers[one.name]:
-            if one.place(receiver) in noted:
+            if noted and one.place(receiver) in noted:
                 continue
             keep_lease()
             failure = one.failure(receiver) if request.taken_over else None
-            error = _noted(failure, one, call) if failure else _called(one, call)
+            error = _noted(failure, one, call) if failure else _called(one, call, before)
             # Not by its truth, which an exception may define as it likes.
             if error is not None:
+                before = depths()  # what could not be undone is no fault of the next one
                 failures.append(_failed(failure or one.failure(receiver), error))
     return failures
 
@@ -179,7 +179,7 @@ def announce_again(
         elif one.request.taken_over:
             error = _noted(failure, one, calls[failure.receiver])
         else:
-            error = _called(one, calls[failure.receiver])
+            error = _called(one, calls[failure.receiver], depths())
         if error is not None:
             still.append(_failed(failure, error))
         else:
@@ -193,15 +193,14 @@ def _noted(
     """Call one receiver, noting it first, and return what it raised."""
     database = str(one.request._state.db)
     failure.note(database)
-    error = _called(one, call)
+    error = _called(one, call, depths())
     if error is None:
         failure.delete(using=database)
     return error
 
 
-def _called(one: Announcement, call: Callable[..., Any]) -> Exception | None:
-    """Call one receiver and return what it raised."""
-    before = depths()
+def _called(one: Announcement, call: Callable[..., Any], before: Depths) -> Exception | None:
+    """Call one receiver and return what it raised, or that it left a transaction open."""
     error: Exception | None = None
     try:
         call(signal=one.signal, sender=one.sender, **one.named)

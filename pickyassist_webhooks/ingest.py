@@ -43,7 +43,7 @@ def receive(body: bytes, **metadata: str) -> WebhookRequest:
     """
     processor = app_settings.processor
     inline = processor == "inline"
-    request = requests().new(body, claimed=inline, **metadata)
+    request = WebhookRequest.objects.new(body, claimed=inline, **metadata)
     try:
         _keep(request)
     except Exception as err:
@@ -151,7 +151,7 @@ def _keep(request: WebhookRequest) -> None:
     """Commit the raw row, if need be on a new connection: this one may have outlived its server."""
     began = time.monotonic()
     try:
-        requests().keep(request)
+        WebhookRequest.objects.keep(request)
     except Exception:
         connection = transaction.get_connection(database_of_requests())
         if connection.in_atomic_block or time.monotonic() - began > _QUICKLY:

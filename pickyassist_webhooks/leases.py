@@ -10,26 +10,52 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from django.db import connections
 from django.utils import timezone
 
 from .exceptions import LeaseLost
 from .models import WebhookRequest
 from .models.requests import LEASE
+from .tables.choice import table_of, writes_of
+from .tables.orm import Writes
+
+
+def hold(writes: Writes, batch: list[WebhookRequest], **changes: Any) -> None:
+    """Add to ``writes`` what rows claimed together become while our lease on them stands.
+
+    Where it does not, executing them raises ``LeaseLost``.
+    """
+    first = batch[0]
+    held = {"due_at": first.due_at, "claimed_by": first.claimed_by}
+    lost = LeaseLost(f"expected to hold request {first.token}, another worker does")
+    writes.change(table_of(WebhookRequest, writes.database), batch, held, changes, lost)
+
+
+def write(batch: list[WebhookRequest], **changes: Any) -> None:
+    """Write to rows claimed together, in one statement.
+
+    Raises ``LeaseLost`` where another worker has them.
+    """
+    writes = writes_of(str(batch[0]._state.db))
+    hold(writes, batch, **changes)
+    writes.execute()
+
+
+def take_only_lock(batch: list[WebhookRequest]) -> None:
+    """Write first where all writers share one lock that this transaction does not have yet.
+
+    Or what is read could be stale by the time of writing, which SQLite then refuses.
+    """
+    first = batch[0]
+    connection = connections[str(first._state.db)]
+    mode = str(connection.settings_dict["OPTIONS"].get("transaction_mode"))
+    if connection.vendor == "sqlite" and mode.upper() not in ("IMMEDIATE", "EXCLUSIVE"):
+        write(batch, claimed_by=first.claimed_by)
 
 
 def advance(batch: list[WebhookRequest], **changes: Any) -> None:
-    """Write to rows claimed together while our lease on them stands.
-
-    Raises ``LeaseLost`` where it does not.
-    """
-    first = batch[0]
-    held = WebhookRequest.objects.using(first._state.db).filter(
-        pk__in=[request.pk for request in batch],
-        due_at=first.due_at,
-        claimed_by=first.claimed_by,
-    )
-    if held.update(**changes) != len(batch):
-        raise LeaseLost(f"expected to hold request {first.token}, another worker does")
+    """``write``, and have the requests say so."""
+    write(batch, **changes)
     for request in batch:
         vars(request).update(changes)
 

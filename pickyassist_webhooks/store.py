@@ -1,6 +1,7 @@
 """Parsed events to rows: each once, in order, in a number of statements that does not grow.
 
-Everything here runs inside of one transaction of the caller. Where another worker inserts the
+Everything here runs inside of one transaction of the caller: first it is looked what is there,
+then decided what is new, and that is written by the caller. Where another worker inserts the
 same rows at the same time, the unique keys raise ``IntegrityError`` and the caller starts over
 with a new transaction, in which those rows are there to be found. All workers lock and insert in
 the order of the keys, so that overlapping batches do not wait for each other in a circle.
@@ -14,7 +15,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connections, models
 from django.utils import timezone
 
 from . import keys
@@ -27,10 +27,10 @@ from .models import (
     NewSubscriber,
     WebhookRequest,
 )
+from .models.columns import build
 from .payloads import Payload
-
-#: Rows written by one statement: MariaDB refuses one of more than ``max_allowed_packet``.
-_BATCH = 5000
+from .tables.choice import table_of
+from .tables.orm import Writes
 
 
 @dataclass
@@ -43,11 +43,17 @@ class Stored:
 
 
 def store(
-    requests: list[WebhookRequest], payloads: list[Payload], repeat_window: timedelta
+    requests: list[WebhookRequest],
+    payloads: list[Payload],
+    repeat_window: timedelta,
+    writes: Writes,
+    thorough: bool = False,
 ) -> list[Stored]:
-    """Store the events of each payload as rows of its request; return what became of each.
+    """Decide what the events of each payload become, and return that of each request.
 
-    Storing the same request again adds nothing and returns the same.
+    The rows are added to ``writes``, and are there once those are executed. Storing the same
+    request again adds nothing and returns the same. Unless ``thorough``, nobody looks for reports
+    of a message that is new: the first of them made the message.
     """
     stored = {request.pk: Stored() for request in requests}
     of_kind: dict[type[Event], list[Any]] = {}
@@ -58,9 +64,9 @@ def store(
     # Everybody locks the tables in the same order, too.
     for model, rows in sorted(of_kind.items(), key=lambda item: item[0].__name__):
         if model is GroupMemberEvent:
-            _store_group_events(requests, rows, repeat_window, stored)
+            _store_group_events(requests, rows, repeat_window, stored, writes)
         else:
-            _store_by_key(model, rows, stored)
+            _store_by_key(model, rows, stored, writes, thorough)
     return [stored[request.pk] for request in requests]
 
 
@@ -70,38 +76,48 @@ def _arrival(pair: tuple[WebhookRequest, Payload]) -> int:
 
 def _rows(request: WebhookRequest, payload: Payload) -> list[Any]:
     model = MODELS[payload.kind]
+    of_request = {
+        "request_id": request.pk,
+        "arrival": request.pk,
+        "received_at": request.received_at,
+        "project_id": payload.project_id,
+    }
     rows = []
     for event in payload.events:
-        row = model(
-            request=request,
-            index=event.index,
-            arrival=request.pk,
-            received_at=request.received_at,
-            project_id=payload.project_id,
-            extra=event.extra,
-            **event.fields,
-        )
+        values = of_request | event.fields | {"index": event.index, "extra": event.extra}
+        row: Any = build(model, values)
+        model.request.field.set_cached_value(row, request)
         if isinstance(row, NewSubscriber) and row.date and not settings.USE_TZ:
             row.date = timezone.make_naive(row.date, timezone.get_default_timezone())
         rows.append(row)
     return rows
 
 
-def _store_by_key(model: type[Event], rows: list[Any], stored: dict[int, Stored]) -> None:
+def _store_by_key(
+    model: type[Event],
+    rows: list[Any],
+    stored: dict[int, Stored],
+    writes: Writes,
+    thorough: bool,
+) -> None:
     """Store events that have a natural key: the first row of each key is the event."""
-    database = _database(rows)
     first: dict[str, Any] = {}
     for row in rows:
         row.key = row.natural_key()
         if first.setdefault(row.key, row) is not row:
             first[row.key].fill_from(row)
     messages: dict[str, Message] = {}
+    new_messages: set[str] = set()
     if model is DeliveryReport:
         # Before the events: whoever holds the message holds its reports.
-        messages = _absorb(first.values(), database)
-    known = _find(model, first, database)
-    _update([row for key, row in known.items() if row.fill_from(first[key])])
-    _insert([row for key, row in first.items() if key not in known], database)
+        messages = _absorb(first.values(), writes)
+        new_messages = set() if thorough else {key for key, one in messages.items() if not one.pk}
+    table = table_of(model, writes.database)
+    known = table.find(
+        key for key, row in first.items() if not new_messages or _message(row) not in new_messages
+    )
+    writes.update(table, [row for key, row in known.items() if row.fill_from(first[key])])
+    writes.insert(table, [row for key, row in first.items() if key not in known])
     for row in rows:
         stored[row.request_id].repeats += 1
         stored[row.request_id].messages = messages
@@ -113,15 +129,15 @@ def _store_by_key(model: type[Event], rows: list[Any], stored: dict[int, Stored]
         one.events.sort(key=lambda row: row.index)
 
 
-def _absorb(reports: Iterable[DeliveryReport], database: str) -> dict[str, Message]:
+def _message(report: DeliveryReport) -> str:
+    return keys.message(report.project_id, report.msg_id)
+
+
+def _absorb(reports: Iterable[DeliveryReport], writes: Writes) -> dict[str, Message]:
     """Lock the messages of these reports, bring them up to date and return them by key."""
-    of_report = {
-        report.key: keys.message(report.project_id, report.msg_id)
-        for report in reports
-        if report.msg_id
-    }
-    messages = _find(Message, set(of_report.values()), database)
-    found = set(messages)
+    of_report = {report.key: _message(report) for report in reports if report.msg_id}
+    table = table_of(Message, writes.database)
+    messages = table.find(set(of_report.values()))
     changed = {}
     for report in reports:
         if not report.msg_id:
@@ -129,12 +145,12 @@ def _absorb(reports: Iterable[DeliveryReport], database: str) -> dict[str, Messa
         key = of_report[report.key]
         message = messages.get(key)
         if message is None:
-            message = messages[key] = Message.of(report)
+            message = messages[key] = Message.of(report, key)
         report.previous_status = message.status
         if message.absorb(report):
             changed[key] = message
-    _insert([message for key, message in messages.items() if key not in found], database)
-    _update([message for key, message in changed.items() if key in found])
+    writes.insert(table, [message for message in messages.values() if not message.pk])
+    writes.update(table, [message for message in changed.values() if message.pk])
     return messages
 
 
@@ -143,12 +159,12 @@ def _store_group_events(
     rows: list[GroupMemberEvent],
     repeat_window: timedelta,
     stored: dict[int, Stored],
+    writes: Writes,
 ) -> None:
     """Store events without an identity: one that equals its neighbour in time is a repeat."""
-    database = _database(rows)
     new = []
     touched = {}
-    histories = _histories(rows, database)
+    histories = _histories(rows, writes.database)
     undecided = {request.pk: _undecided(request) for request in requests}
     for row in rows:
         mine = stored[row.arrival]
@@ -169,8 +185,9 @@ def _store_group_events(
             mine.repeats += 1
             if repeated is not None and repeated.fill_from(row) and repeated.pk:
                 touched[repeated.pk] = repeated
-    _insert(new, database)
-    _update(list(touched.values()))
+    table = table_of(GroupMemberEvent, writes.database)
+    writes.insert(table, new)
+    writes.update(table, list(touched.values()))
 
 
 def _member(row: GroupMemberEvent) -> tuple[str, str, str]:
@@ -232,42 +249,3 @@ def _undecided(request: WebhookRequest) -> Any:
 
 def _is_place_of(event: GroupMemberEvent, row: GroupMemberEvent) -> bool:
     return event.request_id == row.request_id and event.index == row.index
-
-
-def _database(rows: list[Any]) -> str:
-    return str(rows[0].request._state.db)
-
-
-def _find(model: type[Any], wanted: Iterable[str], database: str) -> dict[str, Any]:
-    """Lock and return the rows with these keys, by key."""
-    rows = model.objects.using(database).select_for_update().order_by("key")
-    found: dict[str, Any] = rows.in_bulk(sorted(wanted), field_name="key")
-    return found
-
-
-def _insert(rows: list[Any], database: str) -> None:
-    if rows:
-        rows.sort(key=lambda row: row.key)
-        type(rows[0]).objects.using(database).bulk_create(rows, _BATCH)
-
-
-def _update(rows: list[Any]) -> None:
-    """Write changed rows, which the caller has locked, in one statement for all of them."""
-    if not rows:
-        return
-    model, database = type(rows[0]), rows[0]._state.db
-    # MariaDB takes any unique key for the target and refuses to be told which.
-    told = connections[database].features.supports_update_conflicts_with_target
-    model.objects.using(database).bulk_create(
-        sorted(rows, key=lambda row: row.key),
-        _BATCH,
-        update_conflicts=True,
-        unique_fields=["key"] if told else None,
-        update_fields=[
-            column.name
-            for column in model._meta.concrete_fields
-            if not column.primary_key
-            and column.name != "key"
-            and not isinstance(column, models.ForeignKey)
-        ],
-    )

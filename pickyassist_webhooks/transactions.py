@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+# What the drivers say of a connection: true while it is in a transaction.
+_IN_TRANSACTION: dict[str, Callable[[Any], Any]] = {
+    "sqlite": attrgetter("in_transaction"),
+    "postgresql": attrgetter("info.transaction_status"),
+}
+
 View = TypeVar("View", bound=Callable[..., Any])
 
-#: Of each connection of this thread, by alias: how deep in transactions it is, and if it commits.
-Depths = dict[str, tuple[int, bool]]
+#: Of each connection of this thread, by alias: how deep in transactions it is, if it commits by
+#: itself, and if it is in a transaction that Django does not know of.
+Depths = dict[str, tuple[int, bool, bool]]
 
 
 def outside_of_transactions(view: View) -> View:
@@ -31,9 +39,25 @@ def depths() -> Depths:
     return {
         connection.alias: _at_rest(connection)
         if connection.connection is None
-        else (len(connection.savepoint_ids) + connection.in_atomic_block, connection.autocommit)
+        else (
+            len(connection.savepoint_ids) + connection.in_atomic_block,
+            connection.autocommit,
+            has_unseen_transaction(connection),
+        )
         for connection in connections.all(initialized_only=True)
     }
+
+
+def has_unseen_transaction(connection: BaseDatabaseWrapper) -> bool:
+    """Tell whether a transaction was begun in plain SQL, in which nothing commits by itself.
+
+    Always ``False`` on MariaDB, whose driver cannot tell.
+    """
+    ask = _IN_TRANSACTION.get(connection.vendor)
+    if ask is None or connection.connection is None:
+        return False
+    is_plain = connection.autocommit and not connection.in_atomic_block
+    return is_plain and bool(ask(connection.connection))
 
 
 def end_transactions(before: Depths) -> list[str]:
@@ -41,8 +65,11 @@ def end_transactions(before: Depths) -> list[str]:
 
     Whatever we wrote in such a transaction would never be committed.
     """
+    after = depths()
+    if after == before:
+        return []
     left = []
-    for alias, depth in depths().items():
+    for alias, depth in after.items():
         at_rest = _at_rest(connections[alias])
         if depth != before.get(alias, at_rest):
             left.append(alias)
@@ -51,8 +78,8 @@ def end_transactions(before: Depths) -> list[str]:
     return left
 
 
-def _at_rest(connection: BaseDatabaseWrapper) -> tuple[int, bool]:
-    return (0, connection.settings_dict["AUTOCOMMIT"])
+def _at_rest(connection: BaseDatabaseWrapper) -> tuple[int, bool, bool]:
+    return (0, connection.settings_dict["AUTOCOMMIT"], False)
 
 
 def start_anew(connection: BaseDatabaseWrapper) -> None:

@@ -104,6 +104,8 @@ def _read(request: HttpRequest, limit: int) -> bytes:
 
 
 def _without_secrets(query: str, secret: str) -> str:
+    if not query:
+        return ""
     secrets = {secret, *(accepted for _, accepted in app_settings.secrets)} - {""}
     return "&".join(
         "***" if any(known in unquote_plus(part) for known in secrets) else part

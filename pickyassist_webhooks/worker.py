@@ -22,12 +22,14 @@ from .choices import RequestState
 from .conf import app_settings
 from .exceptions import LeaseLost
 from .fields import Problem
-from .leases import advance, give_back, keeper
+from .leases import advance, give_back, hold, keeper, take_only_lock
 from .models import ReceiverFailure, WebhookRequest
 from .models.failures import NEVER_RETURNED, failures_of
 from .models.requests import LEASE, outcome_of, pause_after
 from .payloads import Payload, parse
 from .store import Stored, store
+from .tables.choice import writes_of
+from .tables.orm import Writes
 from .transactions import start_anew
 
 logger = logging.getLogger(__name__)
@@ -122,16 +124,17 @@ def _understand(request: WebhookRequest) -> Payload:
 def _store(batch: list[WebhookRequest]) -> list[Stored]:
     """Commit the rows, the messages and the new states together."""
     payloads = [_understand(request) for request in batch]
-    races = 0
+    database, races = str(batch[0]._state.db), 0
     while True:
+        writes = writes_of(database)
         try:
-            with transaction.atomic(using=batch[0]._state.db, durable=True):
-                # First a write: it proves that the lease is ours, and takes SQLite's only lock
-                # before anything is read that could be stale by the time of writing.
-                advance(batch, claimed_by=batch[0].claimed_by)
-                stored = store(batch, payloads, app_settings.repeat_window)
+            with transaction.atomic(using=database, durable=True):
+                take_only_lock(batch)
+                window = app_settings.repeat_window
+                stored = store(batch, payloads, window, writes, thorough=races > 0)
                 changes = [_changes(*each) for each in zip(payloads, stored, strict=True)]
-                _write(batch, changes)
+                _conclude_storing(batch, changes, writes)
+                writes.execute()
             break
         except DatabaseError:
             # The rows that another worker was faster with are there to be found next time.
@@ -165,22 +168,25 @@ def _changes(payload: Payload, stored: Stored) -> dict[str, Any]:
     return changes
 
 
-def _write(batch: list[WebhookRequest], changes: list[dict[str, Any]]) -> None:
-    """Write what has become of each request, in one statement for all that became the same."""
+def _conclude_storing(
+    batch: list[WebhookRequest], changes: list[dict[str, Any]], writes: Writes
+) -> None:
+    """Add to ``writes`` what has become of each request, together for all that became the same."""
     now = timezone.now()
-    alike: list[tuple[dict[str, Any], list[int]]] = []
+    alike: list[tuple[dict[str, Any], list[WebhookRequest]]] = []
     for request, changed in zip(batch, changes, strict=True):
+        for name in [name for name, value in changed.items() if getattr(request, name) == value]:
+            del changed[name]
         # Storing a large batch may take a good part of the lease.
         changed |= {"processed_at": now, "due_at": now + LEASE}
-        for known, pks in alike:
+        for known, same in alike:
             if known == changed:
-                pks.append(request.pk)
+                same.append(request)
                 break
         else:
-            alike.append((changed, [request.pk]))
-    requests = WebhookRequest.objects.using(batch[0]._state.db)
-    for changed, pks in alike:
-        requests.filter(pk__in=pks).update(**changed)
+            alike.append((changed, [request]))
+    for changed, same in alike:
+        hold(writes, same, **changed)
 
 
 def _announce(request: WebhookRequest, announced: Iterable[Announcement]) -> None:
@@ -203,15 +209,15 @@ def _conclude(request: WebhookRequest, failures: list[ReceiverFailure]) -> None:
     """Commit what receivers are still to be called, and the state that follows from it."""
     now = timezone.now()
     careful = request.taken_over or request.state == RequestState.FAILING
+    if not failures and not careful:
+        advance([request], state=request.outcome, claimed_by="")
+        return
     with transaction.atomic(using=request._state.db):
         if careful:
             # First a write, as SQLite refuses one after a read where another worker wrote since.
             advance([request], claimed_by=request.claimed_by)
         _save(failures, request, failed_at=now, due_at=pause_after(request.attempts, now))
-        remaining = failures_of(request.pk)
-        due_at = None
-        if failures or careful:
-            due_at = remaining.aggregate(due_at=Min("due_at"))["due_at"]
+        due_at = failures_of(request.pk).aggregate(due_at=Min("due_at"))["due_at"]
         if due_at is None:
             advance([request], state=request.outcome, claimed_by="")
         elif request.attempts >= app_settings.max_attempts:

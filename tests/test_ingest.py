@@ -300,7 +300,7 @@ class TestReceiverThatRaises:
             post(delivery(row("1")))
         with CaptureQueriesContext(connection) as many:
             post(delivery(*[row(f"m{number}") for number in range(40)]))
-        assert len(many) == len(one)
+        assert len(many) - len(one) <= 2  # on SQLite one row goes by itself, many are two calls
         clock.advance(minutes=1)
         with CaptureQueriesContext(connection) as again:
             assert sweep() == {"failing": 2}
@@ -443,7 +443,7 @@ class TestReceiverThatRaises:
 
 class TestFailingProcessing:
     def test_it_is_tried_again(self, monkeypatch, clock):
-        def fails(*args):
+        def fails(*args, **kwargs):
             raise ZeroDivisionError("a bug of ours")
 
         with monkeypatch.context() as broken:

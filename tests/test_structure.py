@@ -27,7 +27,7 @@ DOCS = ROOT / "docs"
 LAYERS = [
     {"exceptions", "choices", "signals", "keys", "characters", "transactions", "permissions"},
     {"masking"},
-    {"conf", "decoding", "export"},
+    {"conf", "decoding", "export", "tables"},
     {"fields", "secrecy", "numbers"},
     {"shapes"},
     {"authentication", "payloads", "models"},

@@ -11,7 +11,7 @@ from .. import keys, masking
 from ..characters import visible
 from ..choices import DeliveryStatus, progress
 from ..masking import Masks
-from .columns import ExactCharField, SparseIndex
+from .columns import ExactCharField, SparseIndex, build
 from .events import fill_blanks
 from .reports import DeliveryReport, DeliveryReportQuerySet
 
@@ -100,15 +100,16 @@ class Message(models.Model):
         return reports
 
     @classmethod
-    def of(cls, report: DeliveryReport) -> Message:
+    def of(cls, report: DeliveryReport, key: str) -> Message:
         """Return a new message as its first report shows it."""
-        return cls(
-            key=keys.message(report.project_id, report.msg_id),
-            project_id=report.project_id,
-            msg_id=report.msg_id,
-            first_reported_at=report.received_at,
-            changed_at=report.received_at,
-        )
+        values = {
+            "key": key,
+            "project_id": report.project_id,
+            "msg_id": report.msg_id,
+            "first_reported_at": report.received_at,
+            "changed_at": report.received_at,
+        }
+        return build(cls, values)
 
     def absorb(self, report: DeliveryReport) -> bool:
         """Take over what ``report`` adds, and tell whether that changed anything."""

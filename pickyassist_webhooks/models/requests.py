@@ -20,7 +20,9 @@ from .. import masking
 from ..characters import MAX_LABEL, printable, storable
 from ..choices import UNFINISHED, EventKind, RequestState
 from ..masking import Masks
-from .columns import ExactCharField, SparseIndex
+from ..tables.choice import table_of
+from ..transactions import has_unseen_transaction
+from .columns import ExactCharField, SparseIndex, build
 
 #: How long a worker holds a request. It renews the lease while it works; after a crash another
 #: worker takes the request up once this has passed.
@@ -43,12 +45,19 @@ class WebhookRequestQuerySet(models.QuerySet["WebhookRequest"]):
         ``metadata`` are further columns; their text is cut to what no database can refuse.
         """
         now = timezone.now()
-        received_at = metadata.pop("received_at", now)
-        request = WebhookRequest(
-            body=body, received_at=received_at, due_at=now - MAX_SKEW, **metadata
-        )
         for name, length in _TEXTS.items():
-            setattr(request, name, printable(getattr(request, name), length))
+            if text := metadata.get(name):
+                metadata[name] = printable(text, length)
+        values = {
+            "token": uuid.uuid4(),
+            "body": body,
+            "problems": [],
+            "warnings": [],
+            "history": [],
+            "received_at": now,
+            "due_at": now - MAX_SKEW,
+        }
+        request = build(WebhookRequest, values | metadata)
         if claimed:
             request.due_at, request.claimed_by, request.attempts = now + LEASE, worker(), 1
         return request
@@ -57,14 +66,15 @@ class WebhookRequestQuerySet(models.QuerySet["WebhookRequest"]):
         """Commit a new request by itself.
 
         Raises ``RuntimeError`` inside of a transaction, because then nothing is committed yet
-        when this returns, and whatever the database raises.
+        when this returns, and whatever the database raises, as where one was begun in plain SQL.
         """
         database = database_of_requests()
-        if transaction.get_connection(database).in_atomic_block:
+        connection = transaction.get_connection(database)
+        if connection.in_atomic_block or has_unseen_transaction(connection):
             with transaction.atomic(using=database, durable=True):
-                request.save(using=database, force_insert=True)
+                table_of(WebhookRequest, database).keep(request)
         else:
-            request.save(using=database, force_insert=True)  # commits by itself
+            table_of(WebhookRequest, database).keep(request)  # commits by itself
         return request
 
     def due(self) -> WebhookRequestQuerySet:
@@ -163,7 +173,6 @@ class WebhookRequest(models.Model):
         indexes = (
             models.Index(fields=["state", "due_at"], name="pickyassist_request_due"),
             models.Index(fields=["received_at"], name="pickyassist_request_received"),
-            models.Index(fields=["state", "received_at"], name="pickyassist_request_state"),
             SparseIndex(
                 fields=["problem", "state", "received_at", "id"],
                 rows=models.Q(problem__isnull=False),

@@ -20,19 +20,19 @@ from tests.scale.expressions import Expressions
 TABLES: list[Model] = [WebhookRequest, *(model for model in MODELS if model is not WebhookRequest)]
 
 
-def fill(rows: int) -> None:
+def fill(rows: int, tables: list[Model] = TABLES) -> None:
     """Make so many rows of each model, as the ``seeds`` say."""
     sql = dialect()
     made = Expressions(sql, rows)
-    with _in_a_hurry(), _without_indexes():
-        for model in TABLES:
+    with _in_a_hurry(), _without_indexes(tables):
+        for model in tables:
             values = seeds.columns(model, made)
             columns = ", ".join(map(connection.ops.quote_name, values))
             count = seeds.count(model, rows)
             _execute(sql.insert(model._meta.db_table, columns, ", ".join(values.values()), count))
-    for statement in connection.ops.sequence_reset_sql(no_style(), TABLES):
+    for statement in connection.ops.sequence_reset_sql(no_style(), tables):
         _execute(statement)
-    for model in TABLES:
+    for model in tables:
         _execute(sql.analyze.format(table=model._meta.db_table))
 
 
@@ -47,29 +47,29 @@ def _in_a_hurry() -> Iterator[None]:
 
 
 @contextmanager
-def _without_indexes() -> Iterator[None]:
+def _without_indexes(tables: list[Model]) -> Iterator[None]:
     """Take away the indexes that are no constraints, and the foreign keys where that is cheap."""
     with connection.schema_editor() as editor:
-        for model in TABLES:
+        for model in tables:
             for index in model._meta.indexes:
                 editor.remove_index(model, index)
-        for field in _foreign_keys():
+        for field in _foreign_keys(tables):
             editor.alter_field(field.model, field, _without_constraint(field))
     with connection.constraint_checks_disabled():
         yield
     with connection.schema_editor() as editor:
-        for field in _foreign_keys():
+        for field in _foreign_keys(tables):
             editor.alter_field(field.model, _without_constraint(field), field)
-        for model in TABLES:
+        for model in tables:
             for index in model._meta.indexes:
                 editor.add_index(model, index)
 
 
-def _foreign_keys() -> list[Any]:
+def _foreign_keys(tables: list[Model]) -> list[Any]:
     # SQLite would copy the table, and the others need not check each row by itself.
     if connection.vendor != "postgresql":
         return []
-    fields: list[Any] = [field for model in TABLES for field in model._meta.concrete_fields]
+    fields: list[Any] = [field for model in tables for field in model._meta.concrete_fields]
     return [field for field in fields if isinstance(field, models.ForeignKey)]
 
 

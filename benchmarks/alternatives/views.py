@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import json
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from .models import Payload
+
+
+@csrf_exempt
+@require_POST
+def keep_payload(request: HttpRequest) -> HttpResponse:
+    """Keep what came: one INSERT, no secret, nothing understood, no signal."""
+    Payload.objects.create(payload=json.loads(request.body))
+    return HttpResponse()

@@ -1,0 +1,65 @@
+"""What is posted: batches of new events, as the vendor sends them and as django-anymail reads."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from typing import Any
+
+#: Far above the ids of what the databases are filled with.
+_numbers = itertools.count(10**10)
+_STATUSES = ("4", "1", "2", "1")
+
+
+def new(size: int) -> list[int]:
+    """Return the numbers of so many messages that nobody has heard of."""
+    return list(itertools.islice(_numbers, size))
+
+
+def batch(numbers: list[int]) -> bytes:
+    """Return delivery reports, one for each message, with all that the vendor sends of one."""
+    data = [_row(number) for number in numbers]
+    return json.dumps({"project_id": "project-1", "event_id": 1, "data": data}).encode()
+
+
+def _row(number: int) -> dict[str, Any]:
+    return {
+        "push_id": f"push-{number // 1000}",
+        "number": _phone(number),
+        "msg_id": f"wamid.{number:012}",
+        "status": _STATUSES[number % len(_STATUSES)],
+        "reference_number": f"order-{number}",
+        "error_code": "",
+        "error_message": "",
+        "message": "Your order is on its way, and should be with you tomorrow.",
+        "message_type": "text",
+        "media": "",
+        "channel_id": "8",
+        "agent_id": "",
+        "template_id": "order_shipped",
+        "source": "api",
+    }
+
+
+def tracking(numbers: list[int]) -> bytes:
+    """Return as many events in the shape of SparkPost, which sends batches too."""
+    return json.dumps([{"msys": {"message_event": _event(number)}} for number in numbers]).encode()
+
+
+def _event(number: int) -> dict[str, Any]:
+    return {
+        "type": "delivery",
+        "event_id": f"{number:012}",
+        "transmission_id": f"wamid.{number:012}",
+        "raw_rcpt_to": _phone(number),
+        "campaign_id": f"push-{number // 1000}",
+        "timestamp": "1764000000",
+        "rcpt_meta": {"reference_number": f"order-{number}"},
+        "subject": "Your order is on its way, and should be with you tomorrow.",
+        "template_id": "order_shipped",
+    }
+
+
+def _phone(number: int) -> str:
+    return f"49152{random.Random(number).randrange(10**8):08}"

@@ -1,0 +1,117 @@
+"""The databases that are measured on: one that is empty, others with rows of years in them.
+
+``python -m benchmarks.places`` makes and fills the default one of ``benchmarks.settings``.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+
+
+class Router:
+    """Sends everything to the database that is measured on now."""
+
+    now = "default"
+
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return Router.now
+
+    def db_for_write(self, model: Any, **hints: Any) -> str:
+        return Router.now
+
+
+def aliases() -> dict[int, str]:
+    """Return the alias of each database by how many rows it began with."""
+    return dict(zip(settings.PLACES, settings.DATABASES, strict=True))
+
+
+@contextmanager
+def at(rows: int) -> Iterator[None]:
+    """Have everything happen in the database that began with so many rows."""
+    before, Router.now = Router.now, aliases()[rows]
+    yield
+    Router.now = before
+
+
+def make(rows: int) -> None:
+    """Make a database and fill it, in a process of its own, for which it is the default one."""
+    environment = os.environ | {"BENCHMARK_PLACES": str(rows)}
+    subprocess.run([sys.executable, "-m", "benchmarks.places"], env=environment, check=True)
+
+
+def drop() -> None:
+    """Drop all that was made."""
+    from django.db import connections
+
+    for alias in aliases().values():
+        connections[alias].creation.destroy_test_db("", verbosity=0)
+
+
+def empty() -> None:
+    """Take out of the empty database what measuring has put there."""
+    from django.core.management import call_command
+
+    if 0 in aliases():
+        call_command("flush", verbosity=0, interactive=False, database=aliases()[0])
+
+
+def _make_default() -> None:
+    import django
+
+    django.setup()
+    from django.db import connection
+
+    from pickyassist_webhooks.models import DeliveryReport, Message, WebhookRequest
+    from tests.scale.filling import fill
+
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    [rows] = settings.PLACES
+    if rows:
+        fill(rows, [WebhookRequest, DeliveryReport, Message])
+        _fill_alternatives(rows)
+
+
+def _fill_alternatives(rows: int) -> None:
+    """Make as many rows of what this app is measured beside."""
+    from django.db import connection
+
+    from benchmarks.alternatives.models import Payload, TrackingEvent
+    from tests.scale.dialects import dialect
+    from tests.scale.expressions import Expressions
+
+    sql = dialect()
+    made = Expressions(sql, rows)
+    told, body = made.message("n"), sql.json("""'{"project_id": "4100", "event_id": 1}'""")
+    columns: dict[Any, dict[str, str]] = {
+        Payload: {"id": "n", "payload": body, "received_at": made.moment()},
+        TrackingEvent: {
+            "id": "n",
+            "event_id": sql.padded("n", 12),
+            "message_id": told["msg_id"],
+            "event_type": "'delivered'",
+            "recipient": told["number"],
+            "timestamp": made.moment(),
+            "payload": body,
+        },
+    }
+    with connection.cursor() as cursor:
+        for model, values in columns.items():
+            table = model._meta.db_table
+            names = ", ".join(map(connection.ops.quote_name, values))
+            cursor.execute(sql.insert(table, names, ", ".join(values.values()), rows))
+            cursor.execute(sql.analyze.format(table=table))
+        from django.core.management.color import no_style
+
+        for statement in connection.ops.sequence_reset_sql(no_style(), list(columns)):
+            cursor.execute(statement)
+
+
+if __name__ == "__main__":
+    _make_default()

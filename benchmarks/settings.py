@@ -1,0 +1,84 @@
+"""One project for this app and for what it is measured beside, on one database after another.
+
+``BENCHMARK_DATABASE`` names the kind of database and ``BENCHMARK_PLACES`` how many rows there are
+in each of them; the first one is the default. ``BENCHMARK_FOLDER`` is where SQLite's files are.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from tests import databases
+
+SECRET_KEY = "only-for-the-benchmarks"
+ALLOWED_HOSTS = ["127.0.0.1"]
+ROOT_URLCONF = "benchmarks.urls"
+WSGI_APPLICATION = "benchmarks.wsgi.application"
+
+DATABASE = os.environ.get("BENCHMARK_DATABASE", "sqlite")
+FOLDER = Path(os.environ.get("BENCHMARK_FOLDER", "."))
+PLACES = [int(rows) for rows in os.environ.get("BENCHMARK_PLACES", "0").split(",")]
+
+
+def place(rows: int) -> dict[str, Any]:
+    entry = databases.settings_for(DATABASE, suffix=f"_benchmark_{rows}")
+    if DATABASE == "sqlite":
+        entry["TEST"]["NAME"] = str(FOLDER / f"{rows}.sqlite3")
+    # Otherwise each request would open a connection of its own, which takes longer than all else.
+    return entry | {"NAME": entry["TEST"]["NAME"], "CONN_MAX_AGE": None}
+
+
+DATABASES = {
+    "default" if index == 0 else f"rows_{rows}": place(rows) for index, rows in enumerate(PLACES)
+}
+DATABASE_ROUTERS = ["benchmarks.places.Router"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Those of a new project, whose admin everybody uses.
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "anymail",
+    "pickyassist_webhooks",
+    "benchmarks.alternatives",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+SECRET = "benchmark-secret-Rk3vYtW8zXk2"
+CREDENTIALS = "benchmark:Jq5pR7sT9uV2"
+PICKYASSIST_WEBHOOKS = {
+    "SECRETS": {"benchmark": SECRET},
+    "PROCESSOR": os.environ.get("BENCHMARK_PROCESSOR", "inline"),
+}
+ANYMAIL = {"WEBHOOK_SECRET": CREDENTIALS}
+
+# The views this app is measured beside read bodies by Django's limit: 10,000 rows are beyond it.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 2**20
