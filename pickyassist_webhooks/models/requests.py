@@ -173,6 +173,7 @@ class WebhookRequest(models.Model):
         indexes = (
             models.Index(fields=["state", "due_at"], name="pickyassist_request_due"),
             models.Index(fields=["received_at"], name="pickyassist_request_received"),
+            models.Index(fields=["state", "received_at"], name="pickyassist_request_state"),
             SparseIndex(
                 fields=["problem", "state", "received_at", "id"],
                 rows=models.Q(problem__isnull=False),
