@@ -25,6 +25,8 @@ class Contender(ABC):
 
     name: ClassVar[str]
     letter: ClassVar[str]
+    #: Whether the same batches are posted once more, to see what repeats cost.
+    can_repeat: ClassVar[bool] = False
 
     @abstractmethod
     def prepare(self, batches: list[list[int]]) -> Callable[[], None]: ...
@@ -59,6 +61,7 @@ class Bare(View):
 class Inline(View):
     letter, name = "b", "this app, inline, with a receiver"
     path = EVENTS
+    can_repeat = True
 
 
 class Kept(View):
@@ -73,6 +76,7 @@ class Sweep(Contender):
     letter, name = "c2", "the sweep after it"
 
     def prepare(self, batches: list[list[int]]) -> Callable[[], None]:
+        connections[Router.now].ensure_connection()  # a worker has one
         return run_sweep
 
 
@@ -97,6 +101,7 @@ class Raw(Contender):
         fields = [f for f in DeliveryReport._meta.concrete_fields if not f.primary_key]
         names = [connection.ops.quote_name(field.column) for field in fields]
         made = [[_values(row, fields, connection) for row in _rows(each)] for each in batches]
+        connection.ensure_connection()
         write = _copy if connection.vendor == "postgresql" else _execute_many
 
         def run() -> None:

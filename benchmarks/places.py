@@ -40,6 +40,19 @@ def at(rows: int) -> Iterator[None]:
     Router.now = before
 
 
+@contextmanager
+def kept_connections() -> Iterator[None]:
+    """Have requests share a connection, as ``CONN_MAX_AGE`` does. By default each opens its own."""
+    from django.db import connections
+
+    for max_age in (None, 0):
+        for alias in aliases().values():
+            connections[alias].close()
+            connections[alias].settings_dict["CONN_MAX_AGE"] = max_age
+        if max_age is None:
+            yield
+
+
 def make(rows: int) -> None:
     """Make a database and fill it, in a process of its own, for which it is the default one."""
     environment = os.environ | {"BENCHMARK_PLACES": str(rows)}

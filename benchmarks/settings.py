@@ -26,8 +26,9 @@ def place(rows: int) -> dict[str, Any]:
     entry = databases.settings_for(DATABASE, suffix=f"_benchmark_{rows}")
     if DATABASE == "sqlite":
         entry["TEST"]["NAME"] = str(FOLDER / f"{rows}.sqlite3")
-    # Otherwise each request would open a connection of its own, which takes longer than all else.
-    return entry | {"NAME": entry["TEST"]["NAME"], "CONN_MAX_AGE": None}
+    # By default each request opens a connection of its own, as in a new project.
+    max_age = int(os.environ.get("BENCHMARK_MAX_AGE", "0"))
+    return entry | {"NAME": entry["TEST"]["NAME"], "CONN_MAX_AGE": max_age}
 
 
 DATABASES = {

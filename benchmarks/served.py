@@ -1,0 +1,91 @@
+"""The same over HTTP: gunicorn with two workers, and clients that keep their connections."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+from benchmarks import bodies
+from benchmarks.contenders import Anymail, Bare, Inline, Kept, View
+
+CLIENTS = 4
+WORKERS = 2
+
+
+def rates(size: int, requests: int) -> dict[str, float]:
+    """Return requests a second of each view, with batches of so many rows."""
+    found = {}
+    for view in (Bare(), Inline(), Kept(), Anymail()):
+        with running(view.processor) as port:
+            _post(port, view, [bodies.new(size) for _ in range(CLIENTS)])
+            found[view.letter] = _rate(port, view, size, requests)
+    return found
+
+
+@contextmanager
+def running(processor: str = "inline") -> Iterator[int]:
+    """Serve the project of the benchmarks and return the port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    gunicorn = Path(sys.executable).with_name("gunicorn")
+    command = [str(gunicorn), "--bind", f"127.0.0.1:{port}", "--workers", str(WORKERS)]
+    command += ["--worker-class", "gthread", "--threads", "2", "--log-level", "error"]
+    environment = os.environ | {"BENCHMARK_PROCESSOR": processor}
+    server = subprocess.Popen([*command, "benchmarks.wsgi"], env=environment)
+    try:
+        _wait_for(port, server)
+        yield port
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait()
+
+
+def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            if server.poll() is not None:
+                sys.exit("benchmarks: gunicorn ended; see above what it said.")
+            time.sleep(0.1)
+        else:
+            return
+    sys.exit("benchmarks: gunicorn does not listen.")
+
+
+def _rate(port: int, view: View, size: int, requests: int) -> float:
+    shares = [
+        [bodies.new(size) for _ in range(max(1, requests // CLIENTS))] for _ in range(CLIENTS)
+    ]
+    threads = [threading.Thread(target=_post, args=(port, view, share)) for share in shares]
+    made = sum(map(len, shares))
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return made / (time.perf_counter() - began)
+
+
+def _post(port: int, view: View, batches: list[list[int]]) -> None:
+    headers = {"Content-Type": "application/json"}
+    if authorization := view.headers.get("HTTP_AUTHORIZATION"):
+        headers["Authorization"] = authorization
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    for numbers in batches:
+        connection.request("POST", view.path, view.body(numbers), headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        if answer.status != 200:
+            sys.exit(f"benchmarks: expected 200, came {answer.status}: {content[:200]!r}")
+    connection.close()

@@ -1,0 +1,136 @@
+"""What a request costs, in figures that do not wobble: statements, commits and calls of Python.
+
+``docs/performance.md`` tells what follows from them in time.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import re
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from pickyassist_webhooks.sweep import sweep
+from tests.requests import delivery, filtered, keep, member, post, row, subscriber
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+ROWS = 300
+
+#: What is posted first, what is counted, and if a receiver is connected.
+CASES = {
+    "new": ([], delivery(row("1", "4")), True),
+    "new, no receiver": ([], delivery(row("1", "4")), False),
+    "a later status": ([delivery(row("1", "4"))], delivery(row("1", "1")), True),
+    "a repeat": ([delivery(row("1", "4"))], delivery(row("1", "4")), True),
+    "a richer repeat": (
+        [delivery(row("1", "4"))],
+        delivery(row("1", "4", reference_number="ORD-1")),
+        True,
+    ),
+    "a number filter report": ([], filtered(), True),
+    "a group member": ([], member(), True),
+    "a new subscriber": ([], subscriber(), True),
+    "quarantined": ([], {"event_id": 99}, True),
+}
+
+#: Statements and commits of each, on PostgreSQL, SQLite and MariaDB.
+COSTS = {
+    "new": [(4, 3), (6, 3), (6, 3)],
+    "new, no receiver": [(3, 2), (5, 2), (5, 2)],
+    "a later status": [(5, 3), (7, 3), (7, 3)],
+    "a repeat": [(4, 2), (4, 2), (4, 2)],
+    "a richer repeat": [(4, 2), (6, 2), (6, 2)],
+    "a number filter report": [(4, 3), (5, 3), (5, 3)],
+    "a group member": [(4, 3), (5, 3), (5, 3)],
+    "a new subscriber": [(4, 3), (5, 3), (5, 3)],
+    "quarantined": [(2, 2), (2, 2), (2, 2)],
+}
+PLACE = {"postgresql": 0, "sqlite": 1, "mysql": 2}
+
+#: Calls of functions, Django's included, for a single event and for each further row of a batch: a
+#: sixth more than were seen on the newest Python. By way of the ORM it takes three times as many.
+CALLS = {"postgresql": (3900, 370), "sqlite": (3500, 360), "mysql": (9500, 1450)}
+
+
+def cost(run):
+    """Return how many statements were sent, and how many commits they made."""
+    with CaptureQueriesContext(connection) as captured:
+        run()
+    statements = commits = 0
+    inside = False
+    for sql in (query["sql"] for query in captured):
+        if sql.startswith("BEGIN") or sql == "SET autocommit = 0":
+            inside = True
+        elif sql == "COMMIT":
+            inside, commits = False, commits + 1
+        elif not sql.startswith("SET "):
+            statements += 1
+            commits += not inside
+    return statements, commits
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_statements_and_commits(case, listen):
+    before, body, is_heard = CASES[case]
+    if is_heard:
+        for name in ("delivery_received", "number_filtered", "member_joined", "subscriber_added"):
+            listen(name)
+    for each in before:
+        post(each)
+    assert cost(lambda: post(body)) == COSTS[case][PLACE[connection.vendor]]
+
+
+def test_a_batch_costs_what_one_event_costs(listen):
+    listen("delivery_received")
+    once = cost(lambda: post(delivery(row("1", "4"))))
+    batch = delivery(*[row(f"m{number}", "4") for number in range(ROWS)])
+    # On SQLite each row is a call, not a journey, and Django counts the calls of a set as one.
+    more = 2 if connection.vendor == "sqlite" else 0
+    assert cost(lambda: post(batch)) == (once[0] + more, once[1])
+
+
+def test_nothing_is_parsed_where_a_worker_does_it(settings):
+    settings.PICKYASSIST_WEBHOOKS = {**settings.PICKYASSIST_WEBHOOKS, "PROCESSOR": "none"}
+    assert cost(lambda: post(delivery())) == (1, 1)
+
+
+def test_the_sweep_shares_statements(listen):
+    """A hundred single events cost it little more than one."""
+    listen("delivery_received")
+    for number in range(100):
+        keep(delivery(row(str(number), "4")))
+    statements, commits = cost(sweep)
+    assert statements <= 14
+    assert commits <= 7
+
+
+def calls(body):
+    """Return how often a function was called to receive this."""
+    post(body)  # imports, and caches that are filled once
+    profile = cProfile.Profile()
+    profile.runcall(post, body | {"project_id": "4200"})
+    return pstats.Stats(profile).total_calls
+
+
+def test_calls(listen):
+    listen("delivery_received")
+    single = calls(delivery(row("1", "4")))
+    batch = calls(delivery(*[row(f"m{number}", "4") for number in range(ROWS)]))
+    of_event, of_row = CALLS[connection.vendor]
+    assert single <= of_event
+    assert (batch - single) / (ROWS - 1) <= of_row
+
+
+def test_the_docs_tell_these_figures():
+    rows = re.findall(r"^\| ([a-z, ]+) \| (\d) \| (\d) \| (\d) \| (\d) \|", DOCS.read_text(), re.M)
+    told = {name: tuple(map(int, figures)) for name, *figures in rows}
+    assert told == {
+        case: (*(statements for statements, _ in costs), costs[0][1])
+        for case, costs in COSTS.items()
+    }
