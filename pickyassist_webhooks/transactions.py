@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-# What the drivers say of a connection: true while it is in a transaction.
-_IN_TRANSACTION: dict[str, Callable[[Any], Any]] = {
+# Whether a driver says that its connection is in a transaction. psycopg tells it by codes, of which
+# 0 is idle, and 4 a connection that is broken.
+_IN_TRANSACTION: dict[str, Callable[[Any], bool]] = {
     "sqlite": attrgetter("in_transaction"),
-    "postgresql": attrgetter("info.transaction_status"),
+    "postgresql": lambda raw: 0 < raw.info.transaction_status < 4,
 }
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -57,7 +58,7 @@ def has_unseen_transaction(connection: BaseDatabaseWrapper) -> bool:
     if ask is None or connection.connection is None:
         return False
     is_plain = connection.autocommit and not connection.in_atomic_block
-    return is_plain and bool(ask(connection.connection))
+    return is_plain and ask(connection.connection)
 
 
 def end_transactions(before: Depths) -> list[str]:
