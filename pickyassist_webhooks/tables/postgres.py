@@ -44,27 +44,22 @@ class PostgresTable(CompiledTable):
     def inserting(self) -> str:
         """The statement that inserts a set and returns the id and key of each row."""
         columns = self.columns(self.written)
-        source = self._source(self.written)
-        return (
-            f"INSERT INTO {self.name} ({columns}) SELECT {columns} FROM {source} RETURNING id, key"  # noqa: S608
-        )
+        rows = f"SELECT {columns} FROM {self._source}"  # noqa: S608
+        return f"INSERT INTO {self.name} ({columns}) {rows} RETURNING id, key"
 
     @cached_property
     def updating(self) -> str:
         """The statement that updates a set."""
         columns = [self.quoted(field.column) for field in self.changing]
         changes = ", ".join(f"{column} = source.{column}" for column in columns)
-        source = self._source(self.updated)
-        return f"UPDATE {self.name} SET {changes} FROM {source} WHERE {self.name}.id = source.id"  # noqa: S608
+        return (
+            f"UPDATE {self.name} SET {changes}"  # noqa: S608
+            f" FROM {self._source} WHERE {self.name}.id = source.id"
+        )
 
-    def _source(self, fields: Iterable[Any]) -> str:
-        types = ", ".join(f"{self.quoted(field.column)} {self._type(field)}" for field in fields)
-        return f"json_to_recordset(%s::json) AS source ({types})"
-
-    def _type(self, field: Any) -> str:
-        # A primary key's own is that of its column, with all that makes ids.
-        type_of = field.rel_db_type if field.primary_key else field.db_type
-        return str(type_of(self.connection))
+    @property
+    def _source(self) -> str:
+        return f"json_populate_recordset(NULL::{self.name}, %s::json) AS source"
 
 
 class PostgresWrites(Writes):
