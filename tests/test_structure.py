@@ -36,7 +36,7 @@ LAYERS = [
     {"ingest"},
     {"sweep", "retention", "overview", "quarantine"},
     {"erasure"},
-    {"views", "admin", "api", "checks", "engines", "management"},
+    {"views", "admin", "api", "checks", "engines", "management", "testing"},
     {"urls", "apps", "tasks", "templatetags"},
 ]
 

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error as DatabaseFault
+from django.urls import NoReverseMatch, reverse
+
+from ...conf import NAME, app_settings
+from ...ingest import requests
+from ...models import WebhookRequest
+from ..arguments import positive
+
+#: Seconds between two looks for the first request.
+PAUSE = 1.0
+
+#: Where Picky Assist's console takes the URL.
+CONSOLE = (
+    "Log in to the console of Picky Assist and open the project whose events you want.",
+    "Open Settings, Developers, Webhooks.",
+    "Paste the URL into the box of the Event Webhook, not into that of the Global Webhook.",
+    "Save, and send yourself a message, or have somebody join a group.",
+)
+
+
+class Command(BaseCommand):
+    help = (
+        "Show how to connect Picky Assist: make a secret where there is none, print the URLs to "
+        "paste, and wait for the first request. It prints secrets: clear your terminal after it."
+    )
+
+    # Without a secret the checks fail, and this is how to get one.
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--label", help="make a further secret, under this label")
+        parser.add_argument(
+            "--base-url",
+            default="https://your.host",
+            help="where this project is served (default: %(default)s)",
+        )
+        parser.add_argument("--no-wait", action="store_true", help="do not wait for a request")
+        parser.add_argument(
+            "--max-seconds", type=positive, help="give up waiting after so long, and fail"
+        )
+        parser.add_argument("--json", action="store_true", help="print JSON, and do not wait")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        made = self._made(options["label"])
+        urls = {} if made else self._urls(options["base_url"])
+        if options["json"]:
+            self.stdout.write(json.dumps({"settings": made, "urls": urls}))
+        elif made:
+            self._show_settings(made)
+        else:
+            self._show_urls(urls)
+            if not options["no_wait"]:
+                self._wait(options["max_seconds"])
+
+    def _made(self, label: str | None) -> dict[str, Any]:
+        """Return the setting with a new secret, or nothing where there is one and none was asked.
+
+        Raises ``CommandError`` where a label is asked for that there is already.
+        """
+        known = app_settings.secrets
+        if not app_settings.authenticates_by_secret or (known and label is None):
+            return {}
+        if label in dict(known):
+            raise CommandError(f"Expected a new label, there is a secret under {label!r} already.")
+        labelled = {each or f"secret-{place}": "..." for place, (each, _) in enumerate(known, 1)}
+        return {**labelled, label or "picky-assist": secrets.token_urlsafe(32)}
+
+    def _urls(self, base: str) -> dict[str, str]:
+        """Return the URL of each secret by its label."""
+        if not app_settings.authenticates_by_secret:
+            raise CommandError(
+                f"AUTHENTICATOR is {app_settings.authenticator!r}: only your project knows which "
+                "secrets it accepts; the URL ends in /events/<secret>/."
+            )
+        try:
+            paths = {
+                label: reverse("pickyassist_webhooks:events", args=[secret])
+                for label, secret in app_settings.secrets
+            }
+        except NoReverseMatch as err:
+            raise CommandError(
+                "No URL leads to the view; add "
+                'path("pickyassist/", include("pickyassist_webhooks.urls")) to your urls.py.'
+            ) from err
+        return {label: base.rstrip("/") + path for label, path in paths.items()}
+
+    def _show_settings(self, made: dict[str, Any]) -> None:
+        lines = [f'        "{label}": "{secret}",' for label, secret in made.items()]
+        self.stdout.write(
+            "Put this into your settings, or better the secret into the environment:\n"
+        )
+        self.stdout.write("\n".join([f"{NAME} = {{", '    "SECRETS": {', *lines, "    },", "}"]))
+        self.stdout.write("\nThen start your server anew, and run this again for the URL.")
+
+    def _show_urls(self, urls: dict[str, str]) -> None:
+        for label, url in urls.items():
+            self.stdout.write(f"{label or 'The URL'}: {url}")
+        for place, step in enumerate(CONSOLE, 1):
+            self.stdout.write(f"{place}. {step}")
+
+    def _wait(self, seconds: int | None) -> None:
+        """Say what the next request is that comes."""
+        began = time.monotonic()
+        try:
+            newest = requests().order_by("-pk").values_list("pk", flat=True).first() or 0
+            self.stdout.write("Waiting for the first request; Ctrl-C ends this.")
+            self.stdout.flush()
+            while (request := requests().filter(pk__gt=newest).order_by("pk").first()) is None:
+                if seconds is not None and time.monotonic() - began >= seconds:
+                    raise CommandError(
+                        f"Nothing came in {seconds} seconds; see that the URL was saved, that your "
+                        "server can be reached from outside, and what its log says."
+                    )
+                time.sleep(PAUSE)
+        except DatabaseFault as err:
+            raise CommandError(
+                f"The database failed ({type(err).__name__}); run migrate, and this again."
+            ) from err
+        except KeyboardInterrupt:
+            return
+        self.stdout.write(described(request))
+
+
+def described(request: WebhookRequest) -> str:
+    """Return in one sentence what came, and whether it works."""
+    if request.processed_at is None:
+        return "A request came and is kept, for a worker: run pickyassist_process. It works."
+    rows = request.event_count + request.repeat_count
+    if not rows:
+        expected = request.problems[0]["expected"] if request.problems else "an Event Webhook"
+        return f"A request came and is kept, but was not understood: expected {expected}."
+    kind = str(request.get_kind_display()).capitalize()
+    return f"{kind}, {rows} row{'s' if rows > 1 else ''}. It works."

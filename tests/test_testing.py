@@ -1,0 +1,195 @@
+"""The helpers for tests of projects: what they post is what they say, and all of it happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.test import Client, TestCase
+
+from pickyassist_webhooks import testing
+from pickyassist_webhooks.choices import EventKind
+from pickyassist_webhooks.models import MODELS, Message, ReceiverFailure, WebhookRequest
+from pickyassist_webhooks.payloads import parse
+from pickyassist_webhooks.testing import (
+    WebhookTestMixin,
+    batch,
+    capture_events,
+    delivery_report,
+    filter_report,
+    group_member,
+    new_subscriber,
+    post_event,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILDERS = {
+    EventKind.DELIVERY_REPORT: delivery_report,
+    EventKind.FILTER_REPORT: filter_report,
+    EventKind.GROUP_MEMBER: group_member,
+    EventKind.NEW_SUBSCRIBER: new_subscriber,
+}
+
+
+def only_let_friends_in(request, secret):
+    if secret == "friend":
+        return "friends"
+    raise PermissionDenied
+
+
+def test_every_kind_has_a_builder():
+    assert set(BUILDERS) == set(EventKind)
+    assert all(builder.__name__ in testing.__all__ for builder in BUILDERS.values())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", EventKind)
+class TestBuilders:
+    def test_what_it_makes_is_valid_and_new(self, kind):
+        build = BUILDERS[kind]
+        for _ in range(2):
+            answer = post_event(Client(), build()).json()
+            assert (answer["ok"], answer["accepted"], answer["repeats"]) == (True, 1, 0)
+        request = WebhookRequest.objects.latest("pk")
+        assert (request.kind, request.warnings) == (kind, [])
+        assert MODELS[kind]._default_manager.count() == 2
+
+    def test_any_field_can_be_given(self, kind):
+        name = "msg_id" if "report" in kind else "number" if "group" in kind else "subscriber_id"
+        payload = BUILDERS[kind](project_id="7", **{name: "mine", "custom": "field"})
+        post_event(Client(), payload)
+        event = MODELS[kind]._default_manager.get()
+        assert (event.project_id, getattr(event, name)) == ("7", "mine")
+        assert event.extra == {"custom": "field"}
+
+    def test_also_one_that_is_refused(self, kind):
+        build = BUILDERS[kind]
+        name = {EventKind.GROUP_MEMBER: "action", EventKind.NEW_SUBSCRIBER: "subscriber_id"}
+        answer = post_event(Client(), build(**{name.get(kind, "status"): ["odd"]})).json()
+        assert (answer["ok"], answer["problems"]) == (False, 1)
+
+
+def parsed(payload):
+    return parse(json.dumps(payload).encode())
+
+
+class TestBatch:
+    def test_rows_come_together(self):
+        payload = batch(delivery_report(status=4), delivery_report(status=1, msg_id="last"))
+        assert [event.fields["status"] for event in parsed(payload).events] == [4, 1]
+        assert parsed(payload).events[1].fields["msg_id"] == "last"
+
+    @pytest.mark.parametrize(
+        "payloads",
+        [
+            [],
+            [delivery_report(), filter_report()],
+            [delivery_report(), delivery_report(project_id="7")],
+            [group_member(group_id="1", number="1"), group_member(group_id="1", number="1")],
+        ],
+        ids=["none", "kinds", "projects", "no rows"],
+    )
+    def test_what_cannot_be_one(self, payloads):
+        with pytest.raises(ValueError, match="expected"):
+            batch(*payloads)
+
+
+@pytest.mark.django_db
+class TestPosting:
+    @pytest.mark.parametrize("processor", ["none", "nowhere.to.be_found"])
+    def test_it_is_processed_whatever_the_settings_say(self, processor, settings):
+        configured = {**settings.PICKYASSIST_WEBHOOKS, "PROCESSOR": processor}
+        settings.PICKYASSIST_WEBHOOKS = configured
+        assert post_event(Client(), delivery_report()).json()["state"] == "done"
+        assert settings.PICKYASSIST_WEBHOOKS is configured
+
+    def test_bytes_go_as_they_are(self):
+        assert post_event(Client(), b"not even JSON").status_code == 400
+        assert bytes(WebhookRequest.objects.get().body) == b"not even JSON"
+
+    def test_without_a_secret_in_the_settings(self, settings):
+        settings.PICKYASSIST_WEBHOOKS = {}
+        assert post_event(Client(), delivery_report()).status_code == 200
+        assert post_event(Client(), delivery_report(), secret="wrong").status_code == 403
+
+    def test_an_authenticator_of_its_own(self, settings):
+        path = f"{__name__}.only_let_friends_in"
+        settings.PICKYASSIST_WEBHOOKS = {"AUTHENTICATOR": path}
+        with pytest.raises(ImproperlyConfigured, match="secret="):
+            post_event(Client(), delivery_report())
+        assert post_event(Client(), delivery_report(), secret="friend").status_code == 200
+        assert WebhookRequest.objects.get().secret_label == "friends"
+
+    def test_a_receiver_that_raises(self, listen):
+        def breaks(**named):
+            raise ValueError("as in a test")
+
+        listen("delivery_received", breaks)
+        assert post_event(Client(), delivery_report()).json()["state"] == "failing"
+        assert "as in a test" in ReceiverFailure.objects.get().error
+
+
+class TestMixin(WebhookTestMixin, TestCase):
+    """Inside of the transaction of a ``TestCase``, where nothing is ever committed."""
+
+    def test_signals_are_sent(self):
+        self.post_event(delivery_report(msg_id="M1", status=4))
+        self.post_event(delivery_report(msg_id="M1", status=1))
+        self.post_event(delivery_report(msg_id="M1", status=1))
+        [first, second] = self.captured_events.named("message_status_changed")
+        assert (first.previous_status, second.previous_status) == (None, 4)
+        assert second.message == Message.objects.get()
+        assert [event.status for event in self.captured_events.events] == [4, 1]
+        assert len(self.captured_events) == 4
+
+    def test_only_what_is_sent_meanwhile(self):
+        self.post_event({"event_id": 99})
+        with capture_events() as captured:
+            self.post_event(group_member())
+            self.post_event(group_member(action=2))
+            self.post_event(new_subscriber(), secret=None)
+        self.post_event(filter_report())
+        names = ["member_joined", "member_exited", "subscriber_added"]
+        assert [one.signal for one in captured] == names
+        everything = ["webhook_quarantined", *names, "number_filtered"]
+        assert [one.signal for one in self.captured_events] == everything
+        assert next(iter(self.captured_events)).event is None
+
+    def test_a_name_that_is_none(self):
+        self.post_event(filter_report())
+        with pytest.raises(KeyError):
+            self.captured_events.named("delivery_recieved")
+
+
+PYTEST_MODULE = """
+from pickyassist_webhooks.testing import delivery_report
+
+
+def test_fixtures(post_event, captured_events):
+    assert post_event(delivery_report(reference_number="ORD-1")).json()["ok"]
+    [changed] = captured_events.named("message_status_changed")
+    assert changed.message.reference_number == "ORD-1"
+"""
+
+
+def test_pytest_plugin(tmp_path):
+    (tmp_path / "conftest.py").write_text(
+        'pytest_plugins = ["pickyassist_webhooks.testing.plugin"]\n'
+    )
+    (tmp_path / "test_project.py").write_text(PYTEST_MODULE)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nDJANGO_SETTINGS_MODULE = tests.settings\n")
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": path, "TEST_DATABASE": "sqlite"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
