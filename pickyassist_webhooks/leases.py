@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from .exceptions import LeaseLost
@@ -27,8 +28,8 @@ def hold(writes: Writes, batch: list[WebhookRequest], **changes: Any) -> None:
     """
     first = batch[0]
     held = {"due_at": first.due_at, "claimed_by": first.claimed_by}
-    lost = LeaseLost(f"expected to hold request {first.token}, another worker does")
-    writes.change(table_of(WebhookRequest, writes.database), batch, held, changes, lost)
+    table = table_of(WebhookRequest, writes.database)
+    writes.change(table, batch, held, changes, _lost(first))
 
 
 def write(batch: list[WebhookRequest], **changes: Any) -> None:
@@ -41,16 +42,31 @@ def write(batch: list[WebhookRequest], **changes: Any) -> None:
     writes.execute()
 
 
-def take_only_lock(batch: list[WebhookRequest]) -> None:
-    """Write first where all writers share one lock that this transaction does not have yet.
+def lock(batch: list[WebhookRequest]) -> None:
+    """Lock rows claimed together until the transaction ends, however long that takes.
 
-    Or what is read could be stale by the time of writing, which SQLite then refuses.
+    Or another worker would claim them once the lease has passed, where storing is slow. Raises
+    ``LeaseLost`` where one did already. On SQLite all writers share one lock: unless the
+    transaction has it from its beginning it writes first, as what is read before could be stale
+    by the time of writing, which SQLite then refuses.
     """
     first = batch[0]
     connection = connections[str(first._state.db)]
-    mode = str(connection.settings_dict["OPTIONS"].get("transaction_mode"))
-    if connection.vendor == "sqlite" and mode.upper() not in ("IMMEDIATE", "EXCLUSIVE"):
+    if connection.features.has_select_for_update:
+        table = table_of(WebhookRequest, connection.alias)
+        held = {"due_at": first.due_at, "claimed_by": first.claimed_by}
+        if table.lock([request.pk for request in batch], held) != len(batch):
+            raise _lost(first)
+    elif _transaction_mode(connection) not in ("IMMEDIATE", "EXCLUSIVE"):
         write(batch, claimed_by=first.claimed_by)
+
+
+def _transaction_mode(connection: BaseDatabaseWrapper) -> str:
+    return str(connection.settings_dict["OPTIONS"].get("transaction_mode")).upper()
+
+
+def _lost(request: WebhookRequest) -> LeaseLost:
+    return LeaseLost(f"expected to hold request {request.token}, another worker does")
 
 
 def advance(batch: list[WebhookRequest], **changes: Any) -> None:

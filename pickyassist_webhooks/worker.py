@@ -22,7 +22,7 @@ from .choices import RequestState
 from .conf import app_settings
 from .exceptions import LeaseLost
 from .fields import Problem
-from .leases import advance, give_back, hold, keeper, take_only_lock
+from .leases import advance, give_back, hold, keeper, lock
 from .models import ReceiverFailure, WebhookRequest
 from .models.failures import NEVER_RETURNED, failures_of
 from .models.requests import LEASE, outcome_of, pause_after
@@ -129,7 +129,7 @@ def _store(batch: list[WebhookRequest]) -> list[Stored]:
         writes = writes_of(database)
         try:
             with transaction.atomic(using=database, durable=True):
-                take_only_lock(batch)
+                lock(batch)
                 window = app_settings.repeat_window
                 stored = store(batch, payloads, window, writes, thorough=races > 0)
                 changes = [_changes(*each) for each in zip(payloads, stored, strict=True)]
@@ -177,7 +177,7 @@ def _conclude_storing(
     for request, changed in zip(batch, changes, strict=True):
         for name in [name for name, value in changed.items() if getattr(request, name) == value]:
             del changed[name]
-        # Storing a large batch may take a good part of the lease.
+        # Making its rows may have taken a good part of the lease.
         changed |= {"processed_at": now, "due_at": now + LEASE}
         for known, same in alike:
             if known == changed:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timezone
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from pickyassist_webhooks.exceptions import LeaseLost
@@ -14,12 +15,15 @@ from pickyassist_webhooks.models import MODELS, DeliveryReport, Message, Webhook
 from pickyassist_webhooks.sweep import sweep
 from pickyassist_webhooks.tables import choice
 from pickyassist_webhooks.tables.choice import table_of, writes_of
+from pickyassist_webhooks.worker import work
 from tests.requests import delivery, filtered, keep, member, post, row, subscriber
 
 pytestmark = pytest.mark.django_db
 
 # What each run of the same story has anew.
-ANEW = {"id", "token", "request_id", "arrival", "last_arrival", "body", "claimed_by"}
+ANEW = {"id", "token", "body", "claimed_by"}
+#: Ids of requests, of which only the order is the same.
+OF_REQUESTS = {"request_id", "arrival", "last_arrival"}
 ODD = 'ü 🎉 "quoted" \\ %s {} \n'
 
 
@@ -57,12 +61,15 @@ def story():
 
 def rows():
     """Return all rows of all models, without what each run has anew, and take them away."""
+    place = {
+        pk: n
+        for n, pk in enumerate(WebhookRequest.objects.order_by("pk").values_list("pk", flat=True))
+    }
     found = {}
     for model in (*MODELS.values(), Message, WebhookRequest):
         fields = [f.attname for f in model._meta.concrete_fields if f.attname not in ANEW]
-        moments = {f for f in fields if f.endswith("_at")}
         found[model] = [
-            {name: value is None if name in moments else value for name, value in each.items()}
+            {n: place[value] if n in OF_REQUESTS else value for n, value in each.items()}
             for each in model._default_manager.order_by("pk").values(*fields)
         ]
     for model in (*MODELS.values(), Message, WebhookRequest):
@@ -70,10 +77,15 @@ def rows():
     return found
 
 
-def test_all_ways_lead_to_the_same_rows(orm):
+@pytest.mark.parametrize("use_tz", [True, False])
+def test_all_ways_lead_to_the_same_rows(orm, use_tz, settings, monkeypatch):
+    settings.USE_TZ, settings.TIME_ZONE = use_tz, "Asia/Kolkata"
+    moment = datetime(2026, 1, 31, 20, 59, 59, 123456, timezone.utc if use_tz else None)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: moment)
     story()
     own = rows()
     assert all(own.values())
+    assert {each["received_at"] for each in own[DeliveryReport]} == {moment}
     orm()
     assert type(writes_of("default")) is choice.Writes
     story()
@@ -147,7 +159,7 @@ class TestWrites:
 
 
 @pytest.mark.parametrize("mode", ["DEFERRED", "IMMEDIATE"])
-def test_the_only_lock_is_taken_first(mode, monkeypatch):
+def test_the_first_statement_locks(mode, monkeypatch):
     """SQLite refuses a write after a read where another process wrote in between."""
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "transaction_mode", mode)
     with CaptureQueriesContext(connection) as captured:
@@ -157,5 +169,49 @@ def test_the_only_lock_is_taken_first(mode, monkeypatch):
         for sql in (query["sql"] for query in captured)
         if not sql.startswith(("SAVEPOINT", "RELEASE", "INSERT", "BEGIN"))
     )
-    is_write = connection.vendor == "sqlite" and mode == "DEFERRED"
-    assert first.startswith("UPDATE" if is_write else "SELECT")
+    if connection.vendor != "sqlite":
+        assert first.endswith("FOR UPDATE")
+        assert WebhookRequest._meta.db_table in first
+    else:
+        assert first.startswith("UPDATE" if mode == "DEFERRED" else "SELECT")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("way", ["own", "orm"])
+def test_nobody_claims_what_is_being_stored(way, orm, clock):
+    """However long it takes: a slow disk, or somebody who makes an index."""
+    if way == "orm":
+        orm()
+    request, claimed = keep(delivery()), []
+
+    def claim():
+        with connection.cursor() as cursor:
+            if connection.vendor == "sqlite":
+                cursor.execute("PRAGMA busy_timeout = 100")
+        try:
+            claimed.extend(WebhookRequest.objects.claim([request.pk]))
+        except OperationalError:  # SQLite has one lock for all
+            claimed.append("locked")
+        connection.close()
+
+    def slowly(execute, sql, *rest):
+        if DeliveryReport._meta.db_table in sql and "INSERT" in sql and not claimed:
+            clock.advance(minutes=10)
+            other = threading.Thread(target=claim)
+            other.start()
+            other.join()
+            claimed.append("asked")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(slowly):
+        assert sweep() == {"done": 1}
+    assert claimed == ["locked", "asked"] if connection.vendor == "sqlite" else ["asked"]
+
+
+def test_a_lease_that_was_lost_before_storing(monkeypatch):
+    request = keep(delivery())
+    [mine] = WebhookRequest.objects.claim([request.pk])
+    WebhookRequest.objects.filter(pk=request.pk).update(claimed_by="another")
+    work(mine)
+    assert not DeliveryReport.objects.exists()
+    assert WebhookRequest.objects.get().claimed_by == "another"

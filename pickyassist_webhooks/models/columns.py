@@ -16,14 +16,19 @@ _PARAMETERS: dict[str, dict[str, str | None]] = {"mysql": {"collation": "utf8mb4
 
 @cache
 def _blank(model: type[models.Model]) -> dict[str, Any]:
-    return {field.attname: field.get_default() for field in model._meta.concrete_fields}
+    return {
+        field.attname: None
+        if field.has_default() and callable(field.default)
+        else field.get_default()
+        for field in model._meta.concrete_fields
+    }
 
 
 def build(model: type[Row], values: dict[str, Any]) -> Row:
     """Return a row of these values, by attribute, and of the defaults of all other fields.
 
-    Django takes all values in their order in half the time it takes them by name. The default of
-    a JSON field is shared, so a value has to be among those given.
+    Django takes all values in their order in half the time it takes them by name. Defaults that
+    are made anew for each row, of ids and JSON, are none here and have to be given.
     """
     ordered: Any = (_blank(model) | values).values()
     return model(*ordered)

@@ -38,17 +38,24 @@ class CompiledTable(Table):
         """Return the statement of a change, and its parameters."""
         shape = (tuple(changes), tuple(held), len(pks))
         if shape not in self._compiled:
-            places = ", ".join(["%s"] * len(pks))
             changed = ", ".join(map(self._equals, changes))
-            conditions = " AND ".join([*map(self._equals, held), f"id IN ({places})"])
-            self._compiled[shape] = f"UPDATE {self.name} SET {changed} WHERE {conditions}"  # noqa: S608
+            where = self.where(len(pks), held)
+            self._compiled[shape] = f"UPDATE {self.name} SET {changed} {where}"  # noqa: S608
+        return self._compiled[shape], self.prepared(changes, held) + pks
+
+    def where(self, rows: int, held: Values) -> str:
+        """Return the condition for so many rows, by their ids, that hold some values."""
+        places = ", ".join(["%s"] * rows)
+        return f"WHERE {' AND '.join([*map(self._equals, held), f'id IN ({places})'])}"
+
+    def prepared(self, *values: Values) -> list[Any]:
+        """Return values by the names of their fields, as the database takes them."""
         connection, fields = self.connection, self._fields
-        values = [
+        return [
             fields[name].get_db_prep_value(value, connection, prepared=True)
-            for some in (changes, held)
+            for some in values
             for name, value in some.items()
         ]
-        return self._compiled[shape], [*values, *pks]
 
     @cached_property
     def name(self) -> str:
@@ -94,11 +101,9 @@ class CompiledTable(Table):
         return f"SELECT {columns} FROM {self.name} {self.having_keys}"  # noqa: S608
 
     @cached_property
-    def _converters(self) -> dict[int, Any]:
-        fields = self.model._meta.concrete_fields
-        columns = [field.get_col(self.model._meta.db_table) for field in fields]
-        compiler: Any = self.rows.query.get_compiler(self.database)
-        return dict(compiler.get_converters(columns))
+    def _selected(self) -> list[Any]:
+        table = self.model._meta.db_table
+        return [field.get_col(table) for field in self.model._meta.concrete_fields]
 
     def _equals(self, name: str) -> str:
         return f"{self.quoted(self._fields[name].column)} = %s"
@@ -109,16 +114,21 @@ class CompiledTable(Table):
             found = cursor.fetchall()
         names = [field.attname for field in self.model._meta.concrete_fields]
         rows: list[Any] = [
-            self.model.from_db(self.database, names, self._converted(values)) for values in found
+            self.model.from_db(self.database, names, values) for values in self._converted(found)
         ]
         return {row.key: row for row in rows}
 
-    def _converted(self, values: Iterable[Any]) -> list[Any]:
-        converted, connection = list(values), self.connection
-        for place, (converters, column) in self._converters.items():
-            for convert in converters:
-                converted[place] = convert(converted[place], column, connection)
-        return converted
+    def _converted(self, found: Iterable[Iterable[Any]]) -> Iterator[list[Any]]:
+        """Yield rows as Python has them. Not by converters that are kept: they are a thread's."""
+        connection = self.connection
+        compiler: Any = self.rows.query.get_compiler(connection=connection)
+        converters = compiler.get_converters(self._selected)
+        for row in found:
+            values = list(row)
+            for place, (converting, column) in converters.items():
+                for convert in converting:
+                    values[place] = convert(values[place], column, connection)
+            yield values
 
 
 def prepared_column(rows: list[Any], field: Any, prepare: Callable[[Any], Any]) -> Iterator[Any]:

@@ -58,6 +58,10 @@ class Table:
         """Write to those of these rows that still hold some values, and return how many did."""
         return self.rows.filter(pk__in=pks, **held).update(**changes)
 
+    def lock(self, pks: list[int], held: Values) -> int:
+        """Lock those of these rows that still hold some values, and return how many do."""
+        return len(self.rows.filter(pk__in=pks, **held).select_for_update().values_list("pk"))
+
     @property
     def connection(self) -> Any:
         return connections[self.database]

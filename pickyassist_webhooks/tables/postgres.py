@@ -15,7 +15,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections, models
 
 from .compiled import CompiledTable, prepared_column
-from .orm import BATCH, Change, Insert, Update, Writes
+from .orm import BATCH, Change, Insert, Update, Values, Writes
 
 
 class PostgresTable(CompiledTable):
@@ -35,6 +35,12 @@ class PostgresTable(CompiledTable):
     def update(self, rows: list[Any]) -> None:
         with self.connection.cursor() as cursor:
             cursor.execute(self.updating, [as_json(rows, self.updated)])
+
+    def lock(self, pks: list[int], held: Values) -> int:
+        statement = f"SELECT id FROM {self.name} {self.where(len(pks), held)} FOR UPDATE"  # noqa: S608
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement, self.prepared(held) + pks)
+            return len(cursor.fetchall())
 
     @cached_property
     def updated(self) -> list[Any]:
@@ -70,6 +76,8 @@ class PostgresWrites(Writes):
             self._execute_together()
 
     def _execute_together(self) -> None:
+        # PostgreSQL promises no order among the parts and takes that of the SELECT: messages before
+        # their reports, as everybody does, or some would wait for each other in a circle.
         parts, parameters = [], []
         for place, write in enumerate(self.waiting):
             statement, values = _statement(write)
