@@ -69,9 +69,12 @@ def _options(what: str, argv: list[str]) -> tuple[argparse.Namespace, list[str]]
     parser.add_argument("--write", action="store_true", help="the tables into docs/performance.md")
     databases = ("sqlite", "postgres") if what == "speed" else ("postgres",)
     parser.add_argument("--databases", nargs="+", default=databases, choices=databases)
-    rows = ROWS if what == "speed" else (0,)
-    parser.add_argument("--rows", nargs="+", type=int, default=rows, help="rows there already")
-    return parser.parse_known_args(argv)
+    parser.set_defaults(rows=(0,))
+    if what == "speed":
+        parser.add_argument("--rows", nargs="+", type=int, default=ROWS, help="rows there already")
+    options, rest = parser.parse_known_args(argv)
+    options.rows = sorted({0, *options.rows})  # what is there already is compared with nothing
+    return options, rest
 
 
 if __name__ == "__main__":

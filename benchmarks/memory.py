@@ -18,17 +18,17 @@ def main() -> None:
 
     Inline().prepare([bodies.new(1)])()
     body = sys.stdin.buffer.read()
-    before, began = peak(), time.perf_counter()
+    before, began = megabytes("VmRSS"), time.perf_counter()
     post(EVENTS, body, {})
     seconds = time.perf_counter() - began
-    print(json.dumps({"seconds": seconds, "megabytes": peak() - before}))
+    print(json.dumps({"seconds": seconds, "megabytes": megabytes("VmHWM") - before}))
 
 
-def peak() -> float:
-    """Return the most memory this process has had, in megabytes. Reads ``/proc``: Linux only."""
+def megabytes(what: str) -> float:
+    """Return what this process holds now, or held at its highest. Reads ``/proc``: Linux only."""
     # getrusage would tell of the process that started this one, too.
     lines = Path("/proc/self/status").read_text("ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{what}:")) / 1024
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.conf import settings
@@ -61,10 +61,11 @@ def make(rows: int) -> None:
 
 def drop() -> None:
     """Drop all that was made."""
-    from django.db import connections
+    from django.db import DatabaseError, connections
 
     for alias in aliases().values():
-        connections[alias].creation.destroy_test_db("", verbosity=0)
+        with suppress(DatabaseError, FileNotFoundError):  # it was not made
+            connections[alias].creation.destroy_test_db("", verbosity=0)
 
 
 def empty() -> None:

@@ -7,10 +7,11 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -67,14 +68,11 @@ def _rate(port: int, view: View, size: int, requests: int) -> float:
     shares = [
         [bodies.new(size) for _ in range(max(1, requests // CLIENTS))] for _ in range(CLIENTS)
     ]
-    threads = [threading.Thread(target=_post, args=(port, view, share)) for share in shares]
     made = sum(map(len, shares))
-    began = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return made / (time.perf_counter() - began)
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        began = time.perf_counter()
+        list(clients.map(partial(_post, port, view), shares))
+        return made / (time.perf_counter() - began)
 
 
 def _post(port: int, view: View, batches: list[list[int]]) -> None:
@@ -87,5 +85,5 @@ def _post(port: int, view: View, batches: list[list[int]]) -> None:
         answer = connection.getresponse()
         content = answer.read()
         if answer.status != 200:
-            sys.exit(f"benchmarks: expected 200, came {answer.status}: {content[:200]!r}")
+            raise AssertionError(f"expected 200, came {answer.status}: {content[:200]!r}")
     connection.close()
