@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import databases
+from tests.settings import MIDDLEWARE, TEMPLATES  # noqa: F401 (those of a new project)
 
 SECRET_KEY = "only-for-the-benchmarks"
 ALLOWED_HOSTS = ["127.0.0.1"]
@@ -47,28 +48,6 @@ INSTALLED_APPS = [
     "anymail",
     "pickyassist_webhooks",
     "benchmarks.alternatives",
-]
-MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-]
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ],
-        },
-    }
 ]
 USE_TZ = True
 TIME_ZONE = "UTC"
