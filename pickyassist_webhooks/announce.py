@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from . import keys, signals
@@ -72,7 +72,7 @@ def is_heard(kind: str, outcome: str, events: int) -> bool:
 def announcements(
     request: WebhookRequest,
     events: Iterable[Any] | None = None,
-    messages: dict[str, Message] | None = None,
+    messages: Mapping[tuple[str, str], Message] | None = None,
 ) -> Iterator[Announcement]:
     """Yield what is to be sent about a request, in the order of its events.
 
@@ -93,7 +93,7 @@ def announcements(
             if name:
                 yield Announcement(name, type(event), event, about)
             continue
-        message = messages.get(keys.message(event.project_id, event.msg_id))
+        message = messages.get((event.project_id, event.msg_id))
         about["message"] = message
         yield Announcement("delivery_received", DeliveryReport, event, about)
         if event.raised_status and message is not None:
@@ -115,13 +115,16 @@ def _events_of(request: WebhookRequest) -> list[Any]:
     return list(model.objects.using(request._state.db).filter(request=request).in_order())
 
 
-def _messages_of(request: WebhookRequest, events: Iterable[Event]) -> dict[str, Message]:
+def _messages_of(
+    request: WebhookRequest, events: Iterable[Event]
+) -> dict[tuple[str, str], Message]:
     wanted = {
         keys.message(event.project_id, event.msg_id)
         for event in events
         if isinstance(event, DeliveryReport) and event.msg_id
     }
-    return Message.objects.using(request._state.db).in_bulk(sorted(wanted), field_name="key")
+    found = Message.objects.using(request._state.db).in_bulk(sorted(wanted), field_name="key")
+    return {(message.project_id, message.msg_id): message for message in found.values()}
 
 
 def announce(

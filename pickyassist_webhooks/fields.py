@@ -7,6 +7,7 @@ fit is mended, and then what came is kept beside it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -51,16 +52,6 @@ class NotUnderstood(PickyAssistError, ValueError):
         self.problem = Problem(path, code, expected)
 
 
-def _is_plain(value: Any) -> bool:
-    # Nearly every value is, and then the fifteen fields of a row cost little.
-    return (
-        value.__class__ is str
-        and len(value) <= MAX_LENGTH
-        and value.isascii()
-        and "\0" not in value
-    )
-
-
 class Fields:
     """Reads the fields of one object and remembers what it mended."""
 
@@ -75,8 +66,6 @@ class Fields:
     def identifier(self, name: str) -> str:
         """Return an id: a text or a whole number of at most 255 characters, blank if absent."""
         value = self.source.get(name)
-        if _is_plain(value):
-            return str.strip(value)
         if value is None:
             return ""
         if isinstance(value, bool | NumberText) or not isinstance(value, str | int):
@@ -102,8 +91,6 @@ class Fields:
     def text(self, name: str) -> str:
         """Return a text as it came, with what no database can hold replaced."""
         value = self.source.get(name)
-        if _is_plain(value):
-            return str(value)
         if value is None:
             return ""
         if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -124,8 +111,7 @@ class Fields:
 
     def word(self, name: str) -> str:
         """Return a short text without white space around it: a number, a reference, a channel."""
-        value = self.source.get(name)
-        return str.strip(value) if _is_plain(value) else self.short(name).strip()
+        return self.short(name).strip()
 
     def missing(self, name: str, expected: str) -> NotUnderstood:
         return NotUnderstood(self.path + name, "missing", expected)
@@ -139,6 +125,14 @@ class Fields:
         if len(self.warnings) < MAX_PROBLEMS:
             self.warnings.append(Problem(path, code, expected))
 
+
+#: What each way of reading makes of a plain text: printable ASCII, mostly, and not too long.
+PLAIN: dict[Any, Callable[[str], str]] = {
+    Fields.identifier: str.strip,
+    Fields.word: str.strip,
+    Fields.text: str,
+    Fields.short: str,
+}
 
 _DATE = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})"

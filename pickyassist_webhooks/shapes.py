@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .choices import EventKind
-from .fields import Fields, parse_date
+from .fields import MAX_LENGTH, PLAIN, Fields, parse_date
 
 Reader = Callable[[Fields, str], Any]
 
@@ -36,7 +36,23 @@ class Shape:
         return isinstance(row, dict) and not self.marks.isdisjoint(row)
 
     def read(self, fields: Fields) -> dict[str, Any]:
-        values = {ours: read(fields, name) for name, (ours, read) in self.fields.items()}
+        values = {}
+        for name, (ours, read) in self.fields.items():
+            value, plain = fields.source.get(name), PLAIN.get(read)
+            # Nearly every value is absent or plain, and then the fifteen of a row cost little.
+            if plain is None:
+                values[ours] = read(fields, name)
+            elif value is None:
+                values[ours] = ""
+            elif (
+                value.__class__ is str
+                and len(value) <= MAX_LENGTH
+                and value.isascii()
+                and "\0" not in value
+            ):
+                values[ours] = plain(value)
+            else:
+                values[ours] = read(fields, name)
         self.identify(fields, values)
         return values
 

@@ -32,6 +32,9 @@ from .payloads import Payload
 from .tables.choice import table_of
 from .tables.orm import Writes
 
+#: Messages by their project and their id.
+Messages = dict[tuple[str, str], Message]
+
 
 @dataclass
 class Stored:
@@ -39,7 +42,7 @@ class Stored:
 
     events: list[Any] = field(default_factory=list)
     repeats: int = 0
-    messages: dict[str, Message] = field(default_factory=dict)
+    messages: Messages = field(default_factory=dict)
 
 
 def store(
@@ -82,11 +85,12 @@ def _rows(request: WebhookRequest, payload: Payload) -> list[Any]:
         "received_at": request.received_at,
         "project_id": payload.project_id,
     }
+    remember = model.request.field.set_cached_value
     rows = []
     for event in payload.events:
         values = of_request | event.fields | {"index": event.index, "extra": event.extra}
         row: Any = build(model, values)
-        model.request.field.set_cached_value(row, request)
+        remember(row, request)
         if isinstance(row, NewSubscriber) and row.date and not settings.USE_TZ:
             row.date = timezone.make_naive(row.date, timezone.get_default_timezone())
         rows.append(row)
@@ -106,16 +110,15 @@ def _store_by_key(
         row.key = row.natural_key()
         if first.setdefault(row.key, row) is not row:
             first[row.key].fill_from(row)
-    messages: dict[str, Message] = {}
-    new_messages: set[str] = set()
+    messages: Messages = {}
+    wanted: Iterable[str] = first
     if model is DeliveryReport:
         # Before the events: whoever holds the message holds its reports.
         messages = _absorb(first.values(), writes)
-        new_messages = set() if thorough else {key for key, one in messages.items() if not one.pk}
+        new = set() if thorough else {place for place, one in messages.items() if not one.pk}
+        wanted = [key for key, row in first.items() if (row.project_id, row.msg_id) not in new]
     table = table_of(model, writes.database)
-    known = table.find(
-        key for key, row in first.items() if not new_messages or _message(row) not in new_messages
-    )
+    known = table.find(wanted)
     writes.update(table, [row for key, row in known.items() if row.fill_from(first[key])])
     writes.insert(table, [row for key, row in first.items() if key not in known])
     for row in rows:
@@ -129,20 +132,17 @@ def _store_by_key(
         one.events.sort(key=lambda row: row.index)
 
 
-def _message(report: DeliveryReport) -> str:
-    return keys.message(report.project_id, report.msg_id)
-
-
-def _absorb(reports: Iterable[DeliveryReport], writes: Writes) -> dict[str, Message]:
-    """Lock the messages of these reports, bring them up to date and return them by key."""
-    of_report = {report.key: _message(report) for report in reports if report.msg_id}
+def _absorb(reports: Iterable[DeliveryReport], writes: Writes) -> Messages:
+    """Lock the messages of these reports, bring them up to date and return them."""
+    about = [
+        (keys.message(report.project_id, report.msg_id), report)
+        for report in reports
+        if report.msg_id
+    ]
     table = table_of(Message, writes.database)
-    messages = table.find(set(of_report.values()))
+    messages = table.find({key for key, _ in about})
     changed = {}
-    for report in reports:
-        if not report.msg_id:
-            continue
-        key = of_report[report.key]
+    for key, report in about:
         message = messages.get(key)
         if message is None:
             message = messages[key] = Message.of(report, key)
@@ -151,7 +151,7 @@ def _absorb(reports: Iterable[DeliveryReport], writes: Writes) -> dict[str, Mess
             changed[key] = message
     writes.insert(table, [message for message in messages.values() if not message.pk])
     writes.update(table, [message for message in changed.values() if message.pk])
-    return messages
+    return {(message.project_id, message.msg_id): message for message in messages.values()}
 
 
 def _store_group_events(

@@ -54,8 +54,8 @@ COSTS = {
 PLACE = {"postgresql": 0, "sqlite": 1, "mysql": 2}
 
 #: Calls of functions, Django's included, for a single event and for each further row of a batch: a
-#: sixth more than were seen on the newest Python. By way of the ORM it takes three times as many.
-CALLS = {"postgresql": (3900, 370), "sqlite": (3500, 360), "mysql": (9500, 1450)}
+#: sixth more than were seen. By way of the ORM it takes three and five times as many.
+CALLS = {"postgresql": (4200, 290), "sqlite": (3650, 280), "mysql": (10500, 1360)}
 
 
 def cost(run):

@@ -92,3 +92,11 @@ def test_errors_say_what_was_expected_and_what_came():
     assert str(NotUnderstood("data[1].status", "missing", "a whole number")) == (
         "expected a whole number at 'data[1].status', came: missing"
     )
+
+
+@pytest.mark.parametrize("read", [Fields.text, Fields.short, Fields.word, Fields.identifier])
+def test_what_is_absent_is_blank(read):
+    warnings = []
+    assert read(Fields({"null": None}, "", warnings), "null") == ""
+    assert read(Fields({}, "", warnings), "nowhere") == ""
+    assert warnings == []

@@ -54,7 +54,7 @@ class TestTogether:
             [],
         ]
         assert [set(one.messages) for one in reversed(stored)] == [
-            *(set(), {"4100:1", "4100:2"}, set(), set(), set()),
+            *(set(), {("4100", "1"), ("4100", "2")}, set(), set(), set()),
         ]
         assert [one.repeats for one in stored] == [0] * 5
 
@@ -142,7 +142,7 @@ class TestTogether:
 
 def test_a_report_without_a_message_id_does_not_hide_those_after_it():
     [stored] = store(keep(delivery(row(""), row("1"), row("", number="7"), row("2"))))
-    assert set(stored.messages) == {"4100:1", "4100:2"}
+    assert set(stored.messages) == {("4100", "1"), ("4100", "2")}
     assert Message.objects.count() == 2
 
 
