@@ -26,6 +26,7 @@ WAYS = {
 #: What is compared: a title, who and to whom, in batches of what; least and aim by database.
 SINGLE = {"sqlite": (0.30, 0.55), "postgres": (0.30, 0.55)}
 RAW = {"sqlite": (0.85, None), "postgres": (0.85, None)}
+BATCH = {"sqlite": (4, 10), "postgres": (8, 18)}
 TWICE = {"sqlite": (2, None), "postgres": (2, None)}
 RATIOS = (
     ("a single event: (b) to (a)", "b", "a", "1", SINGLE),
@@ -39,7 +40,8 @@ RATIOS = (
         "1000",
         {"sqlite": (0.15, 0.40), "postgres": (0.13, 0.25)},
     ),
-    ("100 rows: (b) to (d)", "b", "d", "100", {"sqlite": (4, 10), "postgres": (8, 18)}),
+    ("100 rows: (b) to (d)", "b", "d", "100", BATCH),
+    ("the same, connections kept", "b", "d", "100 kept", BATCH),
     *(
         (f"{size} again to {size} new", "repeats", "b", size, dict.fromkeys(NAMES, (0.9, None)))
         for size in ("1", "100", "1000")
@@ -71,6 +73,10 @@ class Figures:
     @property
     def sizes(self) -> list[str]:
         return [size for size in self.found["batches"] if size.isdigit()]
+
+    @property
+    def kept(self) -> list[str]:
+        return [size for size in self.found["batches"] if not size.isdigit()]
 
 
 def speed(found: dict[str, Any]) -> str:
@@ -169,14 +175,19 @@ def _goal(value: float, least: float | None, aim: float | None) -> str:
 
 
 def _times(each: Figures) -> str:
-    head = ["milliseconds for a batch of", *(f"{int(size):,}" for size in each.sizes)]
+    sizes = [*each.sizes, *each.kept]
+    head = [
+        "milliseconds for a batch of",
+        *each.sizes,
+        *(f"{size} connections" for size in each.kept),
+    ]
     lines = [
-        [said, *(_ms(each.seconds(way, size)) for size in each.sizes)] for way, said in WAYS.items()
+        [said, *(_ms(each.seconds(way, size)) for size in sizes)] for way, said in WAYS.items()
     ]
     for rows in each.rows[1:]:
         cells = [_ms(each.seconds("b", size, rows)) for size in each.sizes]
-        lines.append([f"(b) on {rows:,} rows", *cells])
-    rate = [f"{int(size) / each.seconds('b', size):,.0f}" for size in each.sizes]
+        lines.append([f"(b) on {rows:,} rows", *cells, *[""] * len(each.kept)])
+    rate = [f"{int(size.split()[0]) / each.seconds('b', size):,.0f}" for size in sizes]
     lines.append(["(b), rows a second", *rate])
     return _table(head, lines)
 

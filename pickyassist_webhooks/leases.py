@@ -10,8 +10,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from .exceptions import LeaseLost
@@ -46,23 +44,13 @@ def lock(batch: list[WebhookRequest]) -> None:
     """Lock rows claimed together until the transaction ends, however long that takes.
 
     Or another worker would claim them once the lease has passed, where storing is slow. Raises
-    ``LeaseLost`` where one did already. On SQLite all writers share one lock: unless the
-    transaction has it from its beginning it writes first, as what is read before could be stale
-    by the time of writing, which SQLite then refuses.
+    ``LeaseLost`` where one did already.
     """
     first = batch[0]
-    connection = connections[str(first._state.db)]
-    if connection.features.has_select_for_update:
-        table = table_of(WebhookRequest, connection.alias)
-        held = {"due_at": first.due_at, "claimed_by": first.claimed_by}
-        if table.lock([request.pk for request in batch], held) != len(batch):
-            raise _lost(first)
-    elif _transaction_mode(connection) not in ("IMMEDIATE", "EXCLUSIVE"):
-        write(batch, claimed_by=first.claimed_by)
-
-
-def _transaction_mode(connection: BaseDatabaseWrapper) -> str:
-    return str(connection.settings_dict["OPTIONS"].get("transaction_mode")).upper()
+    held = {"due_at": first.due_at, "claimed_by": first.claimed_by}
+    table = table_of(WebhookRequest, str(first._state.db))
+    if table.lock([request.pk for request in batch], held) != len(batch):
+        raise _lost(first)
 
 
 def _lost(request: WebhookRequest) -> LeaseLost:

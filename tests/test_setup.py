@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 
 from pickyassist_webhooks.management.commands import pickyassist_setup
 from pickyassist_webhooks.testing import (
@@ -138,6 +138,13 @@ class TestWaiting:
     def test_nothing_comes(self):
         with pytest.raises(CommandError, match="Nothing came in 1 seconds"):
             setup(max_seconds=1)
+
+    def test_the_database_fails(self):
+        def fails(execute, sql, *rest):
+            raise OperationalError
+
+        with connection.execute_wrapper(fails), pytest.raises(CommandError, match="run migrate"):
+            setup()
 
     def test_interrupted(self, monkeypatch):
         def interrupt(seconds):

@@ -208,7 +208,10 @@ def test_nobody_claims_what_is_being_stored(way, orm, clock):
     assert claimed == ["locked", "asked"] if connection.vendor == "sqlite" else ["asked"]
 
 
-def test_a_lease_that_was_lost_before_storing(monkeypatch):
+@pytest.mark.parametrize("way", ["own", "orm"])
+def test_a_lease_that_was_lost_before_storing(way, orm):
+    if way == "orm":
+        orm()
     request = keep(delivery())
     [mine] = WebhookRequest.objects.claim([request.pk])
     WebhookRequest.objects.filter(pk=request.pk).update(claimed_by="another")

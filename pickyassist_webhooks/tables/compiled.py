@@ -7,6 +7,7 @@ databases that are worth it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any
@@ -85,7 +86,7 @@ class CompiledTable(Table):
 
     def set_of(self, keys: list[str]) -> Any:
         """Return keys as one parameter."""
-        return keys
+        return json.dumps(keys)
 
     @cached_property
     def _fields(self) -> dict[str, Any]:

@@ -42,6 +42,9 @@ class PostgresTable(CompiledTable):
             cursor.execute(statement, self.prepared(held) + pks)
             return len(cursor.fetchall())
 
+    def set_of(self, keys: list[str]) -> list[str]:
+        return keys
+
     @cached_property
     def updated(self) -> list[Any]:
         return [self.model._meta.pk, *self.changing]

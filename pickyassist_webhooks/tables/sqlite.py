@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
 from .compiled import DIFFERENT, CompiledTable, prepared_column
+from .orm import Values
 
 
 class SqliteTable(CompiledTable):
@@ -19,6 +19,16 @@ class SqliteTable(CompiledTable):
             cursor.execute(self.insertion, self.values(row))
         row.pk = cursor.lastrowid
         row._state.adding, row._state.db = False, self.database
+
+    def lock(self, pks: list[int], held: Values) -> int:
+        """Take the one lock that all writers share, unless the transaction began with it.
+
+        By a write: what was read before it could be stale by then, and SQLite then refuses it.
+        """
+        mode = str(self.connection.settings_dict["OPTIONS"].get("transaction_mode")).upper()
+        if mode in ("IMMEDIATE", "EXCLUSIVE"):
+            return len(pks)  # the last write says if they are held
+        return self.change(pks, held, held)
 
     def insert(self, rows: list[Any]) -> None:
         *others, last = rows
@@ -34,9 +44,6 @@ class SqliteTable(CompiledTable):
         fields = [*self.changing, self.model._meta.pk]
         with self.connection.cursor() as cursor:
             cursor.executemany(self._updating, self._sets_of_values(rows, fields))
-
-    def set_of(self, keys: list[str]) -> str:
-        return json.dumps(keys)
 
     @cached_property
     def _updating(self) -> str:
