@@ -15,6 +15,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
+from pickyassist_webhooks import worker
 from pickyassist_webhooks.management.commands import pickyassist_setup
 from pickyassist_webhooks.testing import (
     batch,
@@ -93,14 +94,16 @@ class TestWaiting:
     @pytest.fixture(autouse=True)
     def quickly(self, monkeypatch):
         monkeypatch.setattr(pickyassist_setup, "PAUSE", 0.05)
+        monkeypatch.setattr(pickyassist_setup, "SOON", 20)
 
-    def waited(self, payload):
+    def waited(self, payload, first=True):
         def come():
             time.sleep(0.3)
             post(payload)
             connection.close()
 
-        post(delivery_report())  # one that came before is not the one that is waited for
+        if first:
+            post(delivery_report())  # one that came before is not the one that is waited for
         coming = threading.Thread(target=come)
         coming.start()
         said = setup(max_seconds=20)
@@ -119,6 +122,18 @@ class TestWaiting:
     def test_it_says_what_came(self, payload, said):
         assert self.waited(payload) == said
 
+    def test_what_takes_a_while(self, monkeypatch):
+        """The bytes are there before anybody has understood them."""
+        slow = worker.store
+
+        def slowly(*args, **named):
+            time.sleep(0.5)
+            return slow(*args, **named)
+
+        post(delivery_report())
+        monkeypatch.setattr(worker, "store", slowly)
+        assert self.waited(delivery_report(), first=False) == "Delivery report, 1 row. It works."
+
     def test_what_is_not_understood(self):
         said = self.waited({"event_id": 99})
         assert said == (
@@ -130,7 +145,8 @@ class TestWaiting:
             delivery_report() | {"data": []}
         )
 
-    def test_what_a_worker_will_do(self, settings):
+    def test_what_a_worker_will_do(self, settings, monkeypatch):
+        monkeypatch.setattr(pickyassist_setup, "SOON", 0.2)
         configured = {**settings.PICKYASSIST_WEBHOOKS, "PROCESSOR": "none"}
         settings.PICKYASSIST_WEBHOOKS = configured
         assert "pickyassist_process" in self.waited(delivery_report())

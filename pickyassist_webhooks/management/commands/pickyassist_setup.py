@@ -14,8 +14,11 @@ from ...ingest import requests
 from ...models import WebhookRequest
 from ..arguments import positive
 
-#: Seconds between two looks for the first request.
+#: Seconds between two looks for the first request, and for what becomes of it.
 PAUSE = 1.0
+
+#: Seconds within which a request that came is mostly processed.
+SOON = 5.0
 
 #: Where Picky Assist's console takes the URL.
 CONSOLE = (
@@ -120,6 +123,10 @@ class Command(BaseCommand):
                         "server can be reached from outside, and what its log says."
                     )
                 time.sleep(PAUSE)
+            came = time.monotonic()
+            while request.processed_at is None and time.monotonic() - came < SOON:
+                time.sleep(PAUSE)
+                request.refresh_from_db()
         except DatabaseFault as err:
             raise CommandError(
                 f"The database failed ({type(err).__name__}); run migrate, and this again."
