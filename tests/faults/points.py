@@ -42,7 +42,8 @@ _STEPS = {
     for step, text in {
         "insert": "INSERT INTO @webhookrequest",
         "claim": r'UPDATE @webhookrequest["`] SET .*["`]attempts["`] = \(.*["`]attempts["`] \+',
-        "rows": "INSERT INTO @(deliveryreport|filterreport|groupmemberevent|newsubscriber)",
+        # PostgreSQL is told all in one statement.
+        "rows": "(WITH .*)?INSERT INTO @(deliveryreport|filterreport|groupmemberevent|newsubscriber)",
     }.items()
 }
 
