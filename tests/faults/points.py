@@ -43,7 +43,8 @@ _STEPS = {
         "insert": "INSERT INTO @webhookrequest",
         "claim": r'UPDATE @webhookrequest["`] SET .*["`]attempts["`] = \(.*["`]attempts["`] \+',
         # PostgreSQL is told all in one statement.
-        "rows": "(WITH .*)?INSERT INTO @(deliveryreport|filterreport|groupmemberevent|newsubscriber)",
+        "rows": "(WITH .*)?INSERT INTO @"
+        "(deliveryreport|filterreport|groupmemberevent|newsubscriber)",
     }.items()
 }
 
