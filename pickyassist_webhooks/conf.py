@@ -6,7 +6,7 @@ slip in the settings of a running server does neither. The system checks say wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from os import PathLike
@@ -128,12 +128,23 @@ class AppSettings:
 
     def accepts_project(self, label: str, project_id: str) -> bool:
         """Tell whether events of this project are welcome under the label kept on a request."""
+        welcome = self._projects(label)
+        return welcome is None or project_id in map(str, welcome)
+
+    @property
+    def first_project(self) -> str | None:
+        """A project that is welcome under the first secret, or ``None`` where every one is."""
+        label = self.secrets[0][0] if self.secrets else ""
+        welcome = self._projects(printable(label, MAX_LABEL))
+        return str(welcome[0]) if welcome else None
+
+    def _projects(self, label: str) -> Sequence[Any] | None:
         value = _read("PROJECT_IDS")
         if isinstance(value, Mapping):
             found = [ids for name, ids in value.items() if printable(name, MAX_LABEL) == label]
             # Two labels that are kept alike cannot be told apart, and so open neither.
-            value = found[0] if len(found) == 1 else ()
-        return value is None or project_id in map(str, value)
+            return found[0] if len(found) == 1 else ()
+        return value  # type: ignore[no-any-return]
 
     @property
     def authenticator(self) -> str:

@@ -35,8 +35,8 @@ LAYERS = [
     {"worker"},
     {"ingest"},
     {"sweep", "retention", "overview", "quarantine"},
-    {"erasure"},
-    {"views", "admin", "api", "checks", "engines", "management", "testing"},
+    {"erasure", "testing"},
+    {"views", "admin", "api", "checks", "engines", "management"},
     {"urls", "apps", "tasks", "templatetags"},
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,42 @@ class TestBuilders:
         name = {EventKind.GROUP_MEMBER: "action", EventKind.NEW_SUBSCRIBER: "subscriber_id"}
         answer = post_event(Client(), build(**{name.get(kind, "status"): ["odd"]})).json()
         assert (answer["ok"], answer["problems"]) == (False, 1)
+
+    @pytest.mark.parametrize(
+        "configured",
+        [
+            {"PROJECT_IDS": [70, "71"]},
+            {
+                "SECRETS": {"one": "a" * 32, "two": "b" * 32},
+                "PROJECT_IDS": {"two": [9], "one": [70]},
+            },
+        ],
+        ids=["a list", "by label"],
+    )
+    def test_its_project_is_one_that_is_accepted(self, kind, configured, settings):
+        settings.PICKYASSIST_WEBHOOKS = settings.PICKYASSIST_WEBHOOKS | configured
+        assert BUILDERS[kind]()["project_id"] == "70"
+        assert post_event(Client(), BUILDERS[kind]()).json()["accepted"] == 1
+
+
+def test_ids_are_new_in_another_process_too():
+    """Or what it posts to a database that is kept would be repeats."""
+    code = "from pickyassist_webhooks.testing import *; print(delivery_report(), new_subscriber())"
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", f"import django; django.setup(); {code}"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    ]
+    found = [set(re.findall(r"'((?:[PMS]|ORD-)[0-9A-F]{6}[-0-9]+)'", each)) for each in said]
+    assert list(map(len, found)) == [4, 4]
+    assert not found[0] & found[1]
 
 
 def parsed(payload):

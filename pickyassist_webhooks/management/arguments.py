@@ -28,6 +28,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def percent(text: str) -> int:
+    """Return a whole number from 0 to 100. Raises ``ArgumentTypeError``."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 4 and int(text) <= 100):
+        raise ArgumentTypeError(f"expected a whole number from 0 to 100, came {text!r}")
+    return int(text)
+
+
 def moment(text: str) -> datetime:
     """Return a moment, in the project's time zone where none is given.
 

@@ -9,6 +9,9 @@ from django.core.management.base import OutputWrapper
 #: Seconds between two looks at the line.
 _EVERY = 0.2
 
+#: Characters of the bar.
+_WIDTH = 24
+
 
 class Progress:
     """Rewrites one line of ``stream``, where that is a terminal; writes nothing elsewhere."""
@@ -26,8 +29,12 @@ class Progress:
         self.last = now
         rate = done / max(now - self.began, 0.001)
         of = max(done, self.total, 1)
+        bar = "#" * (_WIDTH * done // of)
         self.stream.write(
-            f"\r{done:,} of {of:,} {self.what} ({done / of:.0%}, {rate:,.0f}/s) ", ending=""
+            f"\r[{bar:.<{_WIDTH}}] {done:,} of {of:,} {self.what} "
+            f"({done / of:.0%}, {rate:,.0f}/s) ",
+            style_func=str,  # that of stderr is for errors
+            ending="",
         )
         self.stream.flush()
 

@@ -1,49 +1,54 @@
 """Payloads as Picky Assist posts them: valid as they are, with any field as a test needs it.
 
 Fields are named as the vendor names them (its page "Event Webhook Variables"). Ids are new with
-each call, because an id that was seen before is a repeat.
+each call, also of another process, because an id that was seen before is a repeat. The project is
+one that the settings accept.
 """
 
 from __future__ import annotations
 
 import itertools
+import uuid
 from typing import Any
 
 from django.utils import timezone
 
+from ..conf import app_settings
+
 Payload = dict[str, Any]
 
-#: What every payload says of where it comes from, unless a test says otherwise.
+#: What a payload says of where it comes from, where the settings accept every project.
 PROJECT_ID = "4100"
 
+#: In every id of this process, and of no other.
+_MARK = uuid.uuid4().hex[:6].upper()
 _numbers = itertools.count(1)
 
 
-def delivery_report(*, status: Any = 1, project_id: Any = PROJECT_ID, **fields: Any) -> Payload:
+def delivery_report(*, status: Any = 1, **fields: Any) -> Payload:
     """Return event 1 with one row: a message was delivered, or whatever ``status`` says.
 
     Further fields: ``push_id``, ``number``, ``msg_id``, ``reference_number``, ``error_code``,
     ``error_message``, ``message``, ``channel_id`` and whatever else a row may hold.
     """
-    return _batch(1, project_id, _report("M") | {"status": status} | fields)
+    return _one_row(1, "M", {"status": status} | fields)
 
 
-def filter_report(*, status: Any = 1, project_id: Any = PROJECT_ID, **fields: Any) -> Payload:
+def filter_report(*, status: Any = 1, **fields: Any) -> Payload:
     """Return event 2 with one row: a number is on WhatsApp, or whatever ``status`` says."""
-    return _batch(2, project_id, _report("F") | {"status": status} | fields)
+    return _one_row(2, "F", {"status": status} | fields)
 
 
-def group_member(*, action: Any = 1, project_id: Any = PROJECT_ID, **fields: Any) -> Payload:
+def group_member(*, action: Any = 1, **fields: Any) -> Payload:
     """Return event 3: somebody joined a group (1) or left it (2).
 
     Further fields: ``group_id``, ``group_subject``, ``number`` and ``application``.
     """
     number = next(_numbers)
     return {
-        "project_id": project_id,
-        "event_id": 3,
+        **_envelope(3),
         "action": action,
-        "group_id": f"G{number:06}",
+        "group_id": _id("G", number),
         "group_subject": "Book club",
         "number": _phone(number),
         "application": 10,
@@ -51,7 +56,7 @@ def group_member(*, action: Any = 1, project_id: Any = PROJECT_ID, **fields: Any
     }
 
 
-def new_subscriber(*, project_id: Any = PROJECT_ID, **fields: Any) -> Payload:
+def new_subscriber(**fields: Any) -> Payload:
     """Return event 4: somebody wrote for the first time.
 
     Further fields: ``subscriber_id``, ``mobile``, ``name``, ``email``, ``profile_pic``,
@@ -59,9 +64,8 @@ def new_subscriber(*, project_id: Any = PROJECT_ID, **fields: Any) -> Payload:
     """
     number = next(_numbers)
     return {
-        "project_id": project_id,
-        "event_id": 4,
-        "subscriber_id": f"S{number:06}",
+        **_envelope(4),
+        "subscriber_id": _id("S", number),
         "mobile": _phone(number),
         "name": "Ada Example",
         "email": "ada@example.com",
@@ -86,18 +90,26 @@ def batch(*payloads: Payload) -> Payload:
     return {**envelopes[0], "data": [row for each in payloads for row in each["data"]]}
 
 
-def _batch(event_id: int, project_id: Any, row: dict[str, Any]) -> Payload:
-    return {"project_id": project_id, "event_id": event_id, "data": [row]}
-
-
-def _report(letter: str) -> dict[str, Any]:
+def _one_row(event_id: int, letter: str, fields: dict[str, Any]) -> Payload:
     number = next(_numbers)
-    return {
-        "push_id": "P000001",
+    envelope = _envelope(event_id)
+    if "project_id" in fields:
+        envelope["project_id"] = fields.pop("project_id")
+    row = {
+        "push_id": _id("P", number),
         "number": _phone(number),
-        "msg_id": f"{letter}{number:06}",
-        "reference_number": f"ORD-{number}",
+        "msg_id": _id(letter, number),
+        "reference_number": f"ORD-{_MARK}-{number}",
     }
+    return {**envelope, "data": [row | fields]}
+
+
+def _envelope(event_id: int) -> Payload:
+    return {"project_id": app_settings.first_project or PROJECT_ID, "event_id": event_id}
+
+
+def _id(letter: str, number: int) -> str:
+    return f"{letter}{_MARK}{number:06}"
 
 
 def _phone(number: int) -> str:

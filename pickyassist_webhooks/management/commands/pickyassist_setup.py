@@ -7,11 +7,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseFault
-from django.urls import NoReverseMatch, reverse
 
 from ...conf import NAME, app_settings
 from ...ingest import requests
 from ...models import WebhookRequest
+from ..addresses import webhook_urls
 from ..arguments import positive
 
 #: Seconds between two looks for the first request, and for what becomes of it.
@@ -53,7 +53,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         made = self._made(options["label"])
-        urls = {} if made else self._urls(options["base_url"])
+        urls = {} if made else webhook_urls(options["base_url"])
         if options["json"]:
             self.stdout.write(json.dumps({"settings": made, "urls": urls}))
         elif made:
@@ -75,25 +75,6 @@ class Command(BaseCommand):
             raise CommandError(f"Expected a new label, there is a secret under {label!r} already.")
         labelled = {each or f"secret-{place}": "..." for place, (each, _) in enumerate(known, 1)}
         return {**labelled, label or "picky-assist": secrets.token_urlsafe(32)}
-
-    def _urls(self, base: str) -> dict[str, str]:
-        """Return the URL of each secret by its label."""
-        if not app_settings.authenticates_by_secret:
-            raise CommandError(
-                f"AUTHENTICATOR is {app_settings.authenticator!r}: only your project knows which "
-                "secrets it accepts; the URL ends in /events/<secret>/."
-            )
-        try:
-            paths = {
-                label: reverse("pickyassist_webhooks:events", args=[secret])
-                for label, secret in app_settings.secrets
-            }
-        except NoReverseMatch as err:
-            raise CommandError(
-                "No URL leads to the view; add "
-                'path("pickyassist/", include("pickyassist_webhooks.urls")) to your urls.py.'
-            ) from err
-        return {label: base.rstrip("/") + path for label, path in paths.items()}
 
     def _show_settings(self, made: dict[str, Any]) -> None:
         lines = [f'        "{label}": "{secret}",' for label, secret in made.items()]

@@ -1,0 +1,153 @@
+"""What Picky Assist posts in the course of a day, made up: lives of messages, and what goes wrong.
+
+Time is counted in lives: one begins at each whole number.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import json
+import random
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..choices import CHANNELS, DeliveryStatus, EventKind, FilterStatus, GroupAction
+from .builders import Payload, batch, delivery_report, filter_report, group_member, new_subscriber
+
+
+@dataclass(frozen=True)
+class Posting:
+    """One request: its body and label, and whether the app should understand it."""
+
+    body: bytes
+    content_type: str = "application/json"
+    query: str = ""
+    is_sound: bool = True
+
+
+#: What becomes of something, each step with how long after its beginning it is posted.
+Life = list[tuple[float, Posting]]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """How likely it is, from 0 to 1, that a posting comes twice, late, or after one of garbage."""
+
+    repeats: float = 0
+    disorder: float = 0
+    garbage: float = 0
+
+
+#: What becomes of messages, and of how many in a hundred.
+_COURSES: dict[tuple[DeliveryStatus, ...], int] = {
+    (DeliveryStatus.SUBMITTED, DeliveryStatus.DELIVERED, DeliveryStatus.READ): 60,
+    (DeliveryStatus.SUBMITTED, DeliveryStatus.DELIVERED): 22,
+    (DeliveryStatus.SUBMITTED, DeliveryStatus.FAILED): 8,
+    (DeliveryStatus.SUBMITTED, DeliveryStatus.FAILED, DeliveryStatus.REFUNDED): 4,
+    (DeliveryStatus.SUBMITTED,): 6,
+}
+_FAILURES = {
+    DeliveryStatus.FAILED: "The number is not on WhatsApp",
+    DeliveryStatus.REFUNDED: "The credit was returned",
+}
+_PEOPLE = ("Ada Example", "Grace Sample", "Alan Muster", "Linus Prøve", "माया उदाहरण", "")
+_GROUPS = ("Book club", "Neighbours", "Early customers")
+_GARBAGE = (
+    b"",
+    b"ping",
+    b"[]",
+    b'{"project_id": "4100", "event_id": 1, "data": [{"msg_id": "cut',
+    b'{"event_id": 99, "data": [{"msg_id": "M1", "status": "1"}]}',
+    b'{"event_id": 1, "data": [{"number": "15550001111"}]}',
+    b'{"event_id": 1, "data": [{"msg_id": "M1", "status": "almost"}]}',
+    b'{"number": "15550001111", "message-in": "Hello", "unique-id": "7"}',
+    b'{"msg_id": "\xff\xfe", "status": 1}',
+    b"[" * 100 + b"]" * 100,
+)
+
+
+def made_up(kinds: Iterable[EventKind], rows: int, chance: random.Random) -> Iterator[Life]:
+    """Yield lives without end, of the kinds in turn; reports come in batches of so many rows."""
+    groups = [group_member(group_subject=subject) for subject in _GROUPS]
+    make: dict[EventKind, Callable[[], list[tuple[float, Payload]]]] = {
+        EventKind.DELIVERY_REPORT: lambda: _messages(rows, chance),
+        EventKind.FILTER_REPORT: lambda: [(0, _verdicts(rows, chance))],
+        EventKind.GROUP_MEMBER: lambda: _member(chance.choice(groups), chance),
+        EventKind.NEW_SUBSCRIBER: lambda: [(0, _subscriber(chance))],
+    }
+    turns = itertools.cycle(kinds)
+    while True:
+        yield [(after, Posting(_bytes(payload))) for after, payload in make[next(turns)]()]
+
+
+def in_order(lives: Iterable[Life], trouble: Trouble, chance: random.Random) -> Iterator[Posting]:
+    """Yield the postings of many lives in the order of their times, with some trouble."""
+    waiting: list[tuple[float, int, Posting]] = []
+    number = itertools.count()  # of two at the same time the first one goes first
+
+    def add(at: float, posting: Posting) -> None:
+        heapq.heappush(waiting, (at, next(number), posting))
+
+    for now, life in enumerate(lives):
+        for after, posting in life:
+            late = chance.expovariate(0.2) if chance.random() < trouble.disorder else 0
+            add(now + after + late, posting)
+            if chance.random() < trouble.repeats:
+                add(now + after + late + chance.expovariate(0.2), posting)
+            if chance.random() < trouble.garbage:
+                add(now + after, Posting(chance.choice(_GARBAGE), is_sound=False))
+        while waiting and waiting[0][0] <= now:
+            yield heapq.heappop(waiting)[2]
+    while waiting:
+        yield heapq.heappop(waiting)[2]
+
+
+def _messages(rows: int, chance: random.Random) -> list[tuple[float, Payload]]:
+    """Return what is reported of the messages of one push: each step in one batch."""
+    channel = chance.choice(list(CHANNELS))
+    push = delivery_report(channel_id=channel, message="Your order is on its way")["data"][0]
+    courses = chance.choices(list(_COURSES), weights=list(_COURSES.values()), k=rows)
+    own = ("push_id", "channel_id", "message")
+    messages = [
+        delivery_report(**{name: push[name] for name in own})["data"][0] for _ in range(rows)
+    ]
+    steps = []
+    after = 0.0
+    for step in range(max(map(len, courses))):
+        reports = [
+            _report(message, course[step])
+            for message, course in zip(messages, courses, strict=True)
+            if step < len(course)
+        ]
+        steps.append((after, batch(*reports)))
+        after += chance.expovariate(0.5)
+    return steps
+
+
+def _report(message: dict[str, Any], status: DeliveryStatus) -> Payload:
+    error = {"error_message": _FAILURES[status]} if status in _FAILURES else {}
+    return delivery_report(**message | {"status": str(status.value)} | error)
+
+
+def _verdicts(rows: int, chance: random.Random) -> Payload:
+    statuses = chance.choices(FilterStatus.values, weights=[1, 6, 3], k=rows)
+    return batch(*[filter_report(status=str(status)) for status in statuses])
+
+
+def _member(group: Payload, chance: random.Random) -> list[tuple[float, Payload]]:
+    """Return somebody's joining of a group, and in one case of three their leaving it."""
+    own = {name: group[name] for name in ("group_id", "group_subject")}
+    joined = group_member(**own, action=GroupAction.JOINED.value)
+    if chance.random() < 2 / 3:
+        return [(0, joined)]
+    return [(0, joined), (chance.expovariate(0.1), joined | {"action": GroupAction.EXITED.value})]
+
+
+def _subscriber(chance: random.Random) -> Payload:
+    return new_subscriber(channel=chance.choice(list(CHANNELS)), name=chance.choice(_PEOPLE))
+
+
+def _bytes(payload: Payload) -> bytes:
+    return json.dumps(payload).encode()

@@ -1,0 +1,344 @@
+"""``pickyassist_simulate``: made-up lives of messages, posted over HTTP to a server that runs."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
+from threading import Thread
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+from django.core.wsgi import get_wsgi_application
+
+from pickyassist_webhooks import ingest
+from pickyassist_webhooks.choices import EventKind, RequestState, progress
+from pickyassist_webhooks.management import posting
+from pickyassist_webhooks.management.addresses import address, is_loopback
+from pickyassist_webhooks.management.commands import pickyassist_simulate
+from pickyassist_webhooks.models import (
+    DeliveryReport,
+    FilterReport,
+    GroupMemberEvent,
+    Message,
+    NewSubscriber,
+    WebhookRequest,
+)
+from pickyassist_webhooks.payloads import parse
+from pickyassist_webhooks.testing import delivery_report
+from pickyassist_webhooks.testing.traffic import Trouble, in_order, made_up
+from tests.requests import SECRET, post, url
+from tests.test_commands import Terminal
+
+NO_TROUBLE = Trouble()
+
+
+def traffic(count, kinds=tuple(EventKind), rows=1, trouble=NO_TROUBLE, seed=1):
+    chance = random.Random(seed)
+    return list(itertools.islice(in_order(made_up(kinds, rows, chance), trouble, chance), count))
+
+
+def events(postings):
+    return [event for each in postings for event in parse(each.body).events]
+
+
+class TestTraffic:
+    def test_all_kinds_and_all_of_it_understood(self):
+        postings = traffic(200)
+        parsed = [parse(each.body) for each in postings]
+        assert {one.kind for one in parsed} == set(EventKind)
+        assert all(each.is_sound for each in postings)
+        assert not [one for one in parsed if one.problems or one.warnings]
+
+    @pytest.mark.parametrize("kind", EventKind)
+    def test_one_kind(self, kind):
+        assert {parse(each.body).kind for each in traffic(20, [kind])} == {kind}
+
+    def test_a_message_lives_as_a_real_one(self):
+        """First submitted; then whatever comes is progress."""
+        lives = {}
+        for event in events(traffic(500, [EventKind.DELIVERY_REPORT])):
+            lives.setdefault(event.fields["msg_id"], []).append(event.fields["status"])
+        assert {tuple(life) for life in lives.values()} >= {(4, 1, 3), (4, 1), (4, 2), (4, 2, 5)}
+        for life in lives.values():
+            assert life[0] == 4
+            assert sorted(life, key=progress) == life
+
+    def test_batches(self):
+        sizes = [len(events([each])) for each in traffic(50, [EventKind.DELIVERY_REPORT], rows=20)]
+        assert max(sizes) == 20
+        assert min(sizes) < 20  # not every message has a second or third report
+
+    def test_who_leaves_has_joined(self):
+        inside = set()
+        exits = 0
+        for event in events(traffic(300, [EventKind.GROUP_MEMBER])):
+            who = (event.fields["group_id"], event.fields["number"])
+            if event.fields["action"] == 1:
+                inside.add(who)
+            else:
+                inside.remove(who)
+                exits += 1
+        assert exits
+
+    def test_repeats(self):
+        bodies = Counter(each.body for each in traffic(400, trouble=Trouble(repeats=0.2)))
+        assert 20 < sum(count == 2 for count in bodies.values()) < 120
+
+    def test_disorder(self):
+        kinds = [EventKind.DELIVERY_REPORT]
+        lives = {}
+        for event in events(traffic(400, kinds, trouble=Trouble(disorder=0.5))):
+            lives.setdefault(event.fields["msg_id"], []).append(event.fields["status"])
+        assert any(sorted(life, key=progress) != life for life in lives.values())
+
+    def test_garbage(self):
+        postings = traffic(400, trouble=Trouble(garbage=0.2))
+        garbage = {each.body for each in postings if not each.is_sound}
+        assert len(garbage) > 5
+        assert not [body for body in garbage if events([postings[0]]) and parse(body).events]
+
+    def test_the_same_seed_takes_the_same_chances(self):
+        def shape(seed):
+            trouble = Trouble(0.1, 0.1, 0.1)
+            return [parse(each.body).kind for each in traffic(100, trouble=trouble, seed=seed)]
+
+        assert shape(1) == shape(1) != shape(2)
+
+    def test_what_is_finite_ends(self):
+        life = next(made_up([EventKind.FILTER_REPORT], 1, random.Random(1)))
+        twice = list(in_order([life], Trouble(repeats=1), random.Random(1)))
+        assert twice == [life[0][1]] * 2
+
+
+class TestWhere:
+    @pytest.mark.parametrize(
+        ("host", "is_ours"),
+        [
+            ("localhost", True),
+            ("127.0.0.1", True),
+            ("127.9.9.9", True),
+            ("::1", True),
+            ("127.0.0.1.example.com", False),
+            ("localhost.example.com", False),
+            ("10.0.0.1", False),
+            ("0.0.0.0", False),  # noqa: S104
+            ("", False),
+        ],
+    )
+    def test_loopback(self, host, is_ours):
+        assert is_loopback(host) is is_ours
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "shop.example",
+            "ftp://127.0.0.1/",
+            "http://",
+            "http://[::1",
+            "http://127.0.0.1:x/",
+            "http://127.0.0.1:0/",
+            "http://127.0.0.1/events/\n",
+            "http://127.0.0.1/events/é/",
+            "http://127.0.0.1/a b/",
+        ],
+    )
+    def test_no_url(self, text):
+        with pytest.raises(CommandError, match="Expected a URL") as raised:
+            address(text)
+        assert len(text) < 10 or text not in str(raised.value)
+
+    def test_without_a_path_it_is_that_of_the_project(self, settings):
+        assert address("http://127.0.0.1:8000").path == url()
+        assert address("http://[::1]/").hostname == "::1"
+        assert address("http://127.0.0.1/hooks/x/?a=b").query == "a=b"
+        settings.PICKYASSIST_WEBHOOKS = {}
+        with pytest.raises(CommandError, match="pickyassist_setup"):
+            address("http://127.0.0.1:8000")
+
+    @pytest.mark.parametrize("arguments", [[], ["--recorded"]])
+    def test_another_machine(self, arguments):
+        with pytest.raises(CommandError, match=r"shop\.example is not this machine.*--yes-remote"):
+            call_command("pickyassist_simulate", "https://shop.example/events/x/", *arguments)
+
+    def test_another_machine_where_it_is_meant(self):
+        """Its name cannot be resolved, and that far it went."""
+        with pytest.raises(CommandError, match=r"Nothing answers at shop\.invalid:443"):
+            call_command("pickyassist_simulate", "https://shop.invalid/events/x/", "--yes-remote")
+
+    def test_nobody_serves(self):
+        with pytest.raises(CommandError, match="runserver"):
+            call_command("pickyassist_simulate", "http://127.0.0.1:9")
+
+    @pytest.mark.parametrize("wrong", ["-1", "101", "x", "1.5"])
+    def test_percents(self, wrong):
+        with pytest.raises(CommandError, match="0 to 100"):
+            call_command("pickyassist_simulate", f"--repeats={wrong}")
+
+
+@pytest.fixture
+def served(transactional_db):
+    """Serve the app in threads of this process, and return where."""
+    httpd = ThreadedWSGIServer(("127.0.0.1", 0), QuietHandler)
+    httpd.daemon_threads = True
+    httpd.set_app(get_wsgi_application())
+    Thread(target=httpd.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{httpd.server_port}"
+    httpd.shutdown()
+    httpd.server_close()
+
+
+class QuietHandler(WSGIRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def simulate(served):
+    def run(*arguments, to=served, stderr=None):
+        said = StringIO()
+        call_command("pickyassist_simulate", to, *arguments, stdout=said, stderr=stderr)
+        return said.getvalue()
+
+    return run
+
+
+class TestPosting:
+    def test_it_becomes_rows(self, simulate):
+        said = simulate("--count", "60", "--seed", "1")
+        assert WebhookRequest.objects.filter(state=RequestState.DONE).count() == 60
+        models = (DeliveryReport, FilterReport, GroupMemberEvent, NewSubscriber)
+        counts = [model.objects.count() for model in models]
+        assert min(counts) > 0
+        assert sum(counts) == 60
+        assert Message.objects.values("status").distinct().count() > 1
+        assert "60 requests in" in said
+        assert "      60  200 done" in said
+        assert "Rows: 60 new, 0 repeats, 0 problems" in said
+        assert SECRET not in said
+
+    def test_trouble(self, simulate):
+        said = simulate(
+            *("--count", "120", "--rows", "3", "--seed", "1", "--json"),
+            *("--repeats", "20", "--disorder", "20", "--garbage", "20"),
+        )
+        summary = json.loads(said)
+        assert summary["requests"] == sum(summary["answers"].values()) == 120
+        assert summary["unexpected"] == 0
+        assert set(summary["answers"]) > {"200 done", "400 quarantined"}
+        assert summary["rows"]["repeats"] > 0
+        assert summary["rows"]["problems"] > 0
+        assert summary["milliseconds"]["slowest"] >= summary["milliseconds"]["median"] > 0
+
+    def test_one_kind_at_a_rate(self, simulate):
+        said = simulate("--kind", "filter_report", "--count", "10", "--rate", "20", "--json")
+        assert 0.45 <= json.loads(said)["seconds"] < 5
+        assert FilterReport.objects.count() == 10
+
+    def test_several_at_a_time(self, simulate, monkeypatch):
+        said = simulate("--count", "40", "--connections", "4", "--json")
+        assert json.loads(said)["rows"]["accepted"] == 40
+
+    def test_progress_on_a_terminal(self, simulate):
+        terminal = Terminal()
+        simulate("--count", "5", stderr=terminal)
+        assert "[########################] 5 of 5 posted (100%" in terminal.getvalue()
+
+    def test_recorded_requests(self, simulate):
+        """As they came: their bytes, their label and their query, in their order."""
+        for status in (4, 1):
+            post(delivery_report(msg_id="M1", status=status))
+        post(b"cut", to=f"{url()}?campaign=7", content_type="text/plain")
+        post(delivery_report(msg_id="erased"))
+        ingest.requests().filter(pk=ingest.requests().latest("pk").pk).update(
+            erased_at=ingest.requests().latest("pk").received_at
+        )
+        before = list(ingest.requests().order_by("pk"))[:3]
+        said = json.loads(simulate("--recorded", "--json"))
+        assert said["answers"] == {"200 done": 2, "400 quarantined": 1}
+        assert said["rows"]["repeats"] == 2
+        again = list(ingest.requests().order_by("pk"))[4:]
+        for old, new in zip(before, again, strict=True):
+            assert (bytes(old.body), old.content_type, old.query) == (
+                bytes(new.body),
+                new.content_type,
+                new.query,
+            )
+
+    def test_the_newest_recorded_of_a_kind(self, simulate):
+        for number in (1, 2, 3):
+            post(delivery_report(msg_id=f"M{number}"))
+        post(b"cut")
+        arguments = ("--recorded", "--kind", "delivery_report", "--count", "2", "--json")
+        assert json.loads(simulate(*arguments))["requests"] == 2
+        again = list(ingest.requests().order_by("pk"))[4:]
+        ids = [json.loads(bytes(each.body))["data"][0]["msg_id"] for each in again]
+        assert ids == ["M2", "M3"]
+
+    def test_nothing_recorded(self, simulate):
+        assert json.loads(simulate("--recorded", "--json"))["requests"] == 0
+
+    def test_without_a_content_type(self, simulate):
+        post(delivery_report(), content_type="")
+        simulate("--recorded")
+        # Where none comes, the server of this test has one of its own.
+        assert [each.content_type for each in ingest.requests().order_by("pk")] == [
+            "",
+            "text/plain",
+        ]
+
+    def test_a_wrong_secret(self, simulate, served):
+        with pytest.raises(CommandError, match="5 of 5 requests were not answered as"):
+            simulate("--count", "5", to=f"{served}{url('wrong' * 8)}")
+        assert not WebhookRequest.objects.exists()
+
+    def test_interrupted(self, simulate, monkeypatch):
+        post_all = posting.post_all
+
+        def interrupted(*args, **named):
+            yield from itertools.islice(post_all(*args, **named), 3)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(pickyassist_simulate, "post_all", interrupted)
+        assert json.loads(simulate("--json"))["requests"] == 3
+
+
+class Odd(BaseHTTPRequestHandler):
+    """Answers 200, but not as this app does; and the second time not at all."""
+
+    answers = itertools.count()
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        number = next(self.answers)
+        if number == 1:
+            return
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"[]" if number else b"<html>")
+
+    def log_message(self, *args):
+        pass
+
+
+def test_a_server_that_is_another():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Odd)
+    Thread(target=server.serve_forever, daemon=True).start()
+    said = StringIO()
+    try:
+        with pytest.raises(CommandError, match="1 of 3"):
+            call_command(
+                "pickyassist_simulate",
+                f"http://127.0.0.1:{server.server_port}/x/",
+                "--count=3",
+                stdout=said,
+            )
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert "       2  200\n       1  no answer (RemoteDisconnected)" in said.getvalue()
