@@ -38,23 +38,26 @@ def setup(**options):
 class TestSettings:
     def test_a_first_secret(self, settings):
         settings.PICKYASSIST_WEBHOOKS = {}
-        said = setup()
+        said = setup(no_wait=True)
         found = {}
-        exec(said[said.index("PICKYASSIST_WEBHOOKS") : said.index("\nThen")], found)  # noqa: S102
+        code = said[said.index("PICKYASSIST_WEBHOOKS") : said.index("\n}\n") + 3]
+        exec(code, found)  # noqa: S102
         [(label, secret)] = found["PICKYASSIST_WEBHOOKS"]["SECRETS"].items()
         assert label == "picky-assist"
         assert len(secret) >= 40
-        assert secret not in setup()
+        assert f"picky-assist: https://your.host/pickyassist/events/{secret}/" in said
+        assert secret not in setup(no_wait=True)
         settings.PICKYASSIST_WEBHOOKS = found["PICKYASSIST_WEBHOOKS"]
         assert f"https://your.host/pickyassist/events/{secret}/" in setup(no_wait=True)
 
     @pytest.mark.parametrize("known", [{"old": SECRET}, [SECRET]])
     def test_a_further_one_hides_those_there_are(self, known, settings):
         settings.PICKYASSIST_WEBHOOKS = {"SECRETS": known}
-        said = setup(label="new")
+        said = setup(label="new", no_wait=True)
         assert SECRET not in said
         assert '"...",' in said
         assert '"new": "' in said
+        assert said.count("https://") == 1
 
     def test_a_label_that_is_there(self, settings):
         settings.PICKYASSIST_WEBHOOKS = {"SECRETS": {"old": SECRET}}
@@ -86,7 +89,7 @@ class TestUrls:
         path = "tests.test_testing.only_let_friends_in"
         settings.PICKYASSIST_WEBHOOKS = {"AUTHENTICATOR": path}
         with pytest.raises(CommandError, match="only_let_friends_in"):
-            setup()
+            setup(no_wait=True)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -96,9 +99,10 @@ class TestWaiting:
         monkeypatch.setattr(pickyassist_setup, "PAUSE", 0.05)
         monkeypatch.setattr(pickyassist_setup, "SOON", 20)
 
-    def waited(self, payload, first=True):
+    def waited(self, payload, first=True, meanwhile=lambda: None):
         def come():
             time.sleep(0.3)
+            meanwhile()
             post(payload)
             connection.close()
 
@@ -109,6 +113,18 @@ class TestWaiting:
         said = setup(max_seconds=20)
         coming.join()
         return said.splitlines()[-1]
+
+    def test_with_a_secret_that_was_just_made(self, settings):
+        """The server is started anew with it while this waits."""
+        before = settings.PICKYASSIST_WEBHOOKS
+        settings.PICKYASSIST_WEBHOOKS = {}
+
+        def start_anew():
+            settings.PICKYASSIST_WEBHOOKS = before
+
+        assert self.waited(delivery_report(), first=False, meanwhile=start_anew).endswith(
+            "It works."
+        )
 
     @pytest.mark.parametrize(
         ("payload", "said"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
@@ -11,7 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from ..conf import app_settings
 
 
-def webhook_urls(base: str) -> dict[str, str]:
+def webhook_urls(base: str, secrets: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the URL of each secret by its label, below where the project is served.
 
     Raises ``CommandError`` where an ``AUTHENTICATOR`` decides, or no URL leads to the view.
@@ -24,7 +25,7 @@ def webhook_urls(base: str) -> dict[str, str]:
     try:
         paths = {
             label: reverse("pickyassist_webhooks:events", args=[secret])
-            for label, secret in app_settings.secrets
+            for label, secret in secrets
         }
     except NoReverseMatch as err:
         raise CommandError(
@@ -50,7 +51,7 @@ def address(url: str) -> SplitResult:
             "another text; it is not shown, as it may hold a secret."
         )
     if parts.path in ("", "/"):
-        urls = list(webhook_urls(f"{parts.scheme}://{parts.netloc}").values())
+        urls = list(webhook_urls(f"{parts.scheme}://{parts.netloc}", app_settings.secrets).values())
         if not urls:
             raise CommandError(
                 "Expected a secret in SECRETS, there is none; run pickyassist_setup."

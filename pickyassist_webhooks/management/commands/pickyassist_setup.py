@@ -53,36 +53,43 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         made = self._made(options["label"])
-        urls = {} if made else webhook_urls(options["base_url"])
+        urls = webhook_urls(options["base_url"], made or app_settings.secrets)
+        setting = self._setting(made)
         if options["json"]:
-            self.stdout.write(json.dumps({"settings": made, "urls": urls}))
-        elif made:
-            self._show_settings(made)
-        else:
-            self._show_urls(urls)
-            if not options["no_wait"]:
-                self._wait(options["max_seconds"])
+            self.stdout.write(json.dumps({"settings": setting, "urls": urls}))
+            return
+        if made:
+            self._show_setting(setting)
+        self._show_urls(urls)
+        if not options["no_wait"]:
+            self._wait(options["max_seconds"])
 
-    def _made(self, label: str | None) -> dict[str, Any]:
-        """Return the setting with a new secret, or nothing where there is one and none was asked.
+    def _made(self, label: str | None) -> list[tuple[str, str]]:
+        """Return a new secret with its label, or nothing where there is one and none was asked.
 
         Raises ``CommandError`` where a label is asked for that there is already.
         """
         known = app_settings.secrets
         if not app_settings.authenticates_by_secret or (known and label is None):
-            return {}
+            return []
         if label in dict(known):
             raise CommandError(f"Expected a new label, there is a secret under {label!r} already.")
-        labelled = {each or f"secret-{place}": "..." for place, (each, _) in enumerate(known, 1)}
-        return {**labelled, label or "picky-assist": secrets.token_urlsafe(32)}
+        return [(label or "picky-assist", secrets.token_urlsafe(32))]
 
-    def _show_settings(self, made: dict[str, Any]) -> None:
-        lines = [f'        "{label}": "{secret}",' for label, secret in made.items()]
+    def _setting(self, made: list[tuple[str, str]]) -> dict[str, str]:
+        """Return ``SECRETS`` with what was made; those there are already are not told again."""
+        if not made:
+            return {}
+        known = enumerate(app_settings.secrets, 1)
+        return {label or f"secret-{place}": "..." for place, (label, _) in known} | dict(made)
+
+    def _show_setting(self, setting: dict[str, str]) -> None:
+        lines = [f'        "{label}": "{secret}",' for label, secret in setting.items()]
         self.stdout.write(
-            "Put this into your settings, or better the secret into the environment:\n"
+            "Put this into your settings, or better the secret into the environment, and start "
+            "your server anew:\n"
         )
-        self.stdout.write("\n".join([f"{NAME} = {{", '    "SECRETS": {', *lines, "    },", "}"]))
-        self.stdout.write("\nThen start your server anew, and run this again for the URL.")
+        self.stdout.write("\n".join([f"{NAME} = {{", '    "SECRETS": {', *lines, "    },", "}\n"]))
 
     def _show_urls(self, urls: dict[str, str]) -> None:
         for label, url in urls.items():
