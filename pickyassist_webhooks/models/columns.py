@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 Row = TypeVar("Row", bound=models.Model)
+# What a field takes and what it gives: without them, type checkers take all it gives for Any.
+Set = TypeVar("Set", contravariant=True)
+Got = TypeVar("Got", covariant=True)
+
+if TYPE_CHECKING:
+    from django.db.models import CharField
+else:
+
+    class CharField(models.CharField):
+        def __class_getitem__(cls, types: Any) -> Any:
+            return cls
+
 
 _PARAMETERS: dict[str, dict[str, str | None]] = {"mysql": {"collation": "utf8mb4_bin"}}
 
@@ -34,7 +46,7 @@ def build(model: type[Row], values: dict[str, Any]) -> Row:
     return model(*ordered)
 
 
-class ExactCharField(models.CharField):  # type: ignore[type-arg]
+class ExactCharField(CharField[Set, Got]):
     """An id, a number or a code: equal only to the same characters.
 
     MariaDB's usual collations take ``A1`` and ``a1`` for equal, SQLite and PostgreSQL do not. A

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -14,10 +14,11 @@ from django.utils.translation import gettext_lazy as _
 from .. import keys, masking
 from ..choices import EventKind
 from ..masking import Masks
-from .columns import ExactCharField
+from .columns import ExactCharField, Row
 from .requests import WebhookRequest
 
-Row = TypeVar("Row", bound=models.Model)
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 def fill_blanks(row: models.Model, other: models.Model, names: Iterable[str]) -> bool:
@@ -34,7 +35,7 @@ def fill_blanks(row: models.Model, other: models.Model, names: Iterable[str]) ->
 
 
 class EventQuerySet(models.QuerySet[Row]):
-    def in_order(self) -> Any:
+    def in_order(self) -> Self:
         """Return the events in the order in which their requests were kept, then by place."""
         return self.order_by("arrival", "index")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from django.db import models
@@ -37,6 +38,7 @@ class GroupMemberEvent(Event):
     personal: ClassVar[Masks] = Event.personal | {"group_id": masking.group_id}
 
     action = models.BigIntegerField(_("action"), choices=GroupAction.choices)
+    get_action_display: Callable[[], str]
     group_id = ExactCharField(_("group id"))
     group_subject = models.CharField(_("group subject"), max_length=255, blank=True)
     number = ExactCharField(_("number"))
@@ -47,7 +49,7 @@ class GroupMemberEvent(Event):
     # which requests came, the standing fact still follows that order.
     last_arrival = models.PositiveBigIntegerField(_("last arrival"), editable=False)
 
-    objects = GroupMemberEventQuerySet.as_manager()
+    objects: ClassVar[GroupMemberEventQuerySet] = GroupMemberEventQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = _("group member event")

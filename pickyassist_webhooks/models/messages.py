@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from django.db import models
@@ -46,13 +47,14 @@ class Message(models.Model):
     reference_number = ExactCharField(_("reference number"), blank=True)
     channel = ExactCharField(_("channel"), blank=True)
     status = models.BigIntegerField(_("status"), choices=DeliveryStatus.choices)
+    get_status_display: Callable[[], str]
     first_reported_at = models.DateTimeField(_("first reported at"))
     changed_at = models.DateTimeField(_("status since"))
     delivered = models.BooleanField(_("receipt seen"), default=False)
     failed_seen = models.BooleanField(_("failure seen"), default=False)
     refunded = models.BooleanField(_("refund seen"), default=False)
 
-    objects = MessageQuerySet.as_manager()
+    objects: ClassVar[MessageQuerySet] = MessageQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = _("message")

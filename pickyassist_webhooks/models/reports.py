@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.db import models
@@ -27,6 +28,7 @@ class Report(Event):
     error_code = ExactCharField(_("error code"), blank=True)
     error_message = models.TextField(_("error message"), blank=True)
     status: Any
+    get_status_display: Callable[[], str]
 
     personal: ClassVar[Masks] = Event.personal | {"error_message": masking.hidden}
 
@@ -79,7 +81,7 @@ class DeliveryReport(Report):
     template_id = ExactCharField(_("template id"), blank=True)
     source = ExactCharField(_("source"), blank=True)
 
-    objects = DeliveryReportQuerySet.as_manager()
+    objects: ClassVar[DeliveryReportQuerySet] = DeliveryReportQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = _("delivery report")
@@ -131,7 +133,7 @@ class FilterReport(Report):
 
     status = models.BigIntegerField(_("status"), choices=FilterStatus.choices)
 
-    objects = FilterReportQuerySet.as_manager()
+    objects: ClassVar[FilterReportQuerySet] = FilterReportQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = _("filter report")

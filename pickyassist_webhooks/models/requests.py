@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -131,9 +131,11 @@ class WebhookRequest(models.Model):
     remote_addr = models.CharField(_("remote address"), max_length=60, blank=True)
     secret_label = ExactCharField(_("secret label"), max_length=MAX_LABEL, blank=True)
     kind = models.CharField(_("kind"), max_length=20, choices=EventKind.choices, blank=True)
+    get_kind_display: Callable[[], str]
     state = models.CharField(
         _("state"), max_length=20, choices=RequestState.choices, default=RequestState.RECEIVED
     )
+    get_state_display: Callable[[], str]
     problems = models.JSONField(_("problems"), default=list, blank=True)
     warnings = models.JSONField(_("warnings"), default=list, blank=True)
     # What the first of the problems is, wherever it was: requests with the same one are a group.
@@ -156,7 +158,7 @@ class WebhookRequest(models.Model):
     # Since then the body is empty, because somebody's personal data were in it.
     erased_at = models.DateTimeField(_("erased at"), null=True, blank=True)
 
-    objects = WebhookRequestQuerySet.as_manager()
+    objects: ClassVar[WebhookRequestQuerySet] = WebhookRequestQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = _("webhook request")

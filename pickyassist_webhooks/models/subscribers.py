@@ -54,7 +54,7 @@ class NewSubscriber(Event):
     date = models.DateTimeField(_("date"), null=True, blank=True)
     date_text = models.CharField(_("date as sent"), max_length=255, blank=True)
 
-    objects = NewSubscriberQuerySet.as_manager()
+    objects: ClassVar[NewSubscriberQuerySet] = NewSubscriberQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = _("new subscriber")

@@ -9,6 +9,8 @@ from .posting import post_event
 
 if TYPE_CHECKING:
     from django.test import SimpleTestCase as Case
+
+    from .posting import Response
 else:
     Case = object
 
@@ -25,6 +27,6 @@ class WebhookTestMixin(Case):
         self.captured_events = capturing.__enter__()
         self.addCleanup(capturing.__exit__, None, None, None)
 
-    def post_event(self, payload: Any, **options: Any) -> Any:
+    def post_event(self, payload: Any, **options: Any) -> Response:
         """Post a payload, have it processed, and return the response; see ``post_event``."""
         return post_event(self.client, payload, **options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 from django.test import Client
@@ -12,9 +12,12 @@ from django.test import Client
 from .capturing import CapturedEvents, capture_events
 from .posting import post_event as post
 
+if TYPE_CHECKING:
+    from .posting import Response
+
 
 @pytest.fixture
-def post_event(db: None) -> Callable[..., Any]:
+def post_event(db: None) -> Callable[..., Response]:
     """``post_event(payload)``: post it, have it processed, and get the response."""
     return partial(post, Client())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client, override_settings
@@ -11,11 +11,19 @@ from django.urls import reverse
 
 from ..conf import NAME, app_settings, configured
 
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse
+
+    # With what Django's test client puts on it, for which only the stubs have a name.
+    Response = _MonkeyPatchedWSGIResponse
+
 #: What lets a test in where the settings name no secret.
 TEST_SECRET = "only-for-tests-" + "x" * 20
 
 
-def post_event(client: Client, payload: Any, *, secret: str | None = None, **extra: Any) -> Any:
+def post_event(
+    client: Client, payload: Any, *, secret: str | None = None, **extra: Any
+) -> Response:
     """Post a payload to the webhook URL, have it processed, and return the response.
 
     ``payload`` is a dict as the builders make it, or bytes that are posted as they are. It is
