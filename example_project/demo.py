@@ -19,6 +19,8 @@ from django.core.management import call_command
 from django.db import DatabaseError
 from django.urls import NoReverseMatch, reverse
 
+from example_project.kept import FOLDER, kept
+
 if TYPE_CHECKING:
     from example_project.samples import Sample
 
@@ -37,7 +39,7 @@ def main(argv: list[str]) -> int:
         return _fail(str(err))
     except (OSError, DatabaseError) as err:
         return _fail(
-            f"the folder example_project/var cannot hold the demo's database and secrets ({err});"
+            f"the folder {FOLDER.as_posix()} cannot hold the demo's database and secrets ({err});"
             " make it writable, or delete it to begin anew."
         )
     except KeyboardInterrupt:
@@ -64,12 +66,12 @@ def _port(text: str) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     _set_up_django()
-    from example_project import kept, samples, server
+    from example_project import samples, server
 
     call_command("migrate", verbosity=0, interactive=False)
-    password = _demo_admin(kept.kept("admin-password"))
+    password = _demo_admin(kept("admin-password"))
     port = options.port if options.port is not None else 0 if options.no_serve else 8000
-    path = _webhook_path(kept.kept("webhook-secret"))
+    path = _webhook_path(kept("pickyassist-secret"))
     try:
         _, port = server.start(port)
     except (OSError, OverflowError) as err:
@@ -77,7 +79,8 @@ def _run(options: argparse.Namespace) -> None:
             f"cannot serve on {server.HOST}:{port} ({err}); stop what uses that port, or choose"
             " another with --port."
         ) from err
-    posted = samples.fresh_samples()
+    order = samples.place_order()
+    posted = samples.samples_for(order)
     answers = [_post(server.HOST, port, path, sample) for sample in posted]
     lacks = []
     for sample, wrong_answer in zip(posted, answers, strict=True):
@@ -87,14 +90,16 @@ def _run(options: argparse.Namespace) -> None:
             print(f"Sample posted, stored and signalled: {sample.name}")
     if lacks:
         raise DemoFailed(
-            f"{', '.join(lacks)}; the log above and urls.py, apps.py and receivers.py in"
-            " example_project tell why."
+            f"{', '.join(lacks)}; the log above and urls.py, shop/apps.py and shop/receivers.py"
+            " in example_project tell why."
         )
 
     site = f"http://{server.HOST}:{port}"
-    body = json.dumps(samples.fresh_samples()[2].payload, separators=(",", ":"))
+    order_page = reverse("admin:shop_order_change", args=[order.pk])
+    body = json.dumps(samples.read_report(order), separators=(",", ":"))
     body = body.replace('"', '\\"')  # for cmd.exe too, which knows no single quotes
     print(f"Admin:   {site}{reverse('admin:index')} (user {ADMIN}, password {password})")
+    print(f"Order:   {site}{order_page} (delivered, as its message was)")
     print(f"Webhook: {site}{path}")
     print(f'Try it:  curl -H "Content-Type: application/json" -d "{body}" {site}{path}')
     if not options.no_serve:
@@ -153,16 +158,12 @@ def _post(host: str, port: int, path: str, sample: Sample) -> str:
 
 
 def _look_for(sample: Sample) -> str:
-    """Return what a sample that was posted lacks: its row, its signals, or nothing."""
-    row = sample.model._default_manager.filter(**sample.lookup).first()
-    if row is None:
-        return f"became no {sample.model.__name__}"
-    # Imported only after all posts because importing connects the receivers, and whether the start
-    # of the app does that is part of what is checked.
-    from example_project.receivers import seen
-
-    missing = [name for name in sample.receivers if (name, row.pk) not in seen]
-    return f"became a row, but no signal reached {' or '.join(missing)}" if missing else ""
+    """Return what a sample that was posted lacks: its row, what its signal did, or nothing."""
+    if not sample.row.exists():
+        return f"became no {sample.row.model.__name__}"
+    if not sample.result.exists():
+        return f"became a row, but no signal reached {sample.receiver}, or it did not do its work"
+    return ""
 
 
 def _fail(sentence: str) -> int:

@@ -1,101 +1,91 @@
-"""One sample of each of the four events, in the vendor's shape and with invented data."""
+"""One sample of each of the four events, and what the shop should make of it."""
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Model
-from django.utils import timezone
+from django.db.models import QuerySet
 
+from example_project.shop.models import Customer, Order
 from pickyassist_webhooks.models import (
     DeliveryReport,
     FilterReport,
     GroupMemberEvent,
     NewSubscriber,
 )
+from pickyassist_webhooks.testing import (
+    delivery_report,
+    filter_report,
+    group_member,
+    new_subscriber,
+)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A payload, the row it should become, and the receivers that should hear of it."""
+    """A payload, the row it should become, and a row of the shop as its receiver leaves it."""
 
     name: str
     payload: dict[str, Any]
-    model: type[Model]
-    lookup: dict[str, str]
-    receivers: tuple[str, ...]
+    row: QuerySet[Any]
+    receiver: str
+    result: QuerySet[Any]
 
 
-def fresh_samples() -> list[Sample]:
-    """Return samples with new ids: the app takes one it has seen before for a repeat."""
-    mark = uuid.uuid4().hex[:12].upper()
-    number = "15550001111"
+def place_order() -> Order:
+    """Return an order of a new customer, of whom nothing is known but the number."""
+    customer = Customer.objects.create(number=_new_number())
+    return Order.objects.create(number=f"ORD-{secrets.token_hex(4).upper()}", customer=customer)
+
+
+def samples_for(order: Order) -> list[Sample]:
+    """Return samples about an order and its customer, each with ids that were never seen."""
+    number = order.customer.number
+    report = delivery_report(status=1, number=number, reference_number=order.number)
+    verdict = filter_report(status=1, number=number)
+    member = group_member(number=number)
+    subscriber = new_subscriber(mobile=_new_number())
+    customer = Customer.objects.filter(pk=order.customer.pk)
     return [
         Sample(
             "delivery report",
-            {
-                "project_id": "4100",
-                "event_id": 1,
-                "data": [
-                    {
-                        "push_id": f"P{mark}",
-                        "number": number,
-                        "msg_id": f"M{mark}",
-                        "status": "1",
-                        "reference_number": f"ORD-{mark}",
-                    }
-                ],
-            },
-            DeliveryReport,
-            {"msg_id": f"M{mark}"},
-            ("log_report", "follow_message"),
+            report,
+            DeliveryReport.objects.filter(msg_id=report["data"][0]["msg_id"]),
+            "follow_message",
+            Order.objects.filter(pk=order.pk, delivery=Order.Delivery.DELIVERED),
         ),
         Sample(
             "filter report",
-            {
-                "project_id": "4100",
-                "event_id": 2,
-                "data": [
-                    {"push_id": f"P{mark}", "number": number, "msg_id": f"F{mark}", "status": "1"}
-                ],
-            },
-            FilterReport,
-            {"msg_id": f"F{mark}"},
-            ("note_verdict",),
+            verdict,
+            FilterReport.objects.filter(msg_id=verdict["data"][0]["msg_id"]),
+            "note_verdict",
+            customer.filter(on_whatsapp=True),
         ),
         Sample(
             "group member",
-            {
-                "project_id": "4100",
-                "event_id": 3,
-                "action": 1,
-                "group_id": f"G{mark}",
-                "group_subject": "Book club",
-                "number": number,
-                "application": 10,
-            },
-            GroupMemberEvent,
-            {"group_id": f"G{mark}"},
-            ("count_members",),
+            member,
+            GroupMemberEvent.objects.filter(group_id=member["group_id"]),
+            "note_membership",
+            customer.filter(in_group=True),
         ),
         Sample(
             "new subscriber",
-            {
-                "project_id": "4100",
-                "event_id": 4,
-                "subscriber_id": f"S{mark}",
-                "mobile": number,
-                "name": "Ada Example",
-                "email": "ada@example.com",
-                "profile_pic": "",
-                "channel": "8",
-                "message": "Hello",
-                "date": timezone.now().isoformat(timespec="seconds"),
-            },
-            NewSubscriber,
-            {"subscriber_id": f"S{mark}"},
-            ("welcome",),
+            subscriber,
+            NewSubscriber.objects.filter(subscriber_id=subscriber["subscriber_id"]),
+            "add_customer",
+            Customer.objects.filter(number=subscriber["mobile"], name=subscriber["name"]),
         ),
     ]
+
+
+def read_report(order: Order) -> dict[str, Any]:
+    """Return a report that the newest message of an order was read."""
+    message = order.messages()[0]
+    same = {"msg_id": message.msg_id, "push_id": message.push_id, "number": message.number}
+    return delivery_report(status=3, reference_number=order.number, **same)
+
+
+def _new_number() -> str:
+    return f"1555{secrets.randbelow(10**7):07}"

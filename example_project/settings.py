@@ -1,4 +1,4 @@
-"""A project as small as it can be while the app's admin works.
+"""A small shop, as it runs on a developer's machine.
 
 To run one of the app's commands here, from the top folder of the clone and in its environment:
 ``python -m django pickyassist_process --settings example_project.settings``
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from example_project.kept import FOLDER, kept
 
-SECRET_KEY = kept("secret-key")
+SECRET_KEY = kept("secret-key", 48)
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 ROOT_URLCONF = "example_project.urls"
 
@@ -25,14 +25,16 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    # For its templates.
     "example_project",
+    "example_project.shop",
     "example_project.tenants",
 ]
 
 # A dict, so that each request keeps the label of the secret that let it in: to change the secret,
 # add a second one, paste the new URL into Picky Assist, and remove the first.
 PICKYASSIST_WEBHOOKS = {
-    "SECRETS": {"demo": kept("webhook-secret")},
+    "SECRETS": {"shop": kept("pickyassist-secret")},
     # Where requests wait while the database is away: on a disk that outlives the server.
     "SPOOL_DIR": FOLDER / "spool",
 }

@@ -4,10 +4,12 @@ from django.contrib import admin
 from django.urls import include, path
 
 from example_project.description import DescriptionView
+from example_project.health import healthz
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("pickyassist/", include("pickyassist_webhooks.urls")),
     path("api/", include("pickyassist_webhooks.api.urls")),
     path("api/docs/", DescriptionView.as_view(), name="description"),
+    path("healthz/", healthz),
 ]

@@ -1,0 +1,76 @@
+"""What a shop keeps for itself. It learns from its receivers what became of its messages."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from pickyassist_webhooks.choices import DeliveryStatus, FilterStatus
+from pickyassist_webhooks.models import FilterReport, GroupMemberEvent, Message
+
+
+class Customer(models.Model):
+    number = models.CharField(max_length=255, unique=True)
+    name = models.CharField(max_length=255, blank=True)
+    on_whatsapp = models.BooleanField("on WhatsApp", null=True, editable=False)
+    in_group = models.BooleanField("in our group", default=False, editable=False)
+
+    def __str__(self) -> str:
+        return self.name or self.number
+
+    def ask_for_verdict(self) -> None:
+        """Take over whether the number is on WhatsApp, as far as it is known."""
+        verdicts = FilterReport.objects.filter(number=self.number).verdicts()
+        statuses = {verdict.status for verdict in verdicts}
+        if FilterStatus.ON_WHATSAPP in statuses:
+            self.on_whatsapp = True
+        elif FilterStatus.NOT_ON_WHATSAPP in statuses:
+            self.on_whatsapp = False
+        self.save(update_fields=["on_whatsapp"])
+
+    def ask_for_membership(self, group_id: str) -> None:
+        """Take over whether the customer is in a group now."""
+        members = GroupMemberEvent.objects.members_of(group_id)
+        self.in_group = members.filter(number=self.number).exists()
+        self.save(update_fields=["in_group"])
+
+
+class Order(models.Model):
+    """What somebody bought, and what became of the messages about it."""
+
+    class Delivery(models.TextChoices):
+        WAITING = "waiting", "no report yet"
+        SUBMITTED = "submitted"
+        FAILED = "failed"
+        DELIVERED = "delivered"
+        READ = "read"
+
+    #: Given to the Push API as ``reference_number``, and so it comes back with each report.
+    number = models.CharField(max_length=50, unique=True)
+    customer = models.ForeignKey(Customer, models.PROTECT)
+    delivery = models.CharField(
+        max_length=20, choices=Delivery.choices, default=Delivery.WAITING, editable=False
+    )
+
+    def __str__(self) -> str:
+        return self.number
+
+    def messages(self) -> models.QuerySet[Message]:
+        """Return what was sent about this order, newest first: there may be a second try."""
+        return Message.objects.for_reference(self.number)
+
+    def follow_messages(self) -> None:
+        """Take over what became of the message that got furthest."""
+        statuses = set(self.messages().values_list("status", flat=True))
+        reached = [delivery for status, delivery in _PROGRESS.items() if status in statuses]
+        self.delivery = reached[-1] if reached else self.Delivery.WAITING
+        self.save(update_fields=["delivery"])
+
+
+#: What an order makes of each status, the furthest last. Any other tells a shop nothing.
+_PROGRESS = {
+    DeliveryStatus.SUBMITTED: Order.Delivery.SUBMITTED,
+    DeliveryStatus.FAILED: Order.Delivery.FAILED,
+    DeliveryStatus.REFUNDED: Order.Delivery.FAILED,
+    DeliveryStatus.DELIVERED: Order.Delivery.DELIVERED,
+    DeliveryStatus.READ: Order.Delivery.READ,
+}

@@ -1,0 +1,146 @@
+"""How a project tests its receivers: events are posted to the real URL, and the rows looked at.
+
+``python -m django test example_project --settings example_project.settings``
+"""
+
+# ruff: noqa: S101 - tests assert
+
+from __future__ import annotations
+
+from django.contrib.auth import get_user_model
+from django.test import TestCase
+from django.urls import reverse
+
+from example_project.shop.models import Customer, Order
+from pickyassist_webhooks.models import DeliveryReport, ReceiverFailure
+from pickyassist_webhooks.testing import (
+    WebhookTestMixin,
+    batch,
+    delivery_report,
+    filter_report,
+    group_member,
+    new_subscriber,
+)
+
+NUMBER = "15550001111"
+#: A message about the order, and another one, sent when that failed.
+FIRST = {"msg_id": "M1", "reference_number": "ORD-1"}
+SECOND = {"msg_id": "M2", "reference_number": "ORD-1"}
+
+
+class ShopTest(WebhookTestMixin, TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.customer = Customer.objects.create(number=NUMBER)
+        self.order = Order.objects.create(number="ORD-1", customer=self.customer)
+
+    def post(self, payload: dict) -> None:
+        """Post a payload, and see that no receiver failed, which the sender is not told."""
+        response = self.post_event(payload)
+        assert (response.status_code, response.json()["state"]) == (200, "done")
+        assert not ReceiverFailure.objects.exists()
+
+    def assert_delivery(self, expected: str) -> None:
+        self.order.refresh_from_db()
+        assert self.order.delivery == expected
+
+
+class OrderTest(ShopTest):
+    def test_is_marked_as_delivered(self) -> None:
+        self.assert_delivery("waiting")
+        self.post(delivery_report(status=4, **FIRST))
+        self.assert_delivery("submitted")
+        self.post(delivery_report(status=1, **FIRST))
+        self.assert_delivery("delivered")
+
+    def test_stays_read(self) -> None:
+        self.post(delivery_report(status=3, **FIRST))
+        for late in (4, 1, 2, 5, 0):
+            self.post(delivery_report(status=late, **FIRST))
+            self.assert_delivery("read")
+        assert DeliveryReport.objects.count() == 6
+
+    def test_of_a_message_that_fails(self) -> None:
+        for status in (2, 5):
+            self.post(delivery_report(status=status, error_code="500", **FIRST))
+            self.assert_delivery("failed")
+
+    def test_of_a_message_that_is_sent_again(self) -> None:
+        self.post(delivery_report(status=2, **FIRST))
+        self.post(delivery_report(status=1, **SECOND))
+        self.assert_delivery("delivered")
+        self.post(delivery_report(status=5, **FIRST))
+        self.assert_delivery("delivered")
+
+    def test_hears_of_a_late_report(self) -> None:
+        self.post(delivery_report(status=1, **FIRST))
+        self.post(delivery_report(status=4, **FIRST))
+        self.assert_delivery("delivered")
+        assert len(self.captured_events.named("message_status_changed")) == 1
+
+    def test_hears_once_of_a_repeat(self) -> None:
+        report = delivery_report(status=1, **FIRST)
+        self.post(report)
+        Order.objects.update(delivery="waiting")
+        self.post(report)
+        self.assert_delivery("waiting")
+        assert len(self.captured_events.named("message_status_changed")) == 1
+
+    def test_with_a_status_that_nobody_documented(self) -> None:
+        self.post(delivery_report(status=77, **FIRST))
+        self.assert_delivery("waiting")
+
+    def test_is_left_alone_by_other_reference_numbers(self) -> None:
+        for strange in ("ORD-2", "ord-1x", ""):
+            self.post(delivery_report(status=1, reference_number=strange))
+        self.assert_delivery("waiting")
+        assert DeliveryReport.objects.count() == 3
+
+    def test_one_of_a_batch(self) -> None:
+        others = [delivery_report(status=2) for _ in range(20)]
+        self.post(batch(*others, delivery_report(status=1, **FIRST), *others))
+        self.assert_delivery("delivered")
+
+
+class CustomerTest(ShopTest):
+    def assert_customer(self, **expected: object) -> None:
+        found = Customer.objects.filter(number=NUMBER).values(*expected).get()
+        assert found == expected
+
+    def test_is_on_whatsapp_or_not(self) -> None:
+        for status, expected in ((0, None), (2, False), (1, True), (0, True)):
+            self.post(filter_report(status=status, number=NUMBER))
+            self.assert_customer(on_whatsapp=expected)
+
+    def test_joins_the_group_and_leaves_it(self) -> None:
+        for action, expected in ((1, True), (2, False), (1, True)):
+            self.post(group_member(action=action, number=NUMBER, group_id="G1"))
+            self.assert_customer(in_group=expected)
+
+    def test_is_whoever_writes_to_the_shop(self) -> None:
+        self.post(new_subscriber(mobile="15550002222", name="Grace"))
+        assert str(Customer.objects.get(number="15550002222")) == "Grace"
+        self.post(new_subscriber(mobile=NUMBER, name="Grace"))  # known by another name
+        self.assert_customer(name="")
+        self.post(new_subscriber(mobile="", name="Somebody of Messenger"))
+        assert Customer.objects.count() == 2
+
+    def test_is_none_of_the_strangers(self) -> None:
+        self.post(filter_report(status=1))
+        self.post(group_member())
+        self.assert_customer(on_whatsapp=None, in_group=False)
+
+
+class AdminTest(ShopTest):
+    def test_of_an_order_leads_to_its_messages(self) -> None:
+        self.client.force_login(get_user_model().objects.create_superuser("owner"))
+        page = reverse("admin:shop_order_change", args=[self.order.pk])
+        self.assertContains(self.client.get(page), '<div class="readonly">-</div>')
+        self.post(delivery_report(status=2, **FIRST))
+        self.post(delivery_report(status=1, **SECOND))
+        for message in self.order.messages():
+            link = reverse("admin:pickyassist_webhooks_message_change", args=[message.pk])
+            self.assertContains(self.client.get(page), f'<a href="{link}">{message}</a>')
+            self.assertContains(self.client.get(link), "ORD-1")
+        for name in ("order", "customer"):
+            assert self.client.get(reverse(f"admin:shop_{name}_changelist")).status_code == 200
