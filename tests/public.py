@@ -36,6 +36,7 @@ QUESTIONS = {
 }
 #: What the docs tell people to import, or to name by its dotted path.
 IMPORTED = (
+    "asgi.finishing",
     "authentication.secret_in_url",
     "engines.celery.enqueue",
     "engines.django_tasks.enqueue",

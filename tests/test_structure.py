@@ -1,4 +1,4 @@
-"""What holds the house together: layers, one thing of each for every kind, migrations, docs."""
+"""What holds the house together: layers, one thing of each for every kind, migrations."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from pathlib import Path
 
 import pytest
 from django.contrib import admin
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.db import models as db
 
-from pickyassist_webhooks import announce, checks, choices, conf, models, shapes, signals
+from pickyassist_webhooks import announce, choices, models, shapes
 from pickyassist_webhooks.api import serializers
 from pickyassist_webhooks.payloads import parse
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "pickyassist_webhooks"
-DOCS = ROOT / "docs"
 
 # A module imports from the layers above its own line and never from its own or those below it.
 LAYERS = [
@@ -37,7 +36,7 @@ LAYERS = [
     {"sweep", "retention", "overview", "quarantine"},
     {"erasure", "testing"},
     {"views", "admin", "api", "checks", "engines", "management"},
-    {"urls", "apps", "tasks", "templatetags"},
+    {"urls", "apps", "tasks", "asgi", "templatetags"},
 ]
 
 
@@ -142,79 +141,3 @@ def test_the_figures_of_the_fault_suite():
     for row in figures:
         assert row["acknowledged"] <= row["stored"] <= row["sent"]
         assert row["lost"] == row["twice"] == row["signals_missing"] == row["server_errors"] == 0
-
-
-class TestDocs:
-    """The reference names everything there is, and nothing that is not."""
-
-    reference = (DOCS / "reference.md").read_text("utf-8") if DOCS.exists() else ""
-
-    def section(self, title):
-        start = self.reference.index(f"## {title}\n")
-        end = self.reference.find("\n## ", start + 1)
-        return self.reference[start : end if end > 0 else None]
-
-    def rows(self, title):
-        """Return the cells of the table below a heading, its head left out."""
-        lines = [line for line in self.section(title).splitlines() if line.startswith("|")]
-        cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-        return cells[2:]
-
-    def names(self, title):
-        return [row[0].strip("`") for row in self.rows(title)]
-
-    def test_settings(self):
-        assert self.names("Settings") == list(conf.KEYS)
-
-    def test_checks(self):
-        source = Path(checks.__file__).read_text("utf-8")
-        calls = re.findall(r"_(error|warning)\(\s*(\d+)", source)
-        ids = {f"{kind[0].upper()}{int(number):03}" for kind, number in calls} | {"E006", "E007"}
-        assert self.names("System checks") == [f"pickyassist_webhooks.{i}" for i in sorted(ids)]
-
-    def test_commands(self):
-        ours = {name for name, app in get_commands().items() if app == "pickyassist_webhooks"}
-        assert set(self.names("Commands")) == ours
-
-    def test_permissions(self):
-        ours = [name for name, _ in models.WebhookRequest._meta.permissions]
-        documented = self.names("Permissions in the admin")
-        assert sorted(documented) == sorted(f"pickyassist_webhooks.{name}" for name in ours)
-
-    def test_states(self):
-        assert self.names("States of a request") == choices.RequestState.values
-
-    def test_problem_codes(self):
-        source = "".join(path.read_text("utf-8") for path in MODULES)
-        documented = self.names("Codes of problems and warnings")
-        assert len(documented) == len(set(documented))
-        for code in documented:
-            assert f'"{code}"' in source
-
-    @pytest.mark.django_db
-    def test_signal_keywords(self):
-        """Each signal sends exactly what the table says, to the letter."""
-        from tests.requests import delivery, member, post, row, subscriber
-
-        sent = {}
-        receivers = []
-        for name, signal in announce.SIGNALS.items():
-
-            def receiver(sender, signal, name=name, **named):
-                sent[name] = (sender.__name__, list(named))
-
-            signal.connect(receiver)
-            receivers.append((signal, receiver))
-        payloads = [delivery(row()), delivery(event_id=2), member(1), member(2), subscriber(), {}]
-        for payload in payloads:
-            post(payload)
-        for signal, receiver in receivers:
-            signal.disconnect(receiver)
-        documented = {
-            row[0].strip("`"): (row[1].strip("`"), sorted(re.findall(r"`(\w+)`", row[2])))
-            for row in self.rows("Signals")
-        }
-        assert documented == {name: (who, sorted(keys)) for name, (who, keys) in sent.items()}
-        assert set(documented) == {
-            n for n, s in vars(signals).items() if isinstance(s, signals.Signal)
-        }
