@@ -379,7 +379,9 @@ class TestOptional:
         found = {}
         for path in PACKAGE.rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                names = [alias.name for alias in getattr(node, "names", ())]
+                if not isinstance(node, ast.Import | ast.ImportFrom):
+                    continue
+                names = [alias.name for alias in node.names]
                 if isinstance(node, ast.ImportFrom):
                     names = [node.module or ""] if not node.level else []
                 elif not isinstance(node, ast.Import):
