@@ -379,12 +379,11 @@ class TestOptional:
         found = {}
         for path in PACKAGE.rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                if not isinstance(node, ast.Import | ast.ImportFrom):
-                    continue
-                names = [alias.name for alias in node.names]
                 if isinstance(node, ast.ImportFrom):
                     names = [node.module or ""] if not node.level else []
-                elif not isinstance(node, ast.Import):
+                elif isinstance(node, ast.Import):
+                    names = [alias.name for alias in node.names]
+                else:
                     continue
                 roots = {name.partition(".")[0] for name in names}
                 if roots & THIRD_PARTY:
