@@ -26,7 +26,8 @@ myst_heading_anchors = 3
 html_theme = "furo"
 html_title = f"{project} {version}"
 html_copy_source = False
-
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 
 #: Files beside this folder, and the pages that show them.
 BESIDE = {

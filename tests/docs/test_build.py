@@ -41,6 +41,7 @@ def test_pictures_have_a_dark_one(site):
 
 def test_what_is_wrong_ends_the_build(tmp_path):
     shutil.copy(DOCS / "conf.py", tmp_path)
+    shutil.copytree(DOCS / "_static", tmp_path / "_static")
     wrong = ["[](no-page.md)", "[](index.md#no-place)", "[](#nothing)", "![](no-picture.png)"]
     (tmp_path / "index.md").write_text("# Title\n\n" + "\n\n".join(wrong), "utf-8")
     built = build(tmp_path, tmp_path / "site")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import sqlite3
 import subprocess
@@ -77,6 +78,18 @@ def ask(folder, database, question):
 def tables(folder, database):
     asked = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
     return {name for [name] in ask(folder, database, asked)}
+
+
+def test_production_reads_what_it_is_told():
+    """Each variable of the page stands in the example, and each that it reads on the page."""
+    page = (DOCS / "how-to/production.md").read_text("utf-8")
+    cells = re.findall(r"^\| (`.+?`) \|", page, re.MULTILINE)
+    named = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+    files = (ROOT / "example_project").glob("*.py")
+    source = "".join(file.read_text("utf-8") for file in files)
+    assert named
+    assert [name for name in named if name not in source] == []
+    assert set(re.findall(r'environ.get\("(\w+)"', source)) <= named
 
 
 def test_each_database_has_its_own(project):
