@@ -102,7 +102,9 @@ def _run(options: argparse.Namespace) -> None:
     print(f"Order:   {site}{order_page} (delivered, as its message was)")
     print(f"Webhook: {site}{path}")
     print(f'Try it:  curl -H "Content-Type: application/json" -d "{body}" {site}{path}')
-    if not options.no_serve:
+    if options.no_serve:
+        print("Not served any more: run it without --no-serve for that.")
+    else:
         print("Serving; Ctrl-C stops.", flush=True)
         while True:
             time.sleep(1)  # On Windows, Ctrl-C would not end a wait that has no limit.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 #: Holds all that is to outlive the processes: also the database of the demo, and the spool. The
@@ -21,8 +22,13 @@ def kept(name: str, size: int = 24) -> str:
         return given
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{name}.txt"
-    if not path.exists() or not path.read_text().strip():
-        # Only its owner may read it, from the start.
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    if not path.exists():
+        # Under another name, readable by its owner alone: of several processes that begin at once
+        # one has its text there, and all read that one.
+        fresh = path.with_name(f"{name}.{os.getpid()}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(size) + "\n")
+        with suppress(FileExistsError):
+            os.link(fresh, path)
+        fresh.unlink()
     return path.read_text().strip()

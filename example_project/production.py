@@ -81,6 +81,8 @@ SECURE_REDIRECT_EXEMPT = [
     # Asked by the machine itself, past the proxy.
     r"^healthz/$",
 ]
+# Browsers then refuse plain http for a year, for all names below this one, too. Begin with an hour,
+# and leave out the latter two where other hosts of the domain have no TLS.
 SECURE_HSTS_SECONDS = 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True

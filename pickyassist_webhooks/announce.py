@@ -219,10 +219,17 @@ def _called(one: Announcement, call: Callable[..., Any], before: Depths) -> Exce
 
 def _failed(failure: ReceiverFailure, error: Exception) -> ReceiverFailure:
     logger.error(
-        "Receiver %s of %s raised %s", failure.receiver, failure.signal, type(error).__name__
+        "Receiver %s of %s raised %s%s; its traceback is with the receiver failures in the admin",
+        *(failure.receiver, failure.signal, type(error).__name__, _place(error)),
     )
     failure.error = describe(error)
     return failure
+
+
+def _place(error: Exception) -> str:
+    """Return where an error was raised, and not what it says, which may be personal."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
 
 
 def describe(error: Exception) -> str:

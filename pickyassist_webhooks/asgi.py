@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import Resolver404, resolve
+from django.utils.translation import get_language, get_language_from_path, override
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -52,7 +53,10 @@ def _is_event(scope: Message) -> bool:
     if scope["type"] != "http":
         return False
     prefix = settings.FORCE_SCRIPT_NAME or scope.get("root_path", "")
+    path = scope["path"].removeprefix(prefix)
     try:
-        return resolve(scope["path"].removeprefix(prefix)).func is view
+        # As the middleware for it will see it, below i18n_patterns().
+        with override(get_language_from_path(path) or get_language()):
+            return resolve(path).func is view
     except Resolver404:
         return False

@@ -65,7 +65,9 @@ def _shape() -> Iterator[CheckMessage]:
             yield _error(3, f"{NAME} has an unknown key {name!r}.", hint)
         elif not KEYS[name].accepts(value):
             # Not the value itself: it may be a secret.
-            message = f"{NAME}[{name!r}] is not what it should be: a {type(value).__name__} came."
+            inside = " with something else in it" if isinstance(value, list | tuple | dict) else ""
+            came = f"a {type(value).__name__}{inside}"
+            message = f"{NAME}[{name!r}] is not what it should be: {came} came."
             yield _error(4, message, f"Expected {KEYS[name].expected}.")
 
 

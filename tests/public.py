@@ -16,7 +16,7 @@ from django.apps import apps
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand
 
-from pickyassist_webhooks import choices, conf, testing
+from pickyassist_webhooks import choices, conf, testing, urls
 from pickyassist_webhooks.models import MODELS, Message, ReceiverFailure, WebhookRequest
 from pickyassist_webhooks.testing import plugin
 
@@ -34,6 +34,8 @@ QUESTIONS = {
     "NewSubscriber": ["objects.in_order", "objects.current"],
     "Message": ["objects.for_reference", "objects.in_conflict", "reports", "conflict"],
 }
+#: Columns for the app alone, as docs/models.md says of each.
+OWN_COLUMNS = ("arrival", "ordinal", "last_arrival", "claimed_by", "problem")
 #: What the docs tell people to import, or to name by its dotted path.
 IMPORTED = (
     "asgi.finishing",
@@ -57,6 +59,7 @@ def surface() -> dict[str, list[str]]:
             if isinstance(enum, type) and enum.__module__ == choices.__name__
         ],
         "Commands": list(_commands()),
+        "URLs": list(_urls()),
         "Permissions": [f"`{name}`" for name, _ in WebhookRequest._meta.permissions],
         "Toolkit for tests": list(_toolkit()),
         "Read API": list(_api()),
@@ -101,13 +104,18 @@ def _signals() -> Iterator[str]:
 def _models() -> Iterator[str]:
     for model in (WebhookRequest, *MODELS.values(), Message, ReceiverFailure):
         fields = [field for field in model._meta.get_fields() if not field.auto_created]
-        columns = [field.name for field in fields if field.editable or field.name == "key"]
-        yield f"`{model.__name__}`: {_ticked(columns)}"
+        columns = [_column(field) for field in fields if field.name not in OWN_COLUMNS]
+        yield f"`{model.__name__}`: {', '.join(columns)}"
         for path in QUESTIONS.get(model.__name__, ()):
             found: Any = model
             for name in path.split("."):
                 found = getattr(found, name)
             yield f"`{model.__name__}.{path}{_signature(found)}`"
+
+
+def _column(field: Any) -> str:
+    longest = getattr(field, "max_length", None)
+    return f"`{field.name}` ({longest})" if longest else f"`{field.name}`"
 
 
 def _commands() -> Iterator[str]:
@@ -116,12 +124,33 @@ def _commands() -> Iterator[str]:
     for name, app in sorted(get_commands().items()):
         if app == "pickyassist_webhooks":
             parser = load_command_class(app, name).create_parser("", name)
-            options = [
-                action.option_strings[0] if action.option_strings else action.dest
-                for action in parser._actions
-                if not theirs & {*action.option_strings}
-            ]
-            yield f"`{name}`: {_ticked(options)}"
+            ours = [each for each in parser._actions if not theirs & {*each.option_strings}]
+            yield f"`{name}`: {_ticked(map(_option, ours))}"
+
+
+def _option(action: Any) -> str:
+    """Return an option as it is typed: what may be left out in brackets, with its default."""
+    name = " ".join(action.option_strings) or action.dest
+    if action.option_strings and action.nargs != 0:
+        name += f" {'|'.join(action.choices) if action.choices else action.metavar or 'VALUE'}"
+    # Who asks is another one on each machine.
+    if action.default and action.dest not in ("by", "interactive"):
+        name += f"={action.default}"
+    # Not by ``required`` alone, which means other things for arguments in other Pythons.
+    return name if action.required and action.nargs not in ("?", "*") else f"[{name}]"
+
+
+def _urls() -> Iterator[str]:
+    for pattern in urls.urlpatterns:
+        if pattern.name:
+            yield f"`{urls.app_name}:{pattern.name}`: `{pattern.pattern}`"
+    # Not imported: where the read API's packages are not installed, all else is public still.
+    source = (ROOT / "pickyassist_webhooks/api/urls.py").read_text("utf-8")
+    [app] = re.findall(r'app_name = "(\w+)"', source)
+    for prefix, name in re.findall(r'router.register\("([\w-]+)", .*, "([\w-]+)"\)', source):
+        yield f"`{app}:{name}-list`, `{app}:{name}-detail`: `{prefix}/`"
+    for path, name in re.findall(r'path\("(.+)", .*, name="([\w-]+)"\)', source):
+        yield f"`{app}:{name}`: `{path}`"
 
 
 def _toolkit() -> Iterator[str]:

@@ -82,6 +82,13 @@ def test_below_a_prefix(settings):
     assert WebhookRequest.objects.count() == 2
 
 
+def test_below_the_prefix_of_a_language(settings):
+    settings.ROOT_URLCONF = "tests.urls_translated"
+    settings.MIDDLEWARE = ["django.middleware.locale.LocaleMiddleware", *settings.MIDDLEWARE]
+    answers = told(finishing(get_asgi_application()), [*body(BODY), GONE], f"/de{PATH}")
+    assert answers[0]["status"] == 200
+
+
 def test_one_who_waits_is_answered():
     answers = told(finishing(get_asgi_application()), body(BODY))
     assert json.loads(answers[1]["body"])["state"] == "done"
@@ -93,7 +100,9 @@ def test_half_a_body_is_given_up():
 
 
 @pytest.mark.parametrize(
-    ("scope", "path"), [({}, "/elsewhere/"), ({"type": "websocket"}, PATH)], ids=str
+    ("scope", "path"),
+    [({}, "/elsewhere/"), ({}, "/admin/login/"), ({"type": "websocket"}, PATH)],
+    ids=str,
 )
 def test_what_is_not_for_the_view_is_left_alone(scope, path):
     """Nobody else's request is kept from hearing that its sender is gone."""

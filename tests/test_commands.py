@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -54,6 +55,11 @@ class TestProcess:
             keep(payload)
         assert call("process") == "3 processed: 2 done, 1 quarantined\n"
         assert call("process") == "0 processed\n"
+        keep(delivery(row("held by a worker that was killed")), claimed=True)
+        assert re.fullmatch(
+            r"0 processed; 1 in work or resting, due in (59|60) s at the earliest\n",
+            call("process"),
+        )
 
     def test_json(self):
         keep(delivery())
@@ -133,7 +139,9 @@ class TestProcess:
         monkeypatch.setattr(worker_module, "parse", fails)
         for name in ("a", "poison", "b"):
             keep(delivery(row(name)))
-        assert call("process") == "3 processed: 2 done, 1 failing\n"
+        assert call("process") == (
+            "3 processed: 2 done, 1 failing; 1 in work or resting, due in 30 s at the earliest\n"
+        )
         assert "processed one by one" in caplog.text
 
     def test_large_requests_go_alone(self):

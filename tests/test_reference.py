@@ -213,6 +213,7 @@ class TestAnswers:
         listen("delivery_received", breaks)
         yield answered(lambda: post(delivery(row("3"))))
         yield answered(lambda: post(delivery(row("4"))), refused="receiverfailure")
+        yield answered(lambda: post(delivery(row("5"))), MAX_ATTEMPTS=1)
 
 
 def refuse(part):

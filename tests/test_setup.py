@@ -55,9 +55,17 @@ class TestSettings:
         settings.PICKYASSIST_WEBHOOKS = {"SECRETS": known}
         said = setup(label="new", no_wait=True)
         assert SECRET not in said
-        assert '"...",' in said
         assert '"new": "' in said
+        assert "beside those there are" in said
         assert said.count("https://") == 1
+
+    def test_a_label_that_needs_quoting(self, settings):
+        settings.PICKYASSIST_WEBHOOKS = {}
+        said = setup(label='it"s\nmine', no_wait=True)
+        code = said[said.index("PICKYASSIST_WEBHOOKS") : said.index("\n}\n") + 3]
+        found = {}
+        exec(code, found)  # noqa: S102
+        assert list(found["PICKYASSIST_WEBHOOKS"]["SECRETS"]) == ['it"s\nmine']
 
     def test_a_label_that_is_there(self, settings):
         settings.PICKYASSIST_WEBHOOKS = {"SECRETS": {"old": SECRET}}
@@ -72,6 +80,32 @@ class TestUrls:
         assert f"first: https://shop.example/pickyassist/events/{'a' * 32}/" in said
         assert f"second: https://shop.example/pickyassist/events/{'b' * 32}/" in said
         assert "Event Webhook" in said
+
+    @pytest.mark.parametrize(
+        "wrong",
+        ["shop.example", "ftp://shop.example", "https://", "https://[::1", "https://a/?b=c"],
+    )
+    def test_no_base(self, wrong):
+        with pytest.raises(CommandError, match="expected a URL such as"):
+            call_command("pickyassist_setup", f"--base-url={wrong}")
+
+    @pytest.mark.parametrize(
+        ("base", "hosts", "debug", "warned"),
+        [
+            ("https://shop.example", ["shop.example"], False, False),
+            ("https://SHOP.example:8443/", [".example"], False, False),
+            ("https://shop.example", ["other.example"], False, True),
+            ("https://shop.example", [], True, True),
+            ("http://127.0.0.1:8000", [], True, False),
+            ("http://127.0.0.1:8000", [], False, True),
+            (pickyassist_setup.YOUR_HOST, [], False, False),
+        ],
+    )
+    def test_a_host_that_django_refuses(self, base, hosts, debug, warned, settings):
+        settings.ALLOWED_HOSTS, settings.DEBUG = hosts, debug
+        told = StringIO()
+        setup(base_url=base, no_wait=True, stderr=told)
+        assert ("ALLOWED_HOSTS does not have" in told.getvalue()) is warned
 
     def test_for_machines(self):
         said = json.loads(setup(json=True, base_url="https://shop.example"))
@@ -157,8 +191,13 @@ class TestWaiting:
         )
 
     def test_nothing_in_it(self):
-        assert "not understood: expected an Event Webhook" in self.waited(
-            delivery_report() | {"data": []}
+        said = self.waited(delivery_report() | {"data": []})
+        assert said == "Delivery report, no rows in it. It works."
+
+    def test_what_is_understood_in_part(self):
+        rows = [delivery_report(), delivery_report(status="odd"), delivery_report(msg_id=[])]
+        assert self.waited(batch(*rows)) == (
+            "Delivery report, 1 row. It works. Not understood: 2 rows more, see it in the admin."
         )
 
     def test_what_a_worker_will_do(self, settings, monkeypatch):

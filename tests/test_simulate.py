@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -35,6 +43,7 @@ from tests.requests import SECRET, post, url
 from tests.test_commands import Terminal
 
 NO_TROUBLE = Trouble()
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def traffic(count, kinds=tuple(EventKind), rows=1, trouble=NO_TROUBLE, seed=1):
@@ -166,10 +175,11 @@ class TestWhere:
         with pytest.raises(CommandError, match=r"shop\.example is not this machine.*--yes-remote"):
             call_command("pickyassist_simulate", "https://shop.example/events/x/", *arguments)
 
-    def test_another_machine_where_it_is_meant(self):
+    @pytest.mark.parametrize("host", ["shop.invalid", "shop..invalid"])
+    def test_another_machine_where_it_is_meant(self, host):
         """Its name cannot be resolved, and that far it went."""
-        with pytest.raises(CommandError, match=r"Nothing answers at shop\.invalid:443"):
-            call_command("pickyassist_simulate", "https://shop.invalid/events/x/", "--yes-remote")
+        with pytest.raises(CommandError, match=f"Nothing answers at {re.escape(host)}:443"):
+            call_command("pickyassist_simulate", f"https://{host}/events/x/", "--yes-remote")
 
     def test_nobody_serves(self):
         with pytest.raises(CommandError, match="runserver"):
@@ -200,8 +210,8 @@ class QuietHandler(WSGIRequestHandler):
 
 @pytest.fixture
 def simulate(served):
-    def run(*arguments, to=served, stderr=None):
-        said = StringIO()
+    def run(*arguments, to=served, stdout=None, stderr=None):
+        said = stdout or StringIO()
         call_command("pickyassist_simulate", to, *arguments, stdout=said, stderr=stderr)
         return said.getvalue()
 
@@ -281,7 +291,13 @@ class TestPosting:
         assert ids == ["M2", "M3"]
 
     def test_nothing_recorded(self, simulate):
-        assert json.loads(simulate("--recorded", "--json"))["requests"] == 0
+        with pytest.raises(CommandError, match="there are none"):
+            simulate("--recorded")
+
+    def test_recorded_garbage_that_was_discarded(self, simulate):
+        post(b"ping")
+        ingest.discard(WebhookRequest.objects.get().pk, "somebody", "no matter")
+        assert json.loads(simulate("--recorded", "--json"))["answers"] == {"400 quarantined": 1}
 
     def test_without_a_content_type(self, simulate):
         post(delivery_report(), content_type="")
@@ -297,7 +313,7 @@ class TestPosting:
             simulate("--count", "5", to=f"{served}{url('wrong' * 8)}")
         assert not WebhookRequest.objects.exists()
 
-    def test_interrupted(self, simulate, monkeypatch):
+    def test_what_came_until_it_was_interrupted(self, simulate, monkeypatch):
         post_all = posting.post_all
 
         def interrupted(*args, **named):
@@ -305,40 +321,148 @@ class TestPosting:
             raise KeyboardInterrupt
 
         monkeypatch.setattr(pickyassist_simulate, "post_all", interrupted)
-        assert json.loads(simulate("--json"))["requests"] == 3
+        said = StringIO()
+        with pytest.raises(CommandError, match="Interrupted") as raised:
+            simulate("--json", stdout=said)
+        assert raised.value.returncode == 130
+        assert json.loads(said.getvalue())["requests"] == 3
+
+    def test_the_same_seed(self, simulate):
+        kinds = []
+        for seed in ("7", "7", "8"):
+            WebhookRequest.objects.all().delete()
+            simulate("--count", "40", "--repeats", "30", "--garbage", "30", "--seed", seed)
+            requests = WebhookRequest.objects.order_by("pk")
+            kinds.append(list(requests.values_list("kind", "problem_count")))
+        assert kinds[0] == kinds[1] != kinds[2]
+
+    def test_a_project_that_is_not_accepted(self, simulate, settings):
+        settings.PICKYASSIST_WEBHOOKS = settings.PICKYASSIST_WEBHOOKS | {"PROJECT_IDS": ["7"]}
+        assert json.loads(simulate("--count", "9", "--json"))["unexpected"] == 0
+        with pytest.raises(CommandError, match="9 of 9"):
+            simulate("--count", "9", "--project-id", "8")
+        assert json.loads(simulate("--count", "9", "--project-id", "7", "--json"))["requests"] == 9
+
+
+class TestAnswers:
+    """What is taken for the answer of an app that works."""
+
+    @pytest.mark.parametrize(
+        ("is_sound", "status", "said", "is_expected"),
+        [
+            (True, 200, {"ok": True}, True),
+            (True, 200, {"ok": False, "state": "quarantined"}, False),
+            (True, 200, {}, False),
+            (True, 400, {"ok": False}, False),
+            (True, 0, {}, False),
+            (False, 200, {"ok": False}, True),
+            (False, 400, {"ok": False}, True),
+            (False, 415, {"ok": False}, True),
+            (False, 400, {}, False),
+            (False, 403, {"ok": False}, False),
+            (False, 503, {"ok": False}, False),
+        ],
+    )
+    def test_expected_ones(self, is_sound, status, said, is_expected):
+        assert posting.Answer(is_sound, status, said=said).is_expected is is_expected
+
+    def test_times(self):
+        answers = [posting.Answer(True, 200, number / 1000) for number in range(1, 101)]
+        answers.append(posting.Answer(True, fault="no answer (TimeoutError)"))
+        took = pickyassist_simulate.summed_up(answers, 1)["milliseconds"]
+        assert took == {"median": 50.5, "p95": 95.0, "slowest": 100.0}
 
 
 class Odd(BaseHTTPRequestHandler):
     """Answers 200, but not as this app does; and the second time not at all."""
 
-    answers = itertools.count()
+    said = (
+        b"<html>",
+        None,
+        b"[]",
+        b"null",
+        b'{"ok": true, "accepted": "many", "state": ["a"]}',
+        b'{"ok": true, "state": "\\u001b[31mred"}',
+        b"[" * 50_000,
+    )
+    answers = iter(said)
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
-        number = next(self.answers)
-        if number == 1:
+        said = next(self.answers)
+        if said is None:
             return
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(b"[]" if number else b"<html>")
+        self.wfile.write(said)
 
     def log_message(self, *args):
         pass
 
 
-def test_a_server_that_is_another():
+@pytest.fixture
+def odd():
+    Odd.answers = iter(Odd.said)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Odd)
     Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_server_that_is_another(odd):
     said = StringIO()
-    try:
-        with pytest.raises(CommandError, match="1 of 3"):
-            call_command(
-                "pickyassist_simulate",
-                f"http://127.0.0.1:{server.server_port}/x/",
-                "--count=3",
-                stdout=said,
-            )
-    finally:
-        server.shutdown()
-        server.server_close()
-    assert "       2  200\n       1  no answer (RemoteDisconnected)" in said.getvalue()
+    with pytest.raises(CommandError, match="5 of 7"):
+        call_command("pickyassist_simulate", f"http://127.0.0.1:{odd}/x/", "--count=7", stdout=said)
+    assert "       6  200\n       1  no answer (RemoteDisconnected)" in said.getvalue()
+    assert "\x1b" not in said.getvalue()
+
+
+def test_https_is_spoken(odd):
+    said = StringIO()
+    with pytest.raises(CommandError, match="1 of 1"):
+        call_command(
+            "pickyassist_simulate", f"https://127.0.0.1:{odd}/x/", "--count=1", stdout=said
+        )
+    assert "no answer (SSLError)" in said.getvalue()
+
+
+@pytest.fixture
+def silent():
+    """Take connections, and say nothing."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(20)
+        yield listening.getsockname()[1]
+
+
+def test_a_server_that_says_nothing(silent, monkeypatch):
+    monkeypatch.setattr(posting, "TIMEOUT", 0.2)
+    said = StringIO()
+    with pytest.raises(CommandError, match="2 of 2"):
+        call_command(
+            "pickyassist_simulate", f"http://127.0.0.1:{silent}/x/", "--count=2", stdout=said
+        )
+    assert "2  no answer (TimeoutError)" in said.getvalue()
+
+
+@pytest.mark.parametrize("connections", ["1", "8"])
+def test_interrupted(silent, connections):
+    """Nobody waits for a server that says nothing."""
+    command = ["pickyassist_simulate", f"http://127.0.0.1:{silent}/x/", "--count=99"]
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "from django.core.management import execute_from_command_line as run; run(sys.argv)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *command, f"--connections={connections}"],
+        cwd=ROOT,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    said, told = process.communicate(timeout=10)
+    assert process.returncode == 130, told
+    assert "0 requests in" in said
+    assert "Interrupted" in told

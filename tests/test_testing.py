@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.test import Client, TestCase
+from django.test import AsyncClient, Client, TestCase
+from django.urls import clear_script_prefix, set_script_prefix
 
 from pickyassist_webhooks import testing
 from pickyassist_webhooks.choices import EventKind
@@ -67,6 +68,10 @@ class TestBuilders:
         event = MODELS[kind]._default_manager.get()
         assert (event.project_id, getattr(event, name)) == ("7", "mine")
         assert event.extra == {"custom": "field"}
+
+    def test_of_the_envelope_too(self, kind):
+        payload = BUILDERS[kind](event_id=77, project_id=None, data="x")
+        assert (payload["event_id"], payload["project_id"], payload["data"]) == (77, None, "x")
 
     def test_also_one_that_is_refused(self, kind):
         build = BUILDERS[kind]
@@ -149,6 +154,26 @@ class TestPosting:
         assert post_event(Client(), b"not even JSON").status_code == 400
         assert bytes(WebhookRequest.objects.get().body) == b"not even JSON"
 
+    def test_text_and_its_label(self):
+        post_event(Client(), "event_id=3&number=1", content_type="text/plain")
+        request = WebhookRequest.objects.get()
+        assert (bytes(request.body), request.content_type) == (
+            b"event_id=3&number=1",
+            "text/plain",
+        )
+
+    def test_below_a_prefix(self, settings):
+        settings.FORCE_SCRIPT_NAME = "/shop"
+        set_script_prefix("/shop/")
+        try:
+            assert post_event(Client(), delivery_report()).json()["state"] == "done"
+        finally:
+            clear_script_prefix()
+
+    def test_an_async_client(self):
+        with pytest.raises(TypeError, match="sync_to_async"):
+            post_event(AsyncClient(), delivery_report())
+
     def test_without_a_secret_in_the_settings(self, settings):
         settings.PICKYASSIST_WEBHOOKS = {}
         assert post_event(Client(), delivery_report()).status_code == 200
@@ -162,13 +187,27 @@ class TestPosting:
         assert post_event(Client(), delivery_report(), secret="friend").status_code == 200
         assert WebhookRequest.objects.get().secret_label == "friends"
 
-    def test_a_receiver_that_raises(self, listen):
+    def test_a_receiver_that_raises(self, listen, caplog):
         def breaks(**named):
             raise ValueError("as in a test")
 
         listen("delivery_received", breaks)
         assert post_event(Client(), delivery_report()).json()["state"] == "failing"
         assert "as in a test" in ReceiverFailure.objects.get().error
+        [place, told] = caplog.messages
+        assert f"raised ValueError at {__file__}:" in place
+        assert "as in a test" not in place
+        assert "breaks raised:\nTraceback" in told
+        assert "as in a test" in told
+
+    def test_an_answer_of_somebody_else(self, settings):
+        settings.SECURE_SSL_REDIRECT = True
+        assert post_event(Client(), delivery_report()).status_code == 301
+
+    def test_without_a_url(self, settings):
+        settings.ROOT_URLCONF = "tests.urls_admin_only"
+        with pytest.raises(ImproperlyConfigured, match="include"):
+            post_event(Client(), delivery_report())
 
 
 class TestMixin(WebhookTestMixin, TestCase):
@@ -214,19 +253,28 @@ def test_fixtures(post_event, captured_events):
 """
 
 
-def test_pytest_plugin(tmp_path):
+@pytest.mark.parametrize(
+    ("ini", "said"),
+    [
+        ("DJANGO_SETTINGS_MODULE = tests.settings", "1 passed"),
+        ("addopts = -p no:django", "install pytest-django"),
+        ("", "say in pytest.ini DJANGO_SETTINGS_MODULE"),
+    ],
+)
+def test_pytest_plugin(ini, said, tmp_path):
     (tmp_path / "conftest.py").write_text(
         'pytest_plugins = ["pickyassist_webhooks.testing.plugin"]\n'
     )
     (tmp_path / "test_project.py").write_text(PYTEST_MODULE)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nDJANGO_SETTINGS_MODULE = tests.settings\n")
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\n{ini}\n")
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": path, "TEST_DATABASE": "sqlite"},
+        env={k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
+        | {"PYTHONPATH": path, "TEST_DATABASE": "sqlite"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    assert said in done.stdout + done.stderr

@@ -12,6 +12,7 @@ class Customer(models.Model):
     number = models.CharField(max_length=255, unique=True)
     name = models.CharField(max_length=255, blank=True)
     on_whatsapp = models.BooleanField("on WhatsApp", null=True, editable=False)
+    # A shop with one group. With several this would be a row for each.
     in_group = models.BooleanField("in our group", default=False, editable=False)
 
     def __str__(self) -> str:

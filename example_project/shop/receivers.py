@@ -4,7 +4,8 @@
   ``**kwargs`` for those that later versions add.
 * Each new event comes at least once: after a crash it may come again, late or beside a newer one.
   So a receiver takes the signal for a hint that something changed, locks its own row, and asks what
-  holds now. Done twice, or in any order, that ends the same.
+  holds now (in models.py). Done twice, or in any order, that ends the same. What is one statement
+  anyway, such as adding a row where there is none, needs no lock.
 * A receiver that raises is recorded and called again later; the other receivers run all the same.
 * Log ids, never numbers, names or texts: those are somebody's personal data.
 """

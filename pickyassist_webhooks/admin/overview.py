@@ -161,6 +161,9 @@ class Overview:
         return {
             "rows": rows,
             "waiting": grouped(waiting),
+            "waiting_url": self._url(
+                WebhookRequest, "changelist", f"state__in={','.join(UNFINISHED)}"
+            ),
             "waiting_since": overview.waiting_since() if waiting else None,
             "problems_url": self._url(WebhookRequest, "problems"),
         }

@@ -59,13 +59,12 @@ class WebhookRequestAdmin(DeedsAdmin, ProblemsAdmin, AddressAdmin):
                     "erased_at",
                     "events_by_kind",
                     "repeat_count",
-                    "failures_shown",
                 )
             },
         ),
         (
             _("What went wrong"),
-            {"fields": ("problems_shown", "warnings_shown", "error")},
+            {"fields": ("problems_shown", "warnings_shown", "failures_shown", "error")},
         ),
         (_("Body"), {"fields": ("body_shown",)}),
         (

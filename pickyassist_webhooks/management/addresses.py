@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from collections.abc import Iterable
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
@@ -10,6 +11,17 @@ from django.core.management.base import CommandError
 from django.urls import NoReverseMatch, reverse
 
 from ..conf import app_settings
+
+
+def base_url(text: str) -> str:
+    """Return the URL that a project is served at. Raises ``ArgumentTypeError``."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ArgumentTypeError(f"expected a URL such as https://your.host, came {text!r}")
+    return text
 
 
 def webhook_urls(base: str, secrets: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -9,15 +9,22 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult
 
 from django.core.management.base import CommandError
 
+from ..choices import RequestState
 from ..testing.traffic import Posting
 
-#: Seconds that an answer is waited for.
+_STATES = (*RequestState.values, "spooled")
+
+#: Bytes of an answer that are read; those of this app have 4 kB at most.
+MAX_ANSWER = 65536
+
+#: Seconds that a server may say nothing.
 TIMEOUT = 30.0
 
 
@@ -25,7 +32,7 @@ TIMEOUT = 30.0
 class Answer:
     """What a server said: ``status`` 0 where it said nothing, and then ``fault`` says why."""
 
-    posting: Posting
+    is_sound: bool
     status: int = 0
     seconds: float = 0
     said: dict[str, Any] = field(default_factory=dict)
@@ -34,12 +41,23 @@ class Answer:
     @property
     def name(self) -> str:
         """The status with the state of the request, or why there is none."""
-        return f"{self.status} {self.said.get('state', '')}".strip() if self.status else self.fault
+        if not self.status:
+            return self.fault
+        # Whoever answers, nothing but what this app says goes to the terminal.
+        state = self.said.get("state")
+        return f"{self.status} {state}" if state in _STATES else f"{self.status}"
+
+    def count(self, what: str) -> int:
+        """Return how many rows were ``accepted``, ``repeats`` or ``problems``."""
+        count = self.said.get(what)
+        return count if isinstance(count, int) else 0
 
     @property
     def is_expected(self) -> bool:
         """Whether a working receiver says this: garbage may be refused, but as garbage."""
-        return self.status in ((200,) if self.posting.is_sound else (200, 400, 415))
+        if self.is_sound:
+            return self.status == 200 and self.said.get("ok") is True
+        return self.status in (200, 400, 415) and self.said.get("ok") is not None
 
 
 def require_server(to: SplitResult) -> None:
@@ -47,7 +65,7 @@ def require_server(to: SplitResult) -> None:
     where = (to.hostname or "", to.port or (443 if to.scheme == "https" else 80))
     try:
         socket.create_connection(where, timeout=5).close()
-    except OSError as err:
+    except (OSError, UnicodeError) as err:  # the latter of a name that no name can be
         raise CommandError(
             f"Nothing answers at {where[0]}:{where[1]} ({type(err).__name__}); start your server, "
             "say by python manage.py runserver, or name the URL where it is."
@@ -62,22 +80,32 @@ def post_all(
     Only with one connection does the server get them in that order, too.
     """
     waiting: deque[Future[Answer]] = deque()
+    open_ones: set[http.client.HTTPConnection] = set()
     began = time.monotonic()
     with ThreadPoolExecutor(connections) as pool:
         try:
             for number, posting in enumerate(postings):
                 if rate:
                     time.sleep(max(0, began + number / rate - time.monotonic()))
-                waiting.append(pool.submit(_post, posting, to))
+                waiting.append(pool.submit(_post, posting, to, open_ones))
                 while waiting and (waiting[0].done() or len(waiting) > connections):
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            # None, unless this was interrupted: then nobody waits for a server that says nothing.
+            for connection in list(open_ones):
+                _hang_up(connection)
 
 
-def _post(posting: Posting, to: SplitResult) -> Answer:
+def _hang_up(connection: http.client.HTTPConnection) -> None:
+    if sock := connection.sock:
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+
+def _post(posting: Posting, to: SplitResult, open_ones: set[http.client.HTTPConnection]) -> Answer:
     # http.client, unlike urllib, follows no redirect and takes no proxy from the environment.
     secure = to.scheme == "https"
     connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
@@ -86,20 +114,22 @@ def _post(posting: Posting, to: SplitResult) -> Answer:
     path = f"{to.path}?{query}" if query else to.path
     headers = {"Content-Type": posting.content_type} if posting.content_type else {}
     began = time.monotonic()
+    open_ones.add(connection)
     try:
         connection.request("POST", path, posting.body, headers)
         response = connection.getresponse()
-        body = response.read()
+        body = response.read(MAX_ANSWER)
     except (OSError, http.client.HTTPException) as err:
-        return Answer(posting, fault=f"no answer ({type(err).__name__})")
+        return Answer(posting.is_sound, fault=f"no answer ({type(err).__name__})")
     finally:
+        open_ones.discard(connection)
         connection.close()
-    return Answer(posting, response.status, time.monotonic() - began, _said(body))
+    return Answer(posting.is_sound, response.status, time.monotonic() - began, _said(body))
 
 
 def _said(body: bytes) -> dict[str, Any]:
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}

@@ -77,9 +77,13 @@ class WebhookRequestQuerySet(models.QuerySet["WebhookRequest"]):
             table_of(WebhookRequest, database).keep(request)  # commits by itself
         return request
 
+    def unfinished(self) -> WebhookRequestQuerySet:
+        """Return the requests that a worker still has to do something about, now or later."""
+        return self.filter(state__in=UNFINISHED)
+
     def due(self) -> WebhookRequestQuerySet:
         """Return the requests a worker should take up now, oldest first."""
-        return self.filter(state__in=UNFINISHED, due_at__lte=timezone.now()).order_by("pk")
+        return self.unfinished().filter(due_at__lte=timezone.now()).order_by("pk")
 
     def claim(self, pks: Iterable[int]) -> list[WebhookRequest]:
         """Claim those of these requests that are due, and return them, oldest first.

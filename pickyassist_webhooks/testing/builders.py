@@ -93,15 +93,14 @@ def batch(*payloads: Payload) -> Payload:
 def _one_row(event_id: int, letter: str, fields: dict[str, Any]) -> Payload:
     number = next(_numbers)
     envelope = _envelope(event_id)
-    if "project_id" in fields:
-        envelope["project_id"] = fields.pop("project_id")
+    own = {name: fields.pop(name) for name in (*envelope, "data") if name in fields}
     row = {
         "push_id": _id("P", number),
         "number": _phone(number),
         "msg_id": _id(letter, number),
         "reference_number": f"ORD-{_MARK}-{number}",
     }
-    return {**envelope, "data": [row | fields]}
+    return {**envelope, "data": [row | fields], **own}
 
 
 def _envelope(event_id: int) -> Payload:

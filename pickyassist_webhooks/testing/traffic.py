@@ -68,9 +68,15 @@ _GARBAGE = (
 )
 
 
-def made_up(kinds: Iterable[EventKind], rows: int, chance: random.Random) -> Iterator[Life]:
-    """Yield lives without end, of the kinds in turn; reports come in batches of so many rows."""
+def made_up(
+    kinds: Iterable[EventKind], rows: int, chance: random.Random, project_id: str | None = None
+) -> Iterator[Life]:
+    """Yield lives without end, of the kinds in turn; reports come in batches of so many rows.
+
+    All of one project: by default one that the settings accept.
+    """
     groups = [group_member(group_subject=subject) for subject in _GROUPS]
+    project = {} if project_id is None else {"project_id": project_id}
     make: dict[EventKind, Callable[[], list[tuple[float, Payload]]]] = {
         EventKind.DELIVERY_REPORT: lambda: _messages(rows, chance),
         EventKind.FILTER_REPORT: lambda: [(0, _verdicts(rows, chance))],
@@ -79,7 +85,8 @@ def made_up(kinds: Iterable[EventKind], rows: int, chance: random.Random) -> Ite
     }
     turns = itertools.cycle(kinds)
     while True:
-        yield [(after, Posting(_bytes(payload))) for after, payload in make[next(turns)]()]
+        life = make[next(turns)]()
+        yield [(after, Posting(json.dumps(payload | project).encode())) for after, payload in life]
 
 
 def in_order(lives: Iterable[Life], trouble: Trouble, chance: random.Random) -> Iterator[Posting]:
@@ -147,7 +154,3 @@ def _member(group: Payload, chance: random.Random) -> list[tuple[float, Payload]
 
 def _subscriber(chance: random.Random) -> Payload:
     return new_subscriber(channel=chance.choice(list(CHANNELS)), name=chance.choice(_PEOPLE))
-
-
-def _bytes(payload: Payload) -> bytes:
-    return json.dumps(payload).encode()

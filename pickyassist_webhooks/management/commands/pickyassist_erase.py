@@ -40,7 +40,7 @@ class Command(BaseCommand):
         except DatabaseFault as err:
             raise CommandError(
                 f"The database failed ({type(err).__name__}); what is erased is erased, run this "
-                "again for the rest."
+                "again for the rest; on a new database run migrate first."
             ) from err
 
     def _erase(self, erasure: Erasure, options: dict[str, Any]) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseFault
 from django.db import close_old_connections, reset_queries
+from django.db.models import Count, Min
+from django.utils import timezone
 
 from ... import ingest
 from ...sweep import BATCH, DRAINED, sweep
@@ -73,7 +75,7 @@ class Command(BaseCommand):
             except DatabaseFault as err:
                 raise CommandError(
                     f"The database could not be asked for what is due ({type(err).__name__}); "
-                    "nothing is lost, run this again."
+                    "nothing is lost, run this again; on a new database run migrate first."
                 ) from err
 
     def _loop(self, stopped: Stop, options: dict[str, Any]) -> None:
@@ -103,7 +105,8 @@ class Command(BaseCommand):
         if counts and not quiet:
             line.end()
         if not quiet or counts or drained:
-            self.stdout.write(self._said(counts, drained, time.monotonic() - began, options))
+            said = self._said(counts, drained, time.monotonic() - began, options)
+            self.stdout.write(said if quiet or options["json"] else said + _waiting())
         return counts.total() + drained
 
     def _said(
@@ -115,6 +118,15 @@ class Command(BaseCommand):
         states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
         text = f"{counts.total()} processed{': ' + states if states else ''}"
         return f"{text}; {drained} taken from the spool" if drained else text
+
+
+def _waiting() -> str:
+    """Return how many requests a worker holds or rest until they are tried again."""
+    waiting = ingest.requests().unfinished().aggregate(count=Count("pk"), first=Min("due_at"))
+    if not waiting["count"]:
+        return ""
+    seconds = max(0, round((waiting["first"] - timezone.now()).total_seconds()))
+    return f"; {waiting['count']} in work or resting, due in {seconds} s at the earliest"
 
 
 @contextmanager

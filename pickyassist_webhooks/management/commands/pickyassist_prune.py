@@ -42,7 +42,7 @@ class Command(BaseCommand):
         except DatabaseFault as err:
             raise CommandError(
                 f"The database failed ({type(err).__name__}); what is pruned is pruned, run this "
-                "again for the rest."
+                "again for the rest; on a new database run migrate first."
             ) from err
 
     def _prune(self, options: dict[str, Any]) -> None:

@@ -48,13 +48,19 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         chosen = self._chosen(options)
-        counts = dict(chosen.order_by().values_list("state").annotate(Count("pk")))
+        try:
+            counts = dict(chosen.order_by().values_list("state").annotate(Count("pk")))
+        except DatabaseFault as err:
+            raise CommandError(
+                f"The database failed before anything was done ({type(err).__name__}); run this "
+                "again; on a new database run migrate first."
+            ) from err
         total = sum(counts.values())
         if not options["json"]:
             states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
             self.stdout.write(f"{total} chosen{': ' + states if states else ''}")
         outcomes: Counter[str] = Counter()
-        question = f"Process {total} requests again?"
+        question = f"Process {total} request{'s' if total > 1 else ''} again?"
         if total and not options["dry_run"] and agreed(question, options):
             outcomes = self._replay(chosen, total, options)
         if options["json"]:

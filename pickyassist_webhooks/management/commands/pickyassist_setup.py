@@ -4,15 +4,21 @@ import json
 import secrets
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseFault
+from django.http.request import split_domain_port, validate_host
 
 from ...conf import NAME, app_settings
 from ...ingest import requests
 from ...models import WebhookRequest
-from ..addresses import webhook_urls
+from ..addresses import base_url, webhook_urls
 from ..arguments import positive
+
+#: Where the project is served, as long as nobody has said it.
+YOUR_HOST = "https://your.host"
 
 #: Seconds between two looks for the first request, and for what becomes of it.
 PAUSE = 1.0
@@ -42,7 +48,8 @@ class Command(BaseCommand):
         parser.add_argument("--label", help="make a further secret, under this label")
         parser.add_argument(
             "--base-url",
-            default="https://your.host",
+            type=base_url,
+            default=YOUR_HOST,
             help="where this project is served (default: %(default)s)",
         )
         parser.add_argument("--no-wait", action="store_true", help="do not wait for a request")
@@ -54,13 +61,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         made = self._made(options["label"])
         urls = webhook_urls(options["base_url"], made or app_settings.secrets)
-        setting = self._setting(made)
         if options["json"]:
-            self.stdout.write(json.dumps({"settings": setting, "urls": urls}))
+            self.stdout.write(json.dumps({"settings": dict(made), "urls": urls}))
             return
-        if made:
-            self._show_setting(setting)
+        for label, secret in made:
+            self._show_setting(label, secret)
         self._show_urls(urls)
+        self._warn_of_host(options["base_url"])
         if not options["no_wait"]:
             self._wait(options["max_seconds"])
 
@@ -76,20 +83,21 @@ class Command(BaseCommand):
             raise CommandError(f"Expected a new label, there is a secret under {label!r} already.")
         return [(label or "picky-assist", secrets.token_urlsafe(32))]
 
-    def _setting(self, made: list[tuple[str, str]]) -> dict[str, str]:
-        """Return ``SECRETS`` with what was made; those there are already are not told again."""
-        if not made:
-            return {}
-        known = enumerate(app_settings.secrets, 1)
-        return {label or f"secret-{place}": "..." for place, (label, _) in known} | dict(made)
-
-    def _show_setting(self, setting: dict[str, str]) -> None:
-        lines = [f'        "{label}": "{secret}",' for label, secret in setting.items()]
+    def _show_setting(self, label: str, secret: str) -> None:
+        line = f'        {json.dumps(label, ensure_ascii=False)}: "{secret}",'
+        if app_settings.secrets:
+            self.stdout.write(
+                "Add this line to SECRETS, a dict of label and secret, beside those there are:\n\n"
+                f"{line}\n\n"
+            )
+        else:
+            self.stdout.write(
+                "Put this into your settings:\n\n"
+                f'{NAME} = {{\n    "SECRETS": {{\n{line}\n    }},\n}}\n\n'
+            )
         self.stdout.write(
-            "Put this into your settings, or better the secret into the environment, and start "
-            "your server anew:\n"
+            "Or better the secret into the environment. Then start your server anew.\n\n"
         )
-        self.stdout.write("\n".join([f"{NAME} = {{", '    "SECRETS": {', *lines, "    },", "}\n"]))
 
     def _show_urls(self, urls: dict[str, str]) -> None:
         for label, url in urls.items():
@@ -97,12 +105,25 @@ class Command(BaseCommand):
         for place, step in enumerate(CONSOLE, 1):
             self.stdout.write(f"{place}. {step}")
 
+    def _warn_of_host(self, base: str) -> None:
+        # While debugging, Django takes an empty list for this.
+        local = [".localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else []
+        host = split_domain_port(urlsplit(base).netloc)[0]
+        if base != YOUR_HOST and not validate_host(host, settings.ALLOWED_HOSTS or local):
+            self.stderr.write(
+                f"ALLOWED_HOSTS does not have {host!r}: Django would answer 400 to all that is "
+                "posted there, and it would be lost. Add it, and start your server anew."
+            )
+
     def _wait(self, seconds: int | None) -> None:
         """Say what the next request is that comes."""
         began = time.monotonic()
         try:
             newest = requests().order_by("-pk").values_list("pk", flat=True).first() or 0
-            self.stdout.write("Waiting for the first request; Ctrl-C ends this.")
+            self.stdout.write(
+                "Waiting for the first request (one that is refused is only in your server's log); "
+                "Ctrl-C ends this."
+            )
             self.stdout.flush()
             while (request := requests().filter(pk__gt=newest).order_by("pk").first()) is None:
                 if seconds is not None and time.monotonic() - began >= seconds:
@@ -128,9 +149,18 @@ def described(request: WebhookRequest) -> str:
     """Return in one sentence what came, and whether it works."""
     if request.processed_at is None:
         return "A request came and is kept, for a worker: run pickyassist_process. It works."
-    rows = request.event_count + request.repeat_count
-    if not rows:
-        expected = request.problems[0]["expected"] if request.problems else "an Event Webhook"
-        return f"A request came and is kept, but was not understood: expected {expected}."
     kind = str(request.get_kind_display()).capitalize()
-    return f"{kind}, {rows} row{'s' if rows > 1 else ''}. It works."
+    rows = request.event_count + request.repeat_count
+    if not rows and request.problem_count:
+        expected = request.problems[0]["expected"]
+        return f"A request came and is kept, but was not understood: expected {expected}."
+    if not rows:
+        return f"{kind}, no rows in it. It works."
+    said = f"{kind}, {_counted(rows)}. It works."
+    if not request.problem_count:
+        return said
+    return f"{said} Not understood: {_counted(request.problem_count)} more, see it in the admin."
+
+
+def _counted(rows: int) -> str:
+    return f"{rows} row{'s' if rows > 1 else ''}"

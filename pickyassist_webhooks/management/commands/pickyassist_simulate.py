@@ -13,7 +13,7 @@ from urllib.parse import SplitResult
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ... import ingest
-from ...choices import EventKind, RequestState
+from ...choices import EventKind
 from ...testing.traffic import Life, Posting, Trouble, in_order, made_up
 from ..addresses import address, is_loopback
 from ..arguments import percent, positive
@@ -59,6 +59,9 @@ class Command(BaseCommand):
                 f"--{name}", type=percent, default=0, help=f"percent of the requests that {what}"
             )
         parser.add_argument(
+            "--project-id", help="whose events they are (default: one that the settings accept)"
+        )
+        parser.add_argument(
             "--recorded",
             action="store_true",
             help="post the newest requests of the database again, in their order",
@@ -82,18 +85,25 @@ class Command(BaseCommand):
         lives = self._recorded(options) if options["recorded"] else self._made_up(options, chance)
         postings = itertools.islice(in_order(lives, trouble, chance), options["count"])
         began = time.monotonic()
-        answers = self._post(postings, to, options)
+        answers, interrupted = self._post(postings, to, options)
         summary = summed_up(answers, time.monotonic() - began)
         self.stdout.write(json.dumps(summary) if options["json"] else in_words(summary))
+        if interrupted:
+            raise CommandError(
+                "Interrupted; what was answered until then is above.", returncode=130
+            )
+        if options["recorded"] and not answers:
+            raise CommandError("Expected requests in the database, there are none of that kind.")
         if summary["unexpected"]:
             raise CommandError(
-                f"{summary['unexpected']} of {summary['requests']} requests were not answered as a "
-                "working receiver would: 200, and 400 or 415 for garbage. See your server's log."
+                f"{summary['unexpected']} of {summary['requests']} requests were not answered as "
+                'this app answers where all is well: 200 with "ok": true, and 400 or 415 for '
+                "garbage. See your server's log, and its quarantine in the admin."
             )
 
     def _made_up(self, options: dict[str, Any], chance: random.Random) -> Iterator[Life]:
         kinds = [EventKind(kind) for kind in options["kind"] or EventKind.values]
-        return made_up(kinds, options["rows"], chance)
+        return made_up(kinds, options["rows"], chance, options["project_id"])
 
     def _recorded(self, options: dict[str, Any]) -> Iterator[Life]:
         kept = ingest.requests().filter(erased_at=None)
@@ -103,15 +113,18 @@ class Command(BaseCommand):
         newest = list(kept.order_by("-pk").values_list("pk", flat=True)[: options["count"]])
         for pk in reversed(newest):
             for request in kept.filter(pk=pk):  # it may have been pruned meanwhile
-                is_sound = request.state != RequestState.QUARANTINED
+                understood = request.event_count + request.repeat_count
+                is_sound = bool(understood) or not request.problem_count
                 posting = (bytes(request.body), request.content_type, request.query, is_sound)
                 yield [(0, Posting(*posting))]
 
     def _post(
         self, postings: Iterator[Posting], to: SplitResult, options: dict[str, Any]
-    ) -> list[Answer]:
+    ) -> tuple[list[Answer], bool]:
+        """Return the answers, and whether somebody did not want to wait for all of them."""
         line = Progress(self.stderr, options["count"], "posted")
         answers: list[Answer] = []
+        interrupted = False
         try:
             for answer in post_all(
                 postings, to, rate=options["rate"], connections=options["connections"]
@@ -119,9 +132,9 @@ class Command(BaseCommand):
                 answers.append(answer)
                 line(len(answers))
         except KeyboardInterrupt:
-            pass  # what was posted until then is summed up
+            interrupted = True
         line.end()
-        return answers
+        return answers, interrupted
 
 
 def summed_up(answers: list[Answer], seconds: float) -> dict[str, Any]:
@@ -132,7 +145,7 @@ def summed_up(answers: list[Answer], seconds: float) -> dict[str, Any]:
         "requests": len(answers),
         "seconds": round(seconds, 3),
         "answers": dict(Counter(answer.name for answer in answers).most_common()),
-        "rows": {name: sum(answer.said.get(name, 0) for answer in answers) for name in counted},
+        "rows": {name: sum(answer.count(name) for answer in answers) for name in counted},
         "milliseconds": {
             "median": round(statistics.median(times), 1),
             "p95": round(times[(len(times) * 95 - 1) // 100], 1),
