@@ -388,6 +388,16 @@ class TestReplay:
         post({"event_id": 99})
         return list(WebhookRequest.objects.order_by("pk"))
 
+    def test_a_database_that_cannot_be_asked(self):
+        def fails(execute, sql, *rest):
+            raise OperationalError
+
+        with (
+            connection.execute_wrapper(fails),
+            pytest.raises(CommandError, match=r"before anything was done .*run migrate first"),
+        ):
+            call("replay", "--all")
+
     def test_it_has_to_be_said_which(self):
         with pytest.raises(CommandError, match="Say which requests"):
             call("replay")

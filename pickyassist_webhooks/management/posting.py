@@ -100,9 +100,8 @@ def post_all(
 
 
 def _hang_up(connection: http.client.HTTPConnection) -> None:
-    if sock := connection.sock:
-        with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
+    with suppress(OSError, AttributeError):  # it may not be connected yet, or not any more
+        connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _post(posting: Posting, to: SplitResult, open_ones: set[http.client.HTTPConnection]) -> Answer:
