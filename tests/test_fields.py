@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import pytest
 
 from pickyassist_webhooks.exceptions import UnreadablePayload
-from pickyassist_webhooks.fields import Fields, NotUnderstood, parse_date
+from pickyassist_webhooks.fields import Fields, NotUnderstood, Problem, parse_date
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,9 @@ def test_what_is_absent_is_blank(read):
     assert read(Fields({"null": None}, "", warnings), "null") == ""
     assert read(Fields({}, "", warnings), "nowhere") == ""
     assert warnings == []
+
+
+def test_what_requests_with_a_problem_have_in_common():
+    problem = Problem("data[12].status", "not_an_integer", "a whole number")
+    assert problem.group == "not_an_integer data[].status"
+    assert Problem("", "not_json", "JSON").group == "not_json"

@@ -15,7 +15,21 @@ class TestKeys:
         assert keys.new_subscriber("1", "", "7", "8", "d") == "1::7:8:d"
 
     def test_no_two_identities_share_one(self):
-        tricky = ["a", "A", "%41", "a:b", "a b", "ä", "\ud800", "#", "", "a" * 256, "b" * 256]
+        tricky = [
+            "a",
+            "A",
+            "b",
+            "%41",
+            "a:b",
+            "b:a",
+            "a b",
+            "ä",
+            "\ud800",
+            "#",
+            "",
+            "a" * 256,
+            "b" * 256,
+        ]
         pairs = [(left, right) for left in tricky for right in tricky]
         assert len({keys.message(*pair) for pair in pairs}) == len(pairs)
         assert all(len(keys.message(*pair)) <= keys.MAX_LENGTH for pair in pairs)

@@ -41,6 +41,20 @@ class TestOnce:
         assert not Message.objects.exists()
         assert not any(report.raised_status for report in DeliveryReport.objects.all())
 
+    def test_reports_that_outlived_their_message(self):
+        """Nobody looks for reports of a message that is new; where some are there, all do."""
+        post(delivery(row("1"), row("2")))
+        Message.objects.all().delete()
+        answer = post(delivery(row("1", reference_number="late"), row("3"))).json()
+        assert (answer["accepted"], answer["repeats"]) == (1, 1)
+        assert DeliveryReport.objects.get(msg_id="1").reference_number == "late"
+
+    def test_a_receiver_gets_the_request_at_hand(self, listen, django_assert_num_queries):
+        calls = listen("delivery_received")
+        post(delivery(row("1")))
+        with django_assert_num_queries(0):
+            assert calls[0]["event"].request is calls[0]["request"]
+
     def test_ids_too_long_for_a_key(self):
         long = "é" * 255
         for _ in range(2):
