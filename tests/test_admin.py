@@ -511,7 +511,13 @@ class TestWhatIsShown:
         assert page.has("reported it as failed.")
         assert Page(root.get(url(Message, "changelist"))).has("received, yet failed or refunded")
         post(delivery(row(status="5")))
-        assert self.shown(root, Message).has("reported it as refunded.")
+        page = self.shown(root, Message)
+        assert page.has("reported it as refunded.")
+        assert page.has("a receipt, a failure, a refund")
+
+    def test_nothing_that_was_not_seen(self, root):
+        post(delivery(row(status="4")))
+        assert not self.shown(root, Message).has("a receipt")
 
     def test_timeline(self, root):
         for status in ("4", "77", "1", "2"):

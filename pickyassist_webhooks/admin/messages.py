@@ -46,7 +46,7 @@ class MessageAdmin(ErasingAdmin):
         ),
         (_("Timeline"), {"fields": ("timeline", "history")}),
         (_("When"), {"fields": ("first_reported_at", "changed_at")}),
-        (_("What was seen"), {"fields": ("delivered", "failed_seen", "refunded")}),
+        (_("What was seen"), {"fields": ("facts",)}),
     )
 
     @admin.display(description=_("conflict"))
@@ -68,6 +68,17 @@ class MessageAdmin(ErasingAdmin):
             )
             % {"said": said}
         )
+
+    @admin.display(description=_("facts"))
+    def facts(self, message: Message) -> str:
+        """Name what was seen: as three icons, what did not happen would look like a fault."""
+        seen = {
+            gettext("a receipt"): message.delivered,
+            gettext("a failure"): message.failed_seen,
+            gettext("a refund"): message.refunded,
+        }
+        named = ", ".join(name for name, was_seen in seen.items() if was_seen)
+        return named or self.get_empty_value_display()
 
     @admin.display(description=_("reference number"))
     def reference_link(self, message: Message) -> Any:
