@@ -180,3 +180,19 @@ class TestOfTheShop:
 def test_no_migration_is_missing(project: Path) -> None:
     done = run(project, "makemigrations", "--check", "--dry-run", *SETTINGS, module="django")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_processes_that_begin_at_once_keep_the_same_secret(tmp_path: Path) -> None:
+    code = "from example_project.kept import kept; print(kept('secret'))"
+    environment = os.environ | {"DATA_FOLDER": str(tmp_path / "data")}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=subprocess.PIPE
+        )
+        for _ in range(6)
+    ]
+    said = {process.communicate()[0].strip() for process in started}
+    assert len(said) == 1
+    assert len(said.pop()) > 20
+    [file] = (tmp_path / "data").iterdir()
+    assert os.name == "nt" or file.stat().st_mode & 0o777 == 0o600

@@ -109,6 +109,16 @@ def test_errors_are_counted_by_code_and_message():
     ]
 
 
+def test_what_waits_is_listed_by_its_link(root):
+    """By one link for all states in which a request waits, and nothing else is."""
+    waiting = keep(delivery(row("waits")))
+    come({"event_id": 99})
+    page = root.get("/admin/pickyassist_webhooks/").content.decode()
+    [link] = re.findall(r'<a href="([^"]+)">Waiting for a worker<', page)
+    listed = root.get(link).content.decode()
+    assert re.findall(r"/webhookrequest/(\d+)/change/", listed) == [str(waiting.pk)]
+
+
 def test_what_waits():
     assert overview.waiting_since() is None
     old, new = (keep(delivery(row(str(days))), received_at=ago(days)) for days in (3, 1))
