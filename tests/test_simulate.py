@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
@@ -336,6 +335,12 @@ class TestPosting:
             kinds.append(list(requests.values_list("kind", "problem_count")))
         assert kinds[0] == kinds[1] != kinds[2]
 
+    def test_nothing_is_posted_once_somebody_has_hung_up(self, served):
+        sender = posting._Sender(address(served))
+        sender.hang_up()
+        assert sender.post(traffic(1)[0]).name == "no answer (ConnectionAbortedError)"
+        assert not WebhookRequest.objects.exists()
+
     def test_a_project_that_is_not_accepted(self, simulate, settings):
         settings.PICKYASSIST_WEBHOOKS = settings.PICKYASSIST_WEBHOOKS | {"PROJECT_IDS": ["7"]}
         assert json.loads(simulate("--count", "9", "--json"))["unexpected"] == 0
@@ -433,23 +438,26 @@ def silent():
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(20)
-        yield listening.getsockname()[1]
+        listening.settimeout(30)
+        yield listening
+
+
+def address_of(listening):
+    return f"http://127.0.0.1:{listening.getsockname()[1]}/x/"
 
 
 def test_a_server_that_says_nothing(silent, monkeypatch):
     monkeypatch.setattr(posting, "TIMEOUT", 0.2)
     said = StringIO()
     with pytest.raises(CommandError, match="2 of 2"):
-        call_command(
-            "pickyassist_simulate", f"http://127.0.0.1:{silent}/x/", "--count=2", stdout=said
-        )
+        call_command("pickyassist_simulate", address_of(silent), "--count=2", stdout=said)
     assert "2  no answer (TimeoutError)" in said.getvalue()
 
 
 @pytest.mark.parametrize("connections", ["1", "8"])
 def test_interrupted(silent, connections):
     """Nobody waits for a server that says nothing."""
-    command = ["pickyassist_simulate", f"http://127.0.0.1:{silent}/x/", "--count=99"]
+    command = ["pickyassist_simulate", address_of(silent), "--count=99"]
     code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
     code += "from django.core.management import execute_from_command_line as run; run(sys.argv)"
     process = subprocess.Popen(
@@ -460,9 +468,12 @@ def test_interrupted(silent, connections):
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(4)
+    # The first only looks whether somebody is there.
+    taken = [silent.accept()[0] for _ in range(1 + int(connections))]
     process.send_signal(signal.SIGINT)
     said, told = process.communicate(timeout=10)
+    for each in taken:
+        each.close()
     assert process.returncode == 130, told
     assert "0 requests in" in said
     assert "Interrupted" in told

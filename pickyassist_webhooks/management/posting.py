@@ -80,50 +80,63 @@ def post_all(
     Only with one connection does the server get them in that order, too.
     """
     waiting: deque[Future[Answer]] = deque()
-    open_ones: set[http.client.HTTPConnection] = set()
+    sender = _Sender(to)
     began = time.monotonic()
     with ThreadPoolExecutor(connections) as pool:
         try:
             for number, posting in enumerate(postings):
                 if rate:
                     time.sleep(max(0, began + number / rate - time.monotonic()))
-                waiting.append(pool.submit(_post, posting, to, open_ones))
+                waiting.append(pool.submit(sender.post, posting))
                 while waiting and (waiting[0].done() or len(waiting) > connections):
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         finally:
+            # Something is left only where this was interrupted.
             pool.shutdown(wait=False, cancel_futures=True)
-            # None, unless this was interrupted: then nobody waits for a server that says nothing.
-            for connection in list(open_ones):
-                _hang_up(connection)
+            sender.hang_up()
 
 
-def _hang_up(connection: http.client.HTTPConnection) -> None:
-    with suppress(OSError, AttributeError):  # it may not be connected yet, or not any more
-        connection.sock.shutdown(socket.SHUT_RDWR)
+class _Sender:
+    """Posts to one URL, from several threads, until somebody hangs up."""
 
+    def __init__(self, to: SplitResult) -> None:
+        self.to = to
+        self.open: set[http.client.HTTPConnection] = set()
+        self.hung_up = False
 
-def _post(posting: Posting, to: SplitResult, open_ones: set[http.client.HTTPConnection]) -> Answer:
-    # http.client, unlike urllib, follows no redirect and takes no proxy from the environment.
-    secure = to.scheme == "https"
-    connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    connection = connect(to.hostname or "", to.port, timeout=TIMEOUT)
-    query = "&".join(filter(None, (to.query, posting.query)))
-    path = f"{to.path}?{query}" if query else to.path
-    headers = {"Content-Type": posting.content_type} if posting.content_type else {}
-    began = time.monotonic()
-    open_ones.add(connection)
-    try:
-        connection.request("POST", path, posting.body, headers)
-        response = connection.getresponse()
-        body = response.read(MAX_ANSWER)
-    except (OSError, http.client.HTTPException) as err:
-        return Answer(posting.is_sound, fault=f"no answer ({type(err).__name__})")
-    finally:
-        open_ones.discard(connection)
-        connection.close()
-    return Answer(posting.is_sound, response.status, time.monotonic() - began, _said(body))
+    def post(self, posting: Posting) -> Answer:
+        # http.client, unlike urllib, follows no redirect and takes no proxy from the environment.
+        secure = self.to.scheme == "https"
+        connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+        connection = connect(self.to.hostname or "", self.to.port, timeout=TIMEOUT)
+        query = "&".join(filter(None, (self.to.query, posting.query)))
+        path = f"{self.to.path}?{query}" if query else self.to.path
+        headers = {"Content-Type": posting.content_type} if posting.content_type else {}
+        began = time.monotonic()
+        self.open.add(connection)
+        try:
+            connection.connect()
+            if self.hung_up:
+                raise ConnectionAbortedError
+            connection.request("POST", path, posting.body, headers)
+            response = connection.getresponse()
+            body = response.read(MAX_ANSWER)
+        except (OSError, http.client.HTTPException) as err:
+            return Answer(posting.is_sound, fault=f"no answer ({type(err).__name__})")
+        finally:
+            self.open.discard(connection)
+            connection.close()
+        return Answer(posting.is_sound, response.status, time.monotonic() - began, _said(body))
+
+    def hang_up(self) -> None:
+        """End what is open, so that nobody waits for a server that says nothing."""
+        # First, so that a connection is either ended here or gives up by itself.
+        self.hung_up = True
+        for connection in list(self.open):
+            with suppress(OSError, AttributeError):  # which is not connected yet, or not any more
+                connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _said(body: bytes) -> dict[str, Any]:
