@@ -53,7 +53,9 @@ RUNS = {
 def test_what_happens_without_a_policy(name, control):
     text, kind = RUNS[name]
     kinds = kinds_of(control.visit(f"{urls.WITHOUT_POLICY}?text={quote(text)}"))
-    assert {kind, "policy"} <= kinds
+    assert "policy" in kinds
+    # Of a new window the browser may tell only after the page was looked at.
+    assert kind in kinds or control.hears(kind)
 
 
 def test_texts_of_ours_where_they_come_alive(control):

@@ -51,6 +51,16 @@ class Visitor:
         """Go to a path of the server, and return what is wrong with the page there."""
         return self._inspected(path, self.page.goto(self.origin + path))
 
+    def hears(self, kind: str) -> bool:
+        """Tell whether something of a kind happens soon after a page was looked at."""
+        for _ in range(100):
+            if kind in (heard for heard, _ in self.events):
+                self.found[kind] += 1
+                self.events = []
+                return True
+            self.page.wait_for_timeout(50)
+        return False
+
     def press(self, button: str) -> list[str]:
         """Press a button that leads to another page, and return what is wrong with that."""
         with self.page.expect_navigation() as navigation:

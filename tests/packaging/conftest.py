@@ -38,10 +38,14 @@ def python_of(venv: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def files() -> list[str]:
-    """The files of the project: those of git, and new ones that it is not told to ignore."""
-    listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT)
-    return sorted(name for name in listed.split("\0") if name and (ROOT / name).is_file())
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The files of the project: all that git is not told to ignore, also where it knows none."""
+    # A repository of its own: that of the checkout may be missing, or somebody else's.
+    git = tmp_path_factory.mktemp("git")
+    run("git", "init", "--quiet", "--bare", git)
+    asked = ["git", f"--git-dir={git}", f"--work-tree={ROOT}", "ls-files", "-z"]
+    listed = run(*asked, "--others", "--exclude-standard", cwd=ROOT)
+    return sorted(name for name in listed.split("\0") if name)
 
 
 @pytest.fixture(scope="session")
