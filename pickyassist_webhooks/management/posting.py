@@ -8,7 +8,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -89,13 +89,21 @@ def post_all(
                     time.sleep(max(0, began + number / rate - time.monotonic()))
                 waiting.append(pool.submit(sender.post, posting))
                 while waiting and (waiting[0].done() or len(waiting) > connections):
-                    yield waiting.popleft().result()
+                    yield _result(waiting.popleft())
             while waiting:
-                yield waiting.popleft().result()
+                yield _result(waiting.popleft())
         finally:
             # Something is left only where this was interrupted.
             pool.shutdown(wait=False, cancel_futures=True)
             sender.hang_up()
+
+
+def _result(future: Future[Answer]) -> Answer:
+    # Looked at now and then: a Ctrl-C that comes just before a wait without end would be heard only
+    # after it.
+    while not future.done():
+        wait([future], timeout=0.5)
+    return future.result()
 
 
 class _Sender:
