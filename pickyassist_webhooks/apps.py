@@ -5,8 +5,8 @@ from django.utils.translation import gettext_lazy as _
 class PickyAssistWebhooksConfig(AppConfig):
     name = "pickyassist_webhooks"
     verbose_name = _("Picky Assist webhooks")
-    # Fixed here, so that every project gets the same columns and no migration of its own.
+    # Fixed here: every project gets the same columns and needs no migration of its own.
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401
+        from .checks import databases, processing, settings, statements, urls  # noqa: F401

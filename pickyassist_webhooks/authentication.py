@@ -1,4 +1,4 @@
-"""Who calls? Picky Assist signs nothing, so the secret in the URL is all there is."""
+"""Check who calls: Picky Assist signs nothing, so the URL holds a secret."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
 from .conf import app_settings
-from .secrecy import hide_secret
+from .parsing.characters import bare
+from .redaction.requests import hide_secret
 
 
 @sensitive_variables()
 def authenticate(request: HttpRequest, secret: str) -> str:
-    """Return the label of whoever calls, as the ``AUTHENTICATOR`` setting tells it.
+    """Return the label of the caller, from the callable in ``AUTHENTICATOR``.
 
-    Once it is checked, right or wrong, the secret is taken out of the request. Raises
-    ``PermissionDenied`` for strangers, ``ImportError`` where the setting names nothing that can be
-    imported, and ``TypeError`` where what it names returns no text: that is no yes.
+    After the check, the secret is removed from the request, right or wrong. Raise
+    ``PermissionDenied`` for strangers, ``ImportError`` if the setting cannot be imported, and
+    ``TypeError`` if the callable returns no text: only a label lets a caller in.
     """
+    secret = secret_of(secret)
     try:
         label = import_string(app_settings.authenticator)(request, secret)
     finally:
@@ -29,18 +31,27 @@ def authenticate(request: HttpRequest, secret: str) -> str:
     if inspect.iscoroutine(label):
         label.close()
     if not isinstance(label, str):
-        came = type(label).__name__
-        raise TypeError(f"expected a label from AUTHENTICATOR, or PermissionDenied, came a {came}")
+        kind = type(label).__name__
+        raise TypeError(f"AUTHENTICATOR returned a {kind}; return a label, or PermissionDenied")
     return label
+
+
+@sensitive_variables()
+def secret_of(captured: str) -> str:
+    """Return the secret at the end of a path, without the white space of a pasted URL."""
+    before = None
+    while captured != before:
+        before, captured = captured, bare(captured).strip("/")
+    return captured
 
 
 @sensitive_variables()
 def secret_in_url(request: HttpRequest, secret: str) -> str:
     """Return the label of the configured secret that equals the one in the URL.
 
-    Raises ``PermissionDenied`` where none does, and so where none is configured.
+    Raise ``PermissionDenied`` if none does, or none is configured.
     """
-    # All of them are compared, so that the time taken does not tell which one came close.
+    # Compare all of them: the time taken must not tell which one is close.
     labels = [
         label
         for label, accepted in app_settings.secrets
@@ -52,5 +63,5 @@ def secret_in_url(request: HttpRequest, secret: str) -> str:
 
 
 def _bytes(secret: str) -> bytes:
-    # hmac.compare_digest refuses text that is not ASCII, and UTF-8 a lone surrogate.
+    # hmac.compare_digest refuses non-ASCII text, and UTF-8 refuses a lone surrogate.
     return secret.encode("utf-8", "surrogatepass")

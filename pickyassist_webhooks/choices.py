@@ -1,7 +1,7 @@
 """The codes of Picky Assist and the states of a request.
 
-Codes come from the vendor's page "Event Webhook Variables". A code that is not listed here is
-kept as it came: the lists are hints for people, never a filter.
+Codes come from the vendor's page "Event Webhook Variables". An unknown code is kept unchanged:
+the lists are labels for people, never a filter.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ class RequestState(TextChoices):
     STORED = "stored", _("stored, signals not yet sent")
     DONE = "done", _("done")
     QUARANTINED = "quarantined", _("quarantined")
-    FAILING = "failing", _("failing, will be tried again")
-    DEAD = "dead", _("dead, attempts used up")
+    FAILING = "failing", _("failing, will be retried")
+    DEAD = "dead", _("permanently failed")
     DISCARDED = "discarded", _("discarded")
 
 
-#: States of a request that a worker still has to do something about.
-UNFINISHED = (RequestState.RECEIVED, RequestState.STORED, RequestState.FAILING)
+#: States of a request that a worker still has to process.
+WAITING = (RequestState.RECEIVED, RequestState.STORED)
+
+#: The same, or of which receivers still have to be called again.
+UNFINISHED = (*WAITING, RequestState.FAILING)
 
 
 class DeliveryStatus(IntegerChoices):
@@ -51,7 +54,7 @@ class GroupAction(IntegerChoices):
     EXITED = 2, _("exited")
 
 
-#: What the vendor calls its channels. In its newer accounts the ids are a project's own.
+#: The vendor's names of its channels. In newer accounts each project has its own ids.
 CHANNELS = {
     "1": _("WhatsApp personal (phone automation)"),
     "2": _("WhatsApp business (phone automation)"),
@@ -66,9 +69,8 @@ CHANNELS = {
     "556140404433": _("Shared number Brazil"),
 }
 
-# The codes are not in order of progress and reports carry no time, so this order decides: a
-# receipt from the phone beats every report of failure, and an unrecognised code beats only
-# "unknown".
+# The codes are not in order of progress and reports have no time, so this order decides. A
+# receipt from the phone beats every reported failure; an unrecognised code beats only "unknown".
 _PROGRESS = {
     DeliveryStatus.UNKNOWN: (0, 0),
     DeliveryStatus.SUBMITTED: (2, 0),
@@ -80,7 +82,7 @@ _PROGRESS = {
 
 
 def progress(status: int | None) -> tuple[int, int]:
-    """Return how far along a delivery status is; ``None`` (no report yet) comes before all."""
+    """Return the rank of a delivery status; ``None`` (no report yet) is the lowest."""
     if status is None:
         return (-1, 0)
     return _PROGRESS.get(status, (1, status))  # type: ignore[call-overload, no-any-return]

@@ -1,7 +1,7 @@
-"""The settings, read from ``PICKYASSIST_WEBHOOKS`` each time they are asked for.
+"""The settings, read from ``PICKYASSIST_WEBHOOKS`` at each use.
 
-A value of a wrong type is replaced by one that neither loses events nor opens a door, so that a
-slip in the settings of a running server does neither. The system checks say what is wrong.
+An invalid value is replaced by one that neither loses events nor lets strangers in. So a mistake
+in the settings of a running server does neither. The system checks report it.
 """
 
 from __future__ import annotations
@@ -15,23 +15,27 @@ from typing import Any
 
 from django.conf import settings
 
-from .characters import MAX_LABEL, printable
+from .parsing.characters import MAX_LABEL, bare, printable
 
 NAME = "PICKYASSIST_WEBHOOKS"
 
 
 @dataclass(frozen=True)
 class Key:
-    """One key of the dict: what it takes, what stands in where it is not set, and where wrong."""
+    """One key of the dict: its default, its valid values, and the replacement of an invalid one."""
 
     default: Any
     expected: str
     accepts: Callable[[Any], bool]
-    when_wrong: Any
+    if_invalid: Any
 
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
+
+
+def _is_secret(value: Any) -> bool:
+    return _is_text(value) and bool(bare(value))
 
 
 def _is_path(value: Any) -> bool:
@@ -77,14 +81,14 @@ KEYS: dict[str, Key] = {
     "SECRETS": Key(
         [],
         "a list of texts, or a dict of label and text",
-        _either(_is_list_of(_is_text), _is_dict_of(_is_text)),
-        when_wrong=[],
+        _either(_is_list_of(_is_secret), _is_dict_of(_is_secret)),
+        if_invalid=[],
     ),
     "PROJECT_IDS": Key(
         None,
         "None, a list of project ids, or a dict of label and such a list",
         _either(_is_none, _project_ids, _is_dict_of(_project_ids)),
-        when_wrong=[],
+        if_invalid=[],
     ),
     "AUTHENTICATOR": Key(
         "pickyassist_webhooks.authentication.secret_in_url", "a dotted path", _is_text, ""
@@ -94,17 +98,22 @@ KEYS: dict[str, Key] = {
     "MAX_ATTEMPTS": Key(8, "a whole number, 1 or more", _is_count(1), 8),
     "REPEAT_WINDOW": Key(32400, "a number of seconds, 0 or more", _is_count(0), 32400),
     "SPOOL_DIR": Key(None, "None or the path of a folder", _either(_is_none, _is_path), None),
+    # An invalid one stays invalid: without it one tenant would take another's requests.
+    "SPOOL_SCOPE": Key(None, "None or a dotted path", _either(_is_none, _is_text), ""),
     "RETENTION_DAYS": Key(
         {},
         'a dict of "bodies", "events" or both, each with a number of days, 1 to 36500',
         lambda value: _is_dict_of(_is_days)(value) and set(value) <= {"bodies", "events"},
-        {},  # whatever it should have been, nothing is deleted by mistake
+        {},  # nothing is deleted by mistake
     ),
 }
 
+#: Folders that tests use instead of the real ones.
+stand_ins: dict[Path, Path] = {}
+
 
 def configured() -> Mapping[str, Any]:
-    """Return the dict as it stands in the settings, or an empty one."""
+    """Return the dict from the settings, or an empty one."""
     value = getattr(settings, NAME, None)
     return value if isinstance(value, Mapping) else {}
 
@@ -112,7 +121,7 @@ def configured() -> Mapping[str, Any]:
 def _read(name: str) -> Any:
     key = KEYS[name]
     value = configured().get(name, key.default)
-    return value if key.accepts(value) else key.when_wrong
+    return value if key.accepts(value) else key.if_invalid
 
 
 class AppSettings:
@@ -120,30 +129,32 @@ class AppSettings:
 
     @property
     def secrets(self) -> list[tuple[str, str]]:
-        """The accepted secrets as pairs of label and secret; the label of a list is blank."""
+        """The accepted secrets as pairs of label and secret; in a list the labels are blank.
+
+        White space around a secret is dropped: one that is read from a file ends in a newline.
+        """
         value = _read("SECRETS")
-        if isinstance(value, Mapping):
-            return list(value.items())
-        return [("", secret) for secret in value]
+        pairs = value.items() if isinstance(value, Mapping) else [("", secret) for secret in value]
+        return [(label, bare(secret)) for label, secret in pairs]
 
     def accepts_project(self, label: str, project_id: str) -> bool:
-        """Tell whether events of this project are welcome under the label kept on a request."""
-        welcome = self._projects(label)
-        return welcome is None or project_id in map(str, welcome)
+        """Tell whether the secret with this label accepts events of this project."""
+        accepted = self._projects(label)
+        return accepted is None or project_id in map(str, accepted)
 
     @property
     def first_project(self) -> str | None:
-        """A project that is welcome under the first secret, or ``None`` where every one is."""
+        """A project that the first secret accepts, or ``None`` if it accepts every one."""
         label = self.secrets[0][0] if self.secrets else ""
-        welcome = self._projects(printable(label, MAX_LABEL))
-        return str(welcome[0]) if welcome else None
+        accepted = self._projects(printable(label, MAX_LABEL))
+        return str(accepted[0]) if accepted else None
 
     def _projects(self, label: str) -> Sequence[Any] | None:
         value = _read("PROJECT_IDS")
         if isinstance(value, Mapping):
-            found = [ids for name, ids in value.items() if printable(name, MAX_LABEL) == label]
-            # Two labels that are kept alike cannot be told apart, and so open neither.
-            return found[0] if len(found) == 1 else ()
+            matching = [ids for name, ids in value.items() if printable(name, MAX_LABEL) == label]
+            # Two labels that are stored as the same text cannot be told apart: accept neither.
+            return matching[0] if len(matching) == 1 else ()
         return value  # type: ignore[no-any-return]
 
     @property
@@ -152,7 +163,7 @@ class AppSettings:
 
     @property
     def authenticates_by_secret(self) -> bool:
-        """Whether ``SECRETS`` let in, rather than a callable of the project's."""
+        """Whether ``SECRETS`` decide, rather than a callable of the project."""
         return self.authenticator == str(KEYS["AUTHENTICATOR"].default)
 
     @property
@@ -171,15 +182,20 @@ class AppSettings:
     def repeat_window(self) -> timedelta:
         return timedelta(seconds=_read("REPEAT_WINDOW"))
 
-    def retention(self, what: str) -> timedelta | None:
-        """How long ``"bodies"`` or ``"events"`` are kept, or ``None`` for ever."""
-        days = _read("RETENTION_DAYS").get(what)
+    def retention(self, kind: str) -> timedelta | None:
+        """Return how long ``"bodies"`` or ``"events"`` are kept, ``None`` if for ever."""
+        days = _read("RETENTION_DAYS").get(kind)
         return None if days is None else timedelta(days=days)
 
     @property
     def spool_dir(self) -> Path | None:
         value = _read("SPOOL_DIR")
-        return None if value is None else Path(value)
+        return None if value is None else stand_ins.get(Path(value), Path(value))
+
+    @property
+    def spool_scope(self) -> str | None:
+        value = _read("SPOOL_SCOPE")
+        return None if value is None else str(value)
 
 
 app_settings = AppSettings()

@@ -1,6 +1,8 @@
-"""What can go wrong, one class for each cause."""
+"""The errors of this app, one class for each cause."""
 
 from __future__ import annotations
+
+from asyncio import CancelledError
 
 
 class PickyAssistError(Exception):
@@ -8,40 +10,68 @@ class PickyAssistError(Exception):
 
 
 class UnreadablePayload(PickyAssistError, ValueError):
-    """Raised while decoding a body that holds no JSON object and no form.
+    """Raised if a body holds neither a JSON object nor a form.
 
-    ``code`` names the cause in one word, ``expected`` says what was expected.
+    ``code`` is the cause in one word, ``expected`` the valid form.
     """
 
     def __init__(self, code: str, expected: str) -> None:
-        super().__init__(f"expected {expected}, came: {code}")
+        super().__init__(f"expected {expected}, got: {code}")
         self.code = code
         self.expected = expected
 
 
 class BodyTooLarge(PickyAssistError, ValueError):
-    """Raised while reading a body of more than ``MAX_BODY_BYTES`` bytes."""
+    """Raised if a body has more than ``MAX_BODY_BYTES`` bytes."""
+
+
+class BodyMissing(PickyAssistError, ValueError):
+    """Raised if a body is empty. The message names the next step."""
+
+
+#: Errors that count as a failure of a receiver. ``KeyboardInterrupt`` ends the worker.
+FAILURES = (Exception, CancelledError, GeneratorExit, SystemExit)
+
+
+class NotANumber(PickyAssistError, ValueError):
+    """Raised if a text is not clearly a phone number."""
 
 
 class LeaseLost(PickyAssistError, RuntimeError):
-    """Raised where another worker has taken over the request that this one was processing."""
+    """Raised if another worker has taken over the request that this one was processing."""
 
 
 class RequestInWork(PickyAssistError, RuntimeError):
-    """Raised where a person wants something of a request that a worker is processing now."""
+    """Raised if a person changes a request that a worker is processing now."""
 
 
 class BodyErased(PickyAssistError, ValueError):
-    """Raised on a replay of a request whose bytes were erased."""
+    """Raised if a request is replayed whose bytes were erased."""
 
 
 class NothingToDiscard(PickyAssistError, ValueError):
-    """Raised where a request is to be discarded that is done, or discarded before."""
+    """Raised if a request cannot be discarded because it is already done or discarded."""
 
 
 class TransactionLeftOpen(PickyAssistError, RuntimeError):
-    """Recorded of a receiver that returned without ending the transaction it had begun."""
+    """Recorded if a receiver returns without ending the transaction that it began."""
+
+
+class WorkerCrashed(PickyAssistError, RuntimeError):
+    """Recorded if a receiver crashed its worker in each attempt."""
 
 
 class UnreadableSpoolFile(PickyAssistError, ValueError):
-    """Raised while draining a file of the spool that is cut, or not one of ours."""
+    """Raised if a spool file is cut, or not written by this app."""
+
+
+class NoSpoolFile(UnreadableSpoolFile):
+    """Raised if an entry of the spool is not a regular file, such as a folder or a FIFO."""
+
+
+class ForeignSpoolFile(PickyAssistError, LookupError):
+    """Raised if a spool file belongs to another database or scope."""
+
+
+class UnknownSpoolOwner(PickyAssistError, RuntimeError):
+    """Raised if the database or scope of a spool file, or the current one, is unknown."""

@@ -1,161 +1,217 @@
-"""The way of a request: keep the raw row, process it, be able to do so again.
+"""The Python API: receive, process, replay and discard requests.
 
-``receive`` is called by the view, ``process`` by everybody else: the sweep, the admin, tasks
-and tests. Faults are told apart by phase, never by type: until the raw row is committed every
-fault is the caller's to report, and after it every fault is ours and tried again from the row.
+The view calls ``receive``; the sweep, the admin, tasks and tests call ``process``. The phase of
+an error decides, never its type. Until the bytes are committed, the error is raised. After that
+it is recorded, and the request is retried from its row.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F, Q
+from django.db import DataError, IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from . import spool
 from .choices import RequestState
 from .conf import app_settings
-from .exceptions import BodyErased, NothingToDiscard, RequestInWork
+from .exceptions import FAILURES, BodyErased, NothingToDiscard, RequestInWork
+from .inbox import intake, spool
+from .inbox.calls import call_again, due_calls
+from .inbox.worker import announce_new, store_new, work
 from .models import WebhookRequest
 from .models.failures import failures_of
-from .models.requests import WebhookRequestQuerySet, database_of_requests, is_held
-from .transactions import start_anew
-from .worker import work
+from .models.requests import database_of_requests, requests
+from .signals import dotted_path
+from .transactions import own_transaction, reconnect
 
 logger = logging.getLogger(__name__)
 
 _FINISHED = (RequestState.DONE, RequestState.DISCARDED)
 
-#: Seconds within which the raw row must have failed to be tried once more: the sender waits.
+#: Bytes of a request that is committed together with its rows, at most: parsing it is quick.
+SMALL = 64 * 1024
+
+#: Errors of the rows, after which the connection is still good: another worker was faster.
+_OF_ROWS = (DataError, IntegrityError)
+
+#: Retry only if the first attempt failed within this many seconds: the sender waits.
 _QUICKLY = 1.0
+#: Seconds before each retry.
+_PAUSES = (0.0, 0.02, 0.1)
 
 
 def receive(body: bytes, **metadata: str) -> WebhookRequest:
     """Commit a request's bytes, have it processed as ``PROCESSOR`` says, and return its row.
 
-    Where the database does not take them they go to ``SPOOL_DIR``, and the row returned has no
-    ``pk``. Raises whatever kept both from being done. Once the bytes are safe nothing raises: what
-    fails then is tried again by the sweep.
+    A small request is committed together with its rows. If that fails, its bytes alone are. If
+    the database fails, the bytes go to ``SPOOL_DIR``, and the returned row has no ``pk``. Raises an
+    error only if both fail. Once the bytes are safe nothing is raised: the sweep retries later
+    failures.
     """
     processor = app_settings.processor
     inline = processor == "inline"
     request = WebhookRequest.objects.new(body, claimed=inline, **metadata)
+    began = time.monotonic()
+    result = failed = None
+    if inline and len(body) <= SMALL:
+        try:
+            result = store_new(request)
+        except Exception as err:
+            failed, request.pk = err, None
+            logger.info("Request %s is not stored at once: %s", request.token, type(err).__name__)
+    if result is None:
+        try:
+            _keep(request, began, failed)
+        except Exception as err:
+            request.pk = None  # an insert that was rolled back may have set it
+            if not spool.write(request):
+                raise
+            logger.error(
+                "Could not save request %s (%s); it is in the spool and pickyassist_process will"
+                " process it.",
+                *(request.token, dotted_path(type(err))),
+            )
+            return request
     try:
-        _keep(request)
-    except Exception as err:
-        request.pk = None  # an insert that was never committed may have given it one
-        if not spool.write(request):
-            raise
-        logger.error("Request %s is in the spool: %s", request.token, type(err).__name__)
-        return request
-    try:
-        if inline:
-            work(request)
+        if result is not None:
+            announce_new(request, result)
+        elif inline:
+            work([request])
         elif processor != "none":
             import_string(processor)(request.pk)
-    except Exception as err:
-        logger.error("Request %s is left to the sweep: %s", request.token, type(err).__name__)
+    except FAILURES as err:
+        logger.error(
+            "Could not %s request %s (%s); pickyassist_process will process it.",
+            *("process" if inline else "queue", request.token, dotted_path(type(err))),
+        )
     return request
 
 
 def process(pk: int) -> WebhookRequest | None:
-    """Process a request that is due and return it, or ``None`` where it is not due.
+    """Process a request that is due and return it, or ``None`` if it is not due.
 
-    A fault in processing it is recorded on the row, which is then due again after a pause.
+    A failure is recorded on the row, which is then due again after a pause.
     """
-    for request in requests().claim([pk]):
-        work(request)
-        return request
-    return None
+    claimed = requests().claim([pk])
+    if not claimed:
+        return None
+    work(claimed)
+    return claimed[0]
 
 
 def replay(pk: int, by: str = "", only_failed_receivers: bool = False) -> WebhookRequest | None:
     """Process a request again from its bytes: no second row, signals with ``is_replay=True``.
 
-    ``by`` says who asked for it, and is kept in the request's history. With
-    ``only_failed_receivers`` no other receiver is called. Returns ``None`` where a worker was
-    faster. Raises ``RequestInWork`` while a worker holds the request, or where no receiver is
-    waiting to be called again; ``BodyErased``, and ``WebhookRequest.DoesNotExist``.
+    ``by`` is the operator, and is kept in the request's history. With ``only_failed_receivers``
+    no other receiver is called. Returns ``None`` if a worker was faster. Raises ``RequestInWork``
+    if a worker holds the request, or no failed receiver is left to retry; ``BodyErased``, and
+    ``WebhookRequest.DoesNotExist``.
     """
     now = timezone.now()
-    changes: dict[str, Any] = {"state": RequestState.RECEIVED, "processed_at": None}
-    if only_failed_receivers:
-        changes = {"state": RequestState.FAILING}
-        # Asked apart from the UPDATE: once that has waited for a worker's claim, PostgreSQL looks
-        # anew at the row's own columns, but not at what was joined to them.
-        if not requests().filter(may_call_receivers_again(), pk=pk).exists():
-            token = requests().only("token").get(pk=pk).token
-            raise RequestInWork(f"expected failed receivers of request {token}, found none")
-    changes |= {"attempts": 0, "workers_lost": 0, "claimed_by": "", "due_at": now}
-    with transaction.atomic(using=database_of_requests()):
-        at_rest = requests().filter(pk=pk).exclude(is_held(now))
-        if not only_failed_receivers:
-            at_rest = at_rest.filter(erased_at=None)
-        if not at_rest.update(**changes, replays=F("replays") + 1):
-            request = requests().only("token", "erased_at").get(pk=pk)
-            if request.erased_at and not only_failed_receivers:
-                raise BodyErased(f"expected the bytes of request {request.token}, they are erased")
-            raise RequestInWork(f"expected request {request.token} at rest, a worker holds it")
+    with _at_rest(pk) as request:
+        again = {"attempts": 0, "crash_count": 0, "claimed_by": "", "due_at": now}
         if only_failed_receivers:
-            failures_of(pk).update(due_at=now)
+            if not requests().filter(may_call_receivers_again(), pk=pk).exists():
+                problem = "has no failed receivers to call again"
+                raise RequestInWork(f"request {request.token} {problem}")
+            failures_of(pk).update(**again)
+            _change(request, by, "failed receivers called again", state=RequestState.FAILING)
+        elif request.erased_at:
+            raise BodyErased(f"cannot process request {request.token}: its bytes are erased")
         else:
             failures_of(pk).delete()
-        request = requests().only("history").get(pk=pk)
-        what = "failed receivers called again" if only_failed_receivers else "processed again"
-        request.remember(by, what)
-        request.save(using=database_of_requests(), update_fields=["history"])
-    return process(pk)
+            changes = {"state": RequestState.RECEIVED, "processed_at": None}
+            _change(request, by, "processed again", **again | changes)
+    return _call_again(pk) if only_failed_receivers else process(pk)
 
 
 def discard(pk: int, by: str, reason: str) -> WebhookRequest:
-    """Put a request aside that nobody is to care about any more; return it.
+    """Discard a request that needs no more processing, and return it.
 
-    ``by`` and ``reason`` are kept in its history. It is not tried again, and can still be replayed.
-    Raises ``RequestInWork`` while a worker holds it, ``NothingToDiscard`` where nothing is left to
-    be done about it, and ``WebhookRequest.DoesNotExist``.
+    ``by`` and ``reason`` are kept in its history. It is not retried, but can still be replayed.
+    Raises ``RequestInWork`` if a worker holds it, ``NothingToDiscard`` if it is done or already
+    discarded, and ``WebhookRequest.DoesNotExist``.
     """
-    now = timezone.now()
-    with transaction.atomic(using=database_of_requests()):
-        at_rest = requests().filter(pk=pk).exclude(is_held(now) | Q(state__in=_FINISHED))
-        if not at_rest.update(state=RequestState.DISCARDED, claimed_by=""):
-            request = requests().only("token", "state").get(pk=pk)
-            if request.state in _FINISHED:
-                expected = "expected something left to do about request"
-                raise NothingToDiscard(f"{expected} {request.token}, it is {request.state}")
-            raise RequestInWork(f"expected request {request.token} at rest, a worker holds it")
+    with _at_rest(pk) as request:
+        if request.state in _FINISHED:
+            problem = f"it is already {request.state}"
+            raise NothingToDiscard(f"cannot discard request {request.token}: {problem}")
         failures_of(pk).delete()
-        request = requests().defer("body", "problems", "warnings").get(pk=pk)
-        request.remember(by, f"discarded: {reason}")
-        request.save(using=database_of_requests(), update_fields=["history"])
+        _change(request, by, f"discarded: {reason}", state=RequestState.DISCARDED, claimed_by="")
     return request
 
 
 def may_call_receivers_again() -> Q:
     """Return the condition for requests whose signals were all sent, but some receivers failed."""
     failing = Q(state=RequestState.FAILING, receiver_failures__isnull=False)
-    # Where the attempts are used up, and not because workers were lost before the last signal.
+    # If the attempts are used up, but not if workers crashed before the last signal.
     dead = Q(state=RequestState.DEAD, receiver_failures__due_at=None)
     return failing | dead & Q(receiver_failures__isnull=False)
 
 
-def requests() -> WebhookRequestQuerySet:
-    """Return all requests, in the database that the router gives for writing them."""
-    return WebhookRequest.objects.using(database_of_requests())
+@contextmanager
+def _at_rest(pk: int) -> Iterator[WebhookRequest]:
+    """Lock a request that no worker holds, in a transaction of its own."""
+    with own_transaction(database_of_requests()):
+        locked = requests().select_for_update().defer("body", "problems", "warnings")
+        request: WebhookRequest = locked.get(pk=pk)
+        now = timezone.now()
+        # Each locked, as a worker may have claimed it and not committed yet.
+        calls = failures_of(pk).select_for_update().only("claimed_by", "due_at")
+        if any(row.is_claimed(now) for row in (request, *calls)):
+            raise RequestInWork(f"a worker is processing request {request.token}; try again later")
+        yield request
 
 
-def _keep(request: WebhookRequest) -> None:
-    """Commit the raw row, if need be on a new connection: this one may have outlived its server."""
-    began = time.monotonic()
-    try:
-        WebhookRequest.objects.keep(request)
-    except Exception:
-        connection = transaction.get_connection(database_of_requests())
-        if connection.in_atomic_block or time.monotonic() - began > _QUICKLY:
-            raise
-        start_anew(connection)
+def _change(request: WebhookRequest, by: str, action: str, **changes: Any) -> None:
+    """Save what a person did, and its consequences."""
+    vars(request).update(changes)
+    if request.state != RequestState.DISCARDED:
+        request.replays += 1
+    request.remember(by, action)
+    request.save(update_fields=["history", "replays", *changes])
+
+
+def _call_again(pk: int) -> WebhookRequest | None:
+    """Make the due calls of a request, and return it."""
+    request = None
+    while pks := due_calls(of=[pk]):
+        request = call_again(pks) or request
+    return request and requests().get(pk=pk)
+
+
+def _keep(request: WebhookRequest, began: float, failed: Exception | None) -> None:
+    """Commit the raw row; retry on a new connection, as the server may have restarted.
+
+    Retry also if the server answers: other transactions may have blocked this one. ``failed`` is
+    the error of the attempt to store it at once, which may have taken too long for another.
+    """
+    is_late = time.monotonic() - began > _QUICKLY
+    if failed is not None and is_late and app_settings.spool_dir:
+        raise failed
+    connection = transaction.get_connection(database_of_requests())
+    keep, retries = intake.keep, 0
+    if failed is not None:
+        keep, retries = intake.keep_once, 1  # it may be committed, without an answer
+        if not connection.in_atomic_block and not isinstance(failed, _OF_ROWS):
+            reconnect(connection)
+    while True:
+        try:
+            keep(request)
+            return
+        except Exception:
+            is_away = retries > 0 and connection.connection is None
+            is_late = retries == len(_PAUSES) or time.monotonic() - began > _QUICKLY
+            if is_away or is_late or connection.in_atomic_block:
+                raise
+        reconnect(connection)
+        time.sleep(_PAUSES[retries])
+        retries += 1
         request.pk = None
-        requests().keep_once(request)
+        keep = intake.keep_once

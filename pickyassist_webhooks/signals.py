@@ -1,7 +1,7 @@
 """The signals of this app: one for each new event, sent after its row is committed.
 
-Every receiver gets ``request`` (the ``WebhookRequest``) and ``is_replay`` (``True`` where a
-person had the request processed again). The sender is the model of the event.
+Every receiver gets ``request`` (the ``WebhookRequest``) and ``is_replay`` (``True`` if a person
+asked to process the request again). The sender is the model of the event.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from django import dispatch
 
 
 def dotted_path(receiver: Any) -> str:
-    """Return the dotted path, of at most 250 characters, by which every process knows it."""
-    named = receiver if hasattr(receiver, "__qualname__") else type(receiver)
-    return f"{named.__module__}.{named.__qualname__}"[-250:]
+    """Return the dotted path of a receiver, equal in all processes, at most 250 characters."""
+    definition = receiver if hasattr(receiver, "__qualname__") else type(receiver)
+    return f"{definition.__module__}.{definition.__qualname__}"[-250:]
 
 
 class Signal(dispatch.Signal):
     """A Django signal that names its receivers, so that one can be called without the others."""
 
     def receivers_of(self, sender: Any) -> list[tuple[str, Callable[..., Any]]]:
-        """Return each receiver's dotted path and what calls it, asynchronous ones after the others.
+        """Return each receiver's dotted path and its callable, asynchronous ones last.
 
-        ``send_robust`` cannot leave one out, and itself raises where the receiver that raised is
-        an object or a partial, which have no name of their own.
+        ``send_robust`` cannot skip a receiver. It also raises if a failed receiver is an object or
+        a partial, which have no name of their own.
         """
-        # Django has no public way to ask for the receivers of a sender.
+        # Django has no public API for the receivers of a sender.
         plain, asynchronous = self._live_receivers(sender)
         calls: dict[str, Callable[..., Any]] = {}
         for receiver in [*plain, *asynchronous]:
@@ -42,7 +42,7 @@ class Signal(dispatch.Signal):
         return list(calls.items())
 
 
-# event: DeliveryReport; message: Message, or None where the vendor gave no msg_id
+# event: DeliveryReport; message: Message, or None if the vendor gave no msg_id
 delivery_received = Signal(use_caching=True)
 
 # event: FilterReport
@@ -56,8 +56,8 @@ member_exited = Signal(use_caching=True)
 subscriber_added = Signal(use_caching=True)
 
 # event: DeliveryReport; message: Message; previous_status: int, or None for the first report.
-# Sent only where the status of the message really rose.
+# Sent only if the status of the message rose.
 message_status_changed = Signal(use_caching=True)
 
-# No event: nothing of this request was understood. The sender is WebhookRequest.
+# No event: no part of the payload is valid. The sender is WebhookRequest.
 webhook_quarantined = Signal(use_caching=True)

@@ -1,8 +1,8 @@
-"""Where Celery's ``autodiscover_tasks`` looks for the tasks of an app."""
+"""The tasks of this app, for Celery's ``autodiscover_tasks``."""
 
 try:
     from .engines.celery import process_request  # noqa: F401
 except ModuleNotFoundError as err:
-    # Other task queues look here too, in projects that have no Celery.
+    # Other task queues import this module too, in projects without Celery.
     if err.name != "celery":
         raise

@@ -1,44 +1,46 @@
-"""Transactions of our own: what others wrap around us, or leave open, must not undo our rows."""
+"""Our own transactions: those that others begin, or leave open, must not undo our rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from operator import attrgetter
 from typing import Any, TypeVar
 
+from django.db import Error as DatabaseFault
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-# Whether a driver says that its connection is in a transaction. psycopg tells it by codes, of which
-# 0 is idle, and 4 a connection that is broken.
+# How a driver tells whether its connection is in a transaction. psycopg uses codes: 0 is idle, 4 is
+# a broken connection.
 _IN_TRANSACTION: dict[str, Callable[[Any], bool]] = {
     "sqlite": attrgetter("in_transaction"),
     "postgresql": lambda raw: 0 < raw.info.transaction_status < 4,
 }
 
 View = TypeVar("View", bound=Callable[..., Any])
+Result = TypeVar("Result")
 
-#: Of each connection of this thread, by alias: how deep in transactions it is, if it commits by
-#: itself, and if it is in a transaction that Django does not know of.
-Depths = dict[str, tuple[int, bool, bool]]
+#: Of each connection of this thread, by alias: the number of nested transactions, autocommit, and
+#: whether a transaction is open that Django does not see.
+TransactionStates = dict[str, tuple[int, bool, bool]]
 
 
 def outside_of_transactions(view: View) -> View:
     """Exempt a view from ``ATOMIC_REQUESTS`` on every database, as a router may name any.
 
-    A transaction around it would undo the raw row together with whatever failed after it, and
-    call receivers before anything is committed.
+    A transaction around it would undo the raw row after any later failure, and call receivers
+    before the commit.
     """
     for alias in connections:
         view = transaction.non_atomic_requests(using=alias)(view)
     return view
 
 
-def depths() -> Depths:
-    """Return how deep in transactions this thread is."""
+def transaction_states() -> TransactionStates:
+    """Return the transaction state of each connection of this thread."""
     return {
-        connection.alias: _at_rest(connection)
+        connection.alias: _idle_state(connection)
         if connection.connection is None
         else (
             len(connection.savepoint_ids) + connection.in_atomic_block,
@@ -50,7 +52,7 @@ def depths() -> Depths:
 
 
 def has_unseen_transaction(connection: BaseDatabaseWrapper) -> bool:
-    """Tell whether a transaction was begun in plain SQL, in which nothing commits by itself.
+    """Tell whether a transaction was begun in plain SQL, so that Django does not see it.
 
     Always ``False`` on MariaDB, whose driver cannot tell.
     """
@@ -58,40 +60,131 @@ def has_unseen_transaction(connection: BaseDatabaseWrapper) -> bool:
     if ask is None or connection.connection is None:
         return False
     is_plain = connection.autocommit and not connection.in_atomic_block
-    return is_plain and ask(connection.connection)
+    try:
+        return is_plain and ask(connection.connection)
+    except Exception:  # SQLite's driver raises if it is closed
+        return False
 
 
-def end_transactions(before: Depths) -> list[str]:
-    """Undo what was begun after ``before`` and never ended; return the aliases it was left on.
+def end_transactions(before: TransactionStates) -> list[str]:
+    """Roll back transactions that were left open since ``before``; return their aliases.
 
-    Whatever we wrote in such a transaction would never be committed.
+    Rows that we write in such a transaction would never be committed.
     """
-    after = depths()
+    after = transaction_states()
     if after == before:
         return []
-    left = []
-    for alias, depth in after.items():
-        at_rest = _at_rest(connections[alias])
-        if depth != before.get(alias, at_rest):
-            left.append(alias)
-            if before.get(alias, at_rest) == at_rest:
-                start_anew(connections[alias])
-    return left
+    left_open = []
+    for alias, state in after.items():
+        idle = _idle_state(connections[alias])
+        if state != before.get(alias, idle):
+            left_open.append(alias)
+            if before.get(alias, idle) == idle:
+                reconnect(connections[alias])
+    return left_open
 
 
-def _at_rest(connection: BaseDatabaseWrapper) -> tuple[int, bool, bool]:
+def once_committed(database: str, do: Callable[[], object]) -> bool:
+    """Call ``do`` as soon as this thread's writes to a database are committed.
+
+    That is at once if no transaction is open, and never if the open one is rolled back. Return
+    ``False``, and do nothing, if Django cannot see the commit: autocommit is off, or the
+    transaction was begun in plain SQL.
+    """
+    connection = transaction.get_connection(database)
+    if connection.in_atomic_block:
+        # Not ``do`` itself: if it raises, Django reads its name, and a partial has none.
+        transaction.on_commit(lambda: do(), using=database, robust=True)
+        return True
+    if not connection.get_autocommit() or _is_in_plain_transaction(connection):
+        return False
+    do()
+    return True
+
+
+def _is_in_plain_transaction(connection: BaseDatabaseWrapper) -> bool:
+    if connection.vendor == "mysql":
+        # This costs a statement, because the driver cannot tell.
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT @@in_transaction")
+            return bool(cursor.fetchone()[0])
+    return has_unseen_transaction(connection)
+
+
+def _idle_state(connection: BaseDatabaseWrapper) -> tuple[int, bool, bool]:
     return (0, connection.settings_dict["AUTOCOMMIT"], False)
 
 
-def start_anew(connection: BaseDatabaseWrapper) -> None:
-    """Replace a connection that is broken, or in a transaction that nobody will end.
+@contextmanager
+def committed(database: str) -> Iterator[None]:
+    """Commit one statement: it commits itself unless a transaction is open.
 
-    The new one is opened by the next statement.
+    Raises ``RuntimeError`` inside a transaction of Django, because nothing would be committed.
     """
-    # Either may fail on what is broken already; closing forgets the connection all the same.
+    connection = connections[database]
+    if connection.in_atomic_block or has_unseen_transaction(connection):
+        with transaction.atomic(using=database, durable=True):
+            yield
+    else:
+        yield
+
+
+@contextmanager
+def own_transaction(database: str) -> Iterator[None]:
+    """Commit all that is written, together.
+
+    On SQLite it begins with the one lock that all writers share: after a read, SQLite refuses to
+    write if another worker wrote since. Raises as ``committed`` does.
+    """
+    connection: Any = connections[database]
+    connection.ensure_connection()  # which sets the mode
+    mode = getattr(connection, "transaction_mode", None)
+    connection.transaction_mode = "IMMEDIATE"  # only SQLite's backend reads it
+    try:
+        with transaction.atomic(using=database, durable=True):
+            connection.transaction_mode = mode
+            yield
+    finally:
+        connection.transaction_mode = mode
+
+
+def with_reconnect(database: str, write: Callable[[], Result]) -> Result:
+    """Return the result of ``write``; if the database fails, run it again on a new connection.
+
+    A receiver may take longer than a server keeps an idle session. Inside a transaction the error
+    is raised: the caller must run the whole transaction again.
+    """
+    try:
+        return write()
+    except DatabaseFault:
+        connection = connections[database]
+        if connection.in_atomic_block:
+            raise
+        reconnect(connection)
+        return write()
+
+
+def drop_dead_connections() -> None:
+    """Reconnect, at the next use, each connection of this thread that its server has closed."""
+    for connection in connections.all(initialized_only=True):
+        is_open = connection.connection is not None and not connection.in_atomic_block
+        if is_open and not connection.is_usable():
+            reconnect(connection)
+
+
+def reconnect(connection: BaseDatabaseWrapper) -> None:
+    """Drop a connection that is broken, or in a transaction that no one will end.
+
+    The next statement opens a new one.
+    """
+    # Each step may fail if the connection is broken; closing drops it anyway.
     with suppress(Exception):
-        # SQLite keeps a closed connection, and its locks, while some cursor of it is alive.
+        # SQLite keeps a closed connection, and its locks, while one of its cursors is alive.
         connection.connection.rollback()
+    with suppress(Exception):
+        if connection.settings_dict["OPTIONS"].get("pool"):
+            # An open session would return to the pool, which would give it to us again.
+            connection.connection.close()
     with suppress(Exception):
         connection.close()
     if connection.closed_in_transaction:

@@ -7,6 +7,6 @@ app_name = "pickyassist_webhooks"
 urlpatterns = [
     path("events/<str:secret>/", receive, name="events"),
     path("events/<str:secret>", receive),
-    # No secret, or one that no other pattern takes: our JSON 403 rather than an HTML page.
-    re_path(r"^events(?:/[\s\S]*)?\Z", receive),
+    # With white space after the slash, or without a secret: our JSON 403, not an HTML page.
+    re_path(r"^events(?:/(?P<secret>[\s\S]*))?\Z", receive),
 ]

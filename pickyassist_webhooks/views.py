@@ -1,4 +1,4 @@
-"""The door Picky Assist knocks on."""
+"""The view that receives Event Webhooks."""
 
 from __future__ import annotations
 
@@ -14,60 +14,61 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 
 from . import ingest
-from .authentication import authenticate
+from .authentication import authenticate, secret_of
+from .body import read
 from .choices import RequestState
 from .conf import app_settings
-from .exceptions import BodyTooLarge
+from .exceptions import BodyMissing, BodyTooLarge
 from .models import WebhookRequest
-from .payloads import UNREADABLE
+from .parsing.payloads import UNREADABLE
 from .transactions import outside_of_transactions
 
 logger = logging.getLogger(__name__)
 
-#: Errors listed in an answer, which is to stay below 4 kB.
+#: Errors listed in an answer, which must stay below 4 kB.
 MAX_ERRORS = 20
 
-_CHUNK = 64 * 1024
 
-
-# Picky Assist holds no CSRF token and has no account here: the secret in the URL stands for both.
+# Picky Assist has no CSRF token and no account here: the secret in the URL replaces both.
 @csrf_exempt
 @login_not_required
 @outside_of_transactions
 @sensitive_variables("secret")
 def receive(request: HttpRequest, secret: str = "") -> JsonResponse:
-    """Answer 200 once the bytes of an Event Webhook are committed, whatever they say.
+    """Commit the bytes of an Event Webhook, valid or not, and answer with the result.
 
-    Picky Assist never sends an event twice, so no fault of ours may become its error.
+    Picky Assist never sends an event twice, so a failure of ours after the commit is still a 200.
     """
-    source = request.META.get("REMOTE_ADDR", "")
+    source = ascii(request.META.get("REMOTE_ADDR", ""))
     body = b""
     try:
         label = authenticate(request, secret)
         if request.method != "POST":
-            return _refusal(405, "method_not_allowed", "POST", Allow="POST")
-        body = _read(request, app_settings.max_body_bytes)
-        if not body:
-            return _refusal(400, "empty", "a JSON object in the body")
+            reason = f"its method is {ascii(request.method)[:20]}; Picky Assist uses POST"
+            return _refused(source, reason, 405, "method_not_allowed", "POST", Allow="POST")
+        body = read(request, app_settings.max_body_bytes)
         kept = ingest.receive(
             body,
             content_type=request.META.get("CONTENT_TYPE", ""),
             content_encoding=request.META.get("HTTP_CONTENT_ENCODING", ""),
-            query=_without_secrets(request.META.get("QUERY_STRING", ""), secret),
-            remote_addr=source,
+            query=_without_secrets(request.META.get("QUERY_STRING", ""), secret_of(secret)),
+            remote_addr=request.META.get("REMOTE_ADDR", ""),
             secret_label=label,
         )
     except PermissionDenied:
-        logger.warning("Refused a request with a wrong secret from %s", ascii(source))
+        logger.warning("Refused a request with a wrong secret from %s", source)
         return _refusal(403, "forbidden", "the webhook URL with its secret")
+    except BodyMissing as err:
+        return _refused(source, str(err), 400, "empty", "a JSON object in the body")
     except BodyTooLarge as err:
-        logger.warning("Refused a body from %s: %s", ascii(source), err)
-        return _refusal(413, "too_large", f"at most {app_settings.max_body_bytes} bytes")
+        reason = f"{err}; raise MAX_BODY_BYTES if Picky Assist sent it"
+        most = f"at most {app_settings.max_body_bytes} bytes"
+        return _refused(source, reason, 413, "too_large", most)
     except Exception as err:
         # Nothing is committed. The digest lets a person find the event in the vendor's log.
         logger.critical(
             "Lost a request from %s, %d bytes, sha256 %s: %s",
-            ascii(source),
+            source,
             len(body),
             hashlib.sha256(body).hexdigest(),
             type(err).__name__,
@@ -76,48 +77,21 @@ def receive(request: HttpRequest, secret: str = "") -> JsonResponse:
     return _answer(kept)
 
 
-def _read(request: HttpRequest, limit: int) -> bytes:
-    """Return the body, read by a limit of our own: Django's answers 400 before we are asked.
-
-    Raises ``BodyTooLarge``. What came before a connection broke is returned, to be kept.
-    """
-    meta = request.META
-    declared = meta.get("CONTENT_LENGTH") or ""
-    # By its digits first: int() refuses thousands of them.
-    if declared.isdecimal() and (len(declared) > 18 or int(declared) > limit):
-        raise BodyTooLarge(f"expected at most {limit} bytes, {declared[:20]} were announced")
-    # Without a length Django reads nothing, but a server that sets this flag ends the stream
-    # where a chunked body ends.
-    chunked = not declared and meta.get("wsgi.input_terminated")
-    stream: Any = meta["wsgi.input"] if chunked else request
-    body = bytearray()
-    try:
-        while chunk := stream.read(min(_CHUNK, limit + 1 - len(body))):
-            body += chunk
-    except Exception as err:  # servers have classes of their own for chunks that are none
-        logger.warning(
-            "A connection broke after %d bytes of a body: %s", len(body), type(err).__name__
-        )
-    if len(body) > limit:
-        raise BodyTooLarge(f"expected at most {limit} bytes, more came")
-    return bytes(body)
-
-
 def _without_secrets(query: str, secret: str) -> str:
     if not query:
         return ""
     secrets = {secret, *(accepted for _, accepted in app_settings.secrets)} - {""}
     return "&".join(
-        "***" if any(known in unquote_plus(part) for known in secrets) else part
+        "***" if any(value in unquote_plus(part) for value in secrets) else part
         for part in query.split("&")
     )
 
 
 def _answer(kept: WebhookRequest) -> JsonResponse:
-    """Say what became of a request whose bytes are committed."""
+    """Answer a request whose bytes are committed."""
     if kept.pk is None:
         return _respond(200, {"ok": True, "id": str(kept.token), "state": "spooled"})
-    if kept.processed_at is None:  # left to a worker, or processing it failed
+    if kept.processed_at is None:  # a worker will process it, or processing failed
         return _respond(200, {"ok": True, "id": str(kept.token), "state": RequestState.RECEIVED})
     codes = {problem["code"] for problem in kept.problems}
     quarantined = kept.outcome == RequestState.QUARANTINED
@@ -136,6 +110,14 @@ def _answer(kept: WebhookRequest) -> JsonResponse:
         ]
     status = 400 if codes & UNREADABLE else 415 if "content_encoding" in codes else 200
     return _respond(status, answer)
+
+
+def _refused(
+    source: str, reason: str, status: int, code: str, expected: str, **headers: str
+) -> JsonResponse:
+    """Refuse a request with a valid secret, and log it: the sender ignores the answer."""
+    logger.error("Refused a request from %s and kept nothing of it: %s", source, reason)
+    return _refusal(status, code, expected, **headers)
 
 
 def _refusal(status: int, code: str, expected: str, **headers: str) -> JsonResponse:

@@ -1,4 +1,4 @@
-"""``python -m tests.accept_openapi``: take the API's description as it is now into the docs."""
+"""``python -m tests.accept_openapi``: write the current description of the API into the docs."""
 
 import os
 
@@ -7,6 +7,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 django.setup()
 
-from tests.test_schema import GOLDEN, schema, written  # noqa: E402 - Django is there only now
+from pickyassist_webhooks.api import document as openapi  # noqa: E402 - Django is set up only now
+from tests.openapi import GOLDEN, written  # noqa: E402
 
-GOLDEN.write_text(written(schema.document("/api/")), "utf-8")
+GOLDEN.write_text(written(openapi.document("/api/")), "utf-8")

@@ -1,4 +1,4 @@
-"""The test settings with a user model of the project's own."""
+"""The test settings with a custom user model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.settings import DATABASES, INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.accounts"]
 AUTH_USER_MODEL = "accounts.Account"
-# Beside the databases of the tests that start these.
+# Separate databases: the tests that use these settings have their own.
 DATABASES = copy.deepcopy(DATABASES)
 for database in DATABASES.values():
     database["TEST"]["NAME"] += "_accounts"

@@ -1,4 +1,4 @@
-"""The database under test, reached before anything else and named; a clock and receivers."""
+"""Checks the database server first; fixtures for a clock, receivers and logins."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def pytest_configure(config: pytest.Config) -> None:
         version = _ask_version()
     except DatabaseError as err:
         raise pytest.UsageError(
-            f"the {name} server refused the tests ({' '.join(str(err).split())}); say with"
-            " DATABASE_URL how to reach it."
+            f"the {name} server refused the tests ({' '.join(str(err).split())}); set DATABASE_URL"
+            " to one that accepts them."
         ) from err
     if MARKS[name] not in version:
         raise pytest.UsageError(
-            f"the tests were to run on {MARKS[name]}, but the server says it is {version!r}; say"
-            " with DATABASE_URL where the right one is."
+            f"expected {MARKS[name]}, but the server is {version!r}; set DATABASE_URL to a"
+            f" {MARKS[name]} server."
         )
     config.stash[server_version] = version
 
@@ -60,7 +60,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def listen():
-    """Connect receivers for one test and record what they were sent."""
+    """Connect receivers for one test and record their calls."""
     connected = []
 
     def listen(name, receiver=None):
@@ -82,7 +82,7 @@ def listen():
 
 
 def _ask_version() -> str:
-    # A connection apart from Django's own, which pytest-django guards until a test asks for it.
+    # A separate connection: pytest-django blocks that of Django until a test asks for it.
     with connection.wrap_database_errors:
         raw = connection.get_new_connection(connection.get_connection_params())
         try:
@@ -95,7 +95,7 @@ def _ask_version() -> str:
 
 @pytest.fixture
 def login(db):
-    """Log a staff user with these permissions in, or a superuser, and return a client of theirs."""
+    """Return a function that logs in a staff user or superuser and returns the client."""
 
     def login(*codenames, superuser=False):
         client, users = Client(), get_user_model().objects

@@ -1,19 +1,20 @@
-"""Which database the tests run on, read from the environment. Standard library only."""
+"""Read from the environment on which database the tests run. Standard library only."""
 
 from __future__ import annotations
 
 import os
 import socket
 import tempfile
+import zlib
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-#: Set by ``python3 -m tests --database``; without it the tests run on SQLite.
+#: Set by ``python3 -m tests --database``; if it is not set, the tests run on SQLite.
 CHOICE = "TEST_DATABASE"
 SECONDS = 5
 
-# Databases that are always there: Django makes one of its own beside them for the tests.
+# Databases that always exist; Django creates the test database next to them.
 DEFAULT_URLS = {
     "postgres": "postgres://postgres@127.0.0.1:5432/postgres",
     "mariadb": "mariadb://root@127.0.0.1:3306/mysql",
@@ -26,40 +27,40 @@ NAMES = ("sqlite", *DEFAULT_URLS)
 
 
 class WrongDatabase(Exception):
-    """The chosen database is unknown or cannot be used; the message is for the user."""
+    """The chosen database is unknown or unusable; the message is for the user."""
 
 
 def chosen() -> str:
     name = os.environ.get(CHOICE, "sqlite")
     if name not in NAMES:
-        raise WrongDatabase(f"{CHOICE} is {name!r}; choose one of {', '.join(NAMES)}.")
+        raise WrongDatabase(f"{CHOICE} is {name!r}; use one of {', '.join(NAMES)}.")
     return name
 
 
 def server_url(name: str) -> SplitResult:
-    """Return where the server ``name`` is, as ``DATABASE_URL`` or the default says."""
+    """Return the URL of the server ``name``: ``DATABASE_URL`` or the default."""
     text = os.environ.get("DATABASE_URL") or DEFAULT_URLS[name]
     url = urlsplit(text)
     try:
         complete = all((url.hostname, url.port or "the usual one", url.path.strip("/")))
-    except ValueError:  # The port is no number.
+    except ValueError:  # The port is not a number.
         complete = False
     if not complete or url.scheme not in SCHEMES[name]:
         raise WrongDatabase(
             f"DATABASE_URL for {name} should look like {DEFAULT_URLS[name]}, but is"
-            f" {described(url)}; correct it, or unset it for that default."
+            f" {described(url)}; correct it, or unset it to use the default."
         )
     return url
 
 
 def described(url: SplitResult) -> str:
-    """Return the URL as it may be printed: without its password."""
-    user, at, place = url.netloc.rpartition("@")
-    return url._replace(netloc=user.partition(":")[0] + at + place).geturl()
+    """Return the URL for messages, without its password."""
+    user, at, host = url.netloc.rpartition("@")
+    return url._replace(netloc=user.partition(":")[0] + at + host).geturl()
 
 
 def require_server(name: str) -> None:
-    """Raise ``WrongDatabase`` if nothing listens where the server should be."""
+    """Raise ``WrongDatabase`` if the server does not listen."""
     if name == "sqlite":
         return
     url = server_url(name)
@@ -67,8 +68,8 @@ def require_server(name: str) -> None:
         socket.create_connection(_address(name, url), timeout=SECONDS).close()
     except OSError as err:
         raise WrongDatabase(
-            f"no {name} server can be reached at {described(url)} ({err}); start it, or say with"
-            " DATABASE_URL where it is."
+            f"no {name} server can be reached at {described(url)} ({err}); start it, or set"
+            " DATABASE_URL to its address."
         ) from err
 
 
@@ -79,8 +80,8 @@ def _address(name: str, url: SplitResult) -> tuple[str, int]:
 def settings_for(name: str, suffix: str = "") -> dict[str, Any]:
     """Return an entry of Django's ``DATABASES`` for one of ``NAMES``."""
     if name == "sqlite":
-        # A file and not memory, because threads that share one connection hide every lock. Its
-        # name is this process's own, so that two runs at once do not meet.
+        # A file and not memory, because threads that share one connection hide every lock. The
+        # process id keeps two runs apart.
         file = Path(tempfile.gettempdir()) / f"pickyassist_webhooks_{os.getpid()}{suffix}.sqlite3"
         return {
             "ENGINE": "django.db.backends.sqlite3",
@@ -101,7 +102,9 @@ def settings_for(name: str, suffix: str = "") -> dict[str, Any]:
         "USER": unquote(url.username or ""),
         "PASSWORD": unquote(url.password or ""),
     }
-    test = {"NAME": f"test_pickyassist_webhooks{suffix}"}
+    # Each clone has its own name, so that the tests of two clones can run at once.
+    clone = zlib.crc32(str(Path(__file__).resolve()).encode())
+    test = {"NAME": f"test_pickyassist_webhooks_{clone:08x}{suffix}"}
     if name == "postgres":
         options: dict[str, Any] = {"connect_timeout": SECONDS}
         engine = "django.db.backends.postgresql"

@@ -1,4 +1,4 @@
-"""Payloads, and how they are posted: real bytes through Django's handler to the pinned URL."""
+"""Payloads with fixed ids from the shipped builders, posted as bytes to the real URL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
+from pickyassist_webhooks.inbox import intake
 from pickyassist_webhooks.models import WebhookRequest
+from pickyassist_webhooks.testing import (
+    delivery_report,
+    filter_report,
+    group_member,
+    new_subscriber,
+)
 from tests.settings import PICKYASSIST_WEBHOOKS
 
 SECRET = PICKYASSIST_WEBHOOKS["SECRETS"][0]
@@ -26,49 +33,44 @@ def post(body: Any, *, to: str | None = None, content_type: str = "application/j
 
 
 def keep(body: Any, **metadata: Any) -> WebhookRequest:
-    """Keep a request and return it, as a worker leaves it that dies right after the commit."""
+    """Store a request and return it unprocessed, as after a crash right after the commit."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    requests = WebhookRequest.objects
-    return requests.keep(requests.new(data, **metadata))
+    return intake.keep(WebhookRequest.objects.new(data, **metadata))
 
 
 def row(msg_id: Any = "900001", status: Any = "1", **fields: Any) -> dict[str, Any]:
-    base = {"push_id": "700001", "number": "15550001111", "msg_id": msg_id, "status": status}
-    return base | fields
+    usual = {"push_id": "700001", "number": "15550001111", "reference_number": ""}
+    return delivery_report(msg_id=msg_id, status=status, **usual | fields)["data"][0]
 
 
 def delivery(*rows: Any, **envelope: Any) -> dict[str, Any]:
-    return {"project_id": PROJECT, "event_id": 1, "data": list(rows or [row()]), **envelope}
+    return delivery_report(**{"project_id": PROJECT, "data": list(rows or [row()])} | envelope)
 
 
 def filtered(*rows: Any, **envelope: Any) -> dict[str, Any]:
-    return delivery(*rows, **({"event_id": 2} | envelope))
+    return filter_report(**{"project_id": PROJECT, "data": list(rows or [row()])} | envelope)
 
 
 def member(action: Any = 1, **fields: Any) -> dict[str, Any]:
-    base = {
+    usual = {
         "project_id": PROJECT,
-        "event_id": 3,
-        "action": action,
         "group_id": "A4100",
         "group_subject": "Team",
         "number": "15550001111",
         "application": 8,
     }
-    return base | fields
+    return group_member(action=action, **usual | fields)
 
 
 def subscriber(**fields: Any) -> dict[str, Any]:
-    base = {
+    usual = {
         "project_id": PROJECT,
-        "event_id": 4,
         "subscriber_id": "ZZ100",
         "mobile": "15550001111",
         "name": "",
         "email": "",
-        "profile_pic": "",
         "channel": "919737001155",
         "message": "hi",
         "date": "2020-05-29T16:01:06+05:30",
     }
-    return base | fields
+    return new_subscriber(**usual | fields)

@@ -15,7 +15,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "pickyassist_webhooks",
-    # A worked example of an authenticator.
+    # An example of an authenticator.
     "example_project.tenants",
 ]
 
@@ -23,7 +23,7 @@ PICKYASSIST_WEBHOOKS = {"SECRETS": ["test-secret-Jq3vYtW8zXk2LmN5pR7s"]}
 
 DATABASES = {
     "default": databases.settings_for(databases.chosen()),
-    # For the tests in which a router keeps the app in a database of its own.
+    # For the tests with a router that gives the app its own database.
     "own": databases.settings_for(databases.chosen(), suffix="_own"),
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -56,5 +56,5 @@ STATIC_URL = "static/"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-# The default hasher is slow on purpose, which no test here is about.
+# The default hasher is slow on purpose, and no test needs it.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,4 +1,4 @@
-"""The read API: who may read what, filters and pages that cost the same, and replays."""
+"""The read API: permissions, filters, pages of constant cost, and replays."""
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ def rows(client, name, **query):
 
 @each_list
 def test_lists_and_details(name, filled, root):
-    found = rows(root, name)
-    assert found
-    [detail] = [root.get(url(f"{name}-detail", found[0]["id"])).json()]
-    assert found[0].items() <= detail.items()
+    listed = rows(root, name)
+    assert listed
+    [detail] = [root.get(url(f"{name}-detail", listed[0]["id"])).json()]
+    assert listed[0].items() <= detail.items()
     assert root.get(url(f"{name}-detail", 10**6)).status_code == 404
 
 
 @each_list
-def test_who_may_view_in_the_admin_may_read(name, filled, login):
+def test_the_view_permission_of_the_admin_is_required(name, filled, login):
     strangers = Client().get(url(f"{name}-list"))
     assert strangers.status_code in (401, 403)
     assert login().get(url(f"{name}-list")).status_code == 403
@@ -72,7 +72,7 @@ def test_who_may_view_in_the_admin_may_read(name, filled, login):
 
 @each_list
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_nothing_is_written(name, method, filled, root):
+def test_lists_and_details_are_read_only(name, method, filled, root):
     pk = rows(root, name)[0]["id"]
     for page in (url(f"{name}-list"), url(f"{name}-detail", pk)):
         answer = getattr(root, method)(page, "{}", content_type="application/json")
@@ -116,7 +116,7 @@ def test_codes_have_labels(filled, root):
     )
 
 
-def test_what_a_message_says(filled, root):
+def test_a_message_has_its_current_state(filled, root):
     [message] = rows(root, "message", reference_number="ORD-1")
     assert message["conflict"] is True
     assert message["status_label"] == "delivered"
@@ -130,9 +130,9 @@ class TestRequest:
         assert pages[0] == pages[1]
         assert base64.b64decode(pages[0]["body"]) == bytes(kept.body)
 
-    @pytest.mark.parametrize("asked", ["0", "9" * 30, "-", "a" * 36])
-    def test_of_none(self, asked, root):
-        assert root.get(url("request-detail", asked)).status_code == 404
+    @pytest.mark.parametrize("key", ["0", "9" * 30, "-", "a" * 36])
+    def test_an_unknown_request(self, key, root):
+        assert root.get(url("request-detail", key)).status_code == 404
 
     def test_bodies_are_personal(self, filled, login):
         client = login("view_webhookrequest")
@@ -168,7 +168,7 @@ class TestFilters:
         assert len(rows(root, name, **query)) == count
 
     @pytest.mark.parametrize(
-        ("name", "query", "said"),
+        ("name", "query", "expected"),
         [
             ("request", {"stat": "done"}, "received_at_after"),
             ("request", {"state": "great"}, "great"),
@@ -187,12 +187,14 @@ class TestFilters:
             ("message", {"conflict": "false"}, "true"),
         ],
     )
-    def test_what_is_none_is_refused_with_what_is(self, name, query, said, filled, root):
+    def test_invalid_ones_are_refused_with_the_valid_ones(
+        self, name, query, expected, filled, root
+    ):
         answer = root.get(url(f"{name}-list"), query)
         assert answer.status_code == 400
-        assert said in answer.content.decode()
+        assert expected in answer.content.decode()
 
-    def test_a_number_is_no_filter_for_who_may_not_see_it(self, filled, login):
+    def test_a_number_filter_requires_the_permission(self, filled, login):
         client = login("view_deliveryreport")
         answer = client.get(url("delivery-report-list"), {"number": "15550001111"})
         assert answer.status_code == 403
@@ -221,7 +223,7 @@ class TestPages:
             back.append([each["id"] for each in page["results"]])
         assert back[::-1] == forth
 
-    def test_are_as_long_as_the_project_says(self, root, settings):
+    def test_have_the_page_size_of_the_project(self, root, settings):
         post(delivery(*(row(str(number)) for number in range(1, 6))))
         settings.REST_FRAMEWORK = {"PAGE_SIZE": 2}
         assert len(rows(root, "delivery-report")) == 2
@@ -237,25 +239,25 @@ class TestPages:
         answer = root.get(f"{page['next']}&ordering=id")
         assert answer.status_code == 400
 
-    def test_of_nothing(self, root):
+    def test_an_empty_list(self, root):
         page = root.get(url("message-list")).json()
         assert page == {"next": None, "previous": None, "results": []}
 
 
-class TestStandingFacts:
+class TestCurrentState:
     def test_members_of_a_group(self, root):
         post(member(number="15550000001"))
         post(member(number="15550000002"))
         post(member(2, number="15550000001"))
         post(member(number="15550000003", project_id="9"))
-        asked = url("members", "A4100")
-        numbers = [each["number"] for each in root.get(asked).json()["results"]]
+        page = url("members", "A4100")
+        numbers = [each["number"] for each in root.get(page).json()["results"]]
         assert sorted(numbers) == ["15550000002", "15550000003"]
-        there = root.get(asked, {"project_id": "9"}).json()["results"]
-        assert [each["number"] for each in there] == ["15550000003"]
+        others = root.get(page, {"project_id": "9"}).json()["results"]
+        assert [each["number"] for each in others] == ["15550000003"]
         assert root.get(url("members", "120363041@g.us?")).json()["results"] == []
 
-    def test_verdict_about_a_number(self, root, login):
+    def test_verdict_for_a_number(self, root, login):
         post(filtered(row("F1", 2, number="15550000001")))
         post(filtered(row("F2", 1, number="15550000001")))
         [verdict] = root.get(url("verdict", "15550000001")).json()["results"]
@@ -265,33 +267,33 @@ class TestStandingFacts:
 
 
 class TestStatistics:
-    def test_figures(self, filled, root):
-        figures = root.get(url("stats"), {"days": 7}).json()
-        assert figures["messages"] == {
+    def test_all_parts(self, filled, root):
+        statistics = root.get(url("stats"), {"days": 7}).json()
+        assert statistics["messages"] == {
             "submitted": 2,
             "delivered": 1,
             "read": 0,
             "failed": 0,
             "refunded": 0,
         }
-        assert figures["kinds"]["delivery_report"]["count"] == 3
-        assert len(figures["kinds"]["group_member"]["per_day"]) == 7
-        assert figures["requests"]["quarantined"] == 1
-        assert figures["channels"] == [{"channel": "8", "count": 1}]
-        assert figures["errors"][0]["error_message"] == "Call +15550001111"
+        assert statistics["kinds"]["delivery_report"]["count"] == 3
+        assert len(statistics["kinds"]["group_member"]["per_day"]) == 7
+        assert statistics["requests"]["quarantined"] == 1
+        assert statistics["channels"] == [{"channel": "8", "count": 1}]
+        assert statistics["errors"][0]["error_message"] == "Call +15550001111"
 
-    def test_parts_for_who_may_view_their_rows(self, filled, login):
-        figures = login("view_deliveryreport").get(url("stats")).json()
-        assert figures["kinds"]["delivery_report"]["count"] == 3
-        assert figures["kinds"]["group_member"] is None
-        assert figures["messages"] is figures["requests"] is None
-        assert figures["errors"][0]["error_message"] == "•••"
+    def test_parts_require_the_view_permission(self, filled, login):
+        statistics = login("view_deliveryreport").get(url("stats")).json()
+        assert statistics["kinds"]["delivery_report"]["count"] == 3
+        assert statistics["kinds"]["group_member"] is None
+        assert statistics["messages"] is statistics["requests"] is None
+        assert statistics["errors"][0]["error_message"] == "•••"
 
     @pytest.mark.parametrize("days", ["0", "91", "x"])
-    def test_a_period_that_is_none(self, days, root):
+    def test_an_invalid_period(self, days, root):
         assert root.get(url("stats"), {"days": days}).status_code == 400
 
-    def test_what_is_no_parameter(self, filled, root):
+    def test_an_unknown_parameter(self, filled, root):
         answer = root.get(url("stats"), {"dayz": 7})
         assert answer.status_code == 400
         assert "days" in answer.content.decode()
@@ -307,10 +309,10 @@ class TestReplay:
         return client.post(url("request-replay", pk), asked, content_type="application/json")
 
     def test_processes_again(self, filled, root):
-        heard = []
+        replays = []
 
         def receiver(event, is_replay, **named):
-            heard.append(is_replay)
+            replays.append(is_replay)
 
         signals.member_joined.connect(receiver)
         kept = WebhookRequest.objects.get(kind="group_member")
@@ -318,7 +320,7 @@ class TestReplay:
         signals.member_joined.disconnect(receiver)
         assert answer.status_code == 200
         assert answer.json()["replays"] == 1
-        assert heard == [True]
+        assert replays == [True]
         assert GroupMemberEvent.objects.count() == 1
         assert WebhookRequest.objects.get(pk=kept.pk).history[0]["what"] == "processed again"
 
@@ -338,14 +340,14 @@ class TestReplay:
         assert NewSubscriber.objects.count() == 1
 
     @pytest.mark.parametrize("form", [{}, {"content_type": "application/json"}])
-    def test_however_it_is_written(self, form, filled, login):
+    def test_as_a_form_and_as_json(self, form, filled, login):
         pk, asked = WebhookRequest.objects.first().pk, {"only_failed_receivers": "true"}
         client = login("view_webhookrequest", "replay_webhookrequest")
         assert client.post(url("request-replay", pk), asked, **form).status_code == 403
         client = login("view_webhookrequest", "retry_webhookrequest")
         assert client.post(url("request-replay", pk), asked, **form).status_code == 409
 
-    def test_what_is_gone_meanwhile(self, filled, root, monkeypatch):
+    def test_a_request_deleted_meanwhile(self, filled, root, monkeypatch):
         def gone(pk, *args, **named):
             WebhookRequest.objects.filter(pk=pk).delete()
             return ingest_replay(pk, *args, **named)
@@ -354,22 +356,22 @@ class TestReplay:
         monkeypatch.setattr(ingest, "replay", gone)
         assert self.replay(root, WebhookRequest.objects.first().pk).status_code == 404
 
-    def test_what_a_worker_holds(self, root):
+    def test_a_claimed_request(self, root):
         request = keep(delivery(), claimed=True)
         answer = self.replay(root, request.pk)
         assert answer.status_code == 409
-        assert "A worker holds" in answer.json()["detail"]
+        assert "A worker is processing" in answer.json()["detail"]
 
-    def test_what_is_erased(self, filled, root):
+    def test_an_erased_request(self, filled, root):
         WebhookRequest.objects.update(erased_at="2026-01-01T00:00:00Z")
         assert self.replay(root, WebhookRequest.objects.first().pk).status_code == 410
 
     @pytest.mark.parametrize(
         "codenames", [(), ("view_webhookrequest",), ("replay_webhookrequest",)]
     )
-    def test_who_may(self, codenames, filled, login):
+    def test_permissions(self, codenames, filled, login):
         client = login(*codenames)
         assert self.replay(client, WebhookRequest.objects.first().pk).status_code == 403
 
-    def test_of_none(self, root):
+    def test_an_unknown_request(self, root):
         assert self.replay(root, 1).status_code == 404

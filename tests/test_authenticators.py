@@ -39,7 +39,7 @@ class TestNetworks:
             ("10.0.0.1", "203.0.113.7", 200),
             ("10.0.0.1", " 203.0.113.7 , 10.0.0.2", 200),
             ("fd00::1", "2001:db8::7", 200),
-            # Whoever calls may write what it likes before the proxy adds where it came from.
+            # A caller can write any value before the proxy adds the real address.
             ("10.0.0.1", "203.0.113.7, 198.51.100.1", 403),
             ("198.51.100.1", "203.0.113.7", 403),
             ("10.0.0.1", "198.51.100.1, 203.0.113.7", 200),
@@ -97,16 +97,16 @@ class TestTenants:
         assert post(delivery(), to=url(new)).status_code == 200
         assert set(WebhookRequest.objects.values_list("secret_label", flat=True)) == {"first"}
 
-    def test_while_the_database_is_away(self, configure, tmp_path):
+    def test_while_the_database_is_down(self, configure, tmp_path):
         configure(SPOOL_DIR=tmp_path)
-        known, unknown = Tenant.add("first"), Tenant.add("second")
-        assert post(delivery(), to=url(known)).json()["state"] == "done"
+        cached, uncached = Tenant.add("first"), Tenant.add("second")
+        assert post(delivery(), to=url(cached)).json()["state"] == "done"
         with connection.schema_editor() as editor:
             editor.alter_db_table(Tenant, "tenants_tenant", "tenants_away")
             editor.alter_db_table(WebhookRequest, WebhookRequest._meta.db_table, "requests_away")
         try:
-            assert post(delivery(), to=url(known)).json()["state"] == "spooled"
-            assert post(delivery(), to=url(unknown)).status_code == 503
+            assert post(delivery(), to=url(cached)).json()["state"] == "spooled"
+            assert post(delivery(), to=url(uncached)).status_code == 503
         finally:
             with connection.schema_editor() as editor:
                 editor.alter_db_table(Tenant, "tenants_away", "tenants_tenant")

@@ -1,4 +1,4 @@
-"""What goes wrong on the way to a running environment ends in one sentence, in a real process."""
+"""If the environment cannot be made, a real process ends with one sentence."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], *parts: str) -> 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone with nothing in it but what the bootstrap needs."""
+    """A clone with only the files that the bootstrap needs."""
     for name in ("bootstrap.py", "setup.cfg", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
@@ -45,7 +45,7 @@ def clone(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def clone_with_venv(clone: Path) -> Path:
-    """The same with a ``.venv`` whose pip says what the file ``pip-says`` holds, and fails."""
+    """A clone with a ``.venv`` whose pip prints the file ``pip-says`` and fails."""
     venv.create(clone / ".venv", symlinks=os.name != "nt")
     (packages,) = (clone / ".venv").rglob("site-packages")
     (packages / "pip.py").write_text(
@@ -54,13 +54,13 @@ def clone_with_venv(clone: Path) -> Path:
     return clone
 
 
-def test_a_python_that_is_too_old_is_told_so(clone: Path) -> None:
+def test_a_python_that_is_too_old_is_refused(clone: Path) -> None:
     done = run(
         "-c",
         "import sys; sys.version_info = (3, 9, 2); import bootstrap; bootstrap.enter('tests')",
         cwd=clone,
     )
-    assert_one_sentence(done, "3.10 or newer is needed", "3.9.2")
+    assert_one_sentence(done, "3.10 or newer is required", "3.9.2")
 
 
 @pytest.mark.parametrize("module", ["venv", "ensurepip"])
@@ -74,7 +74,7 @@ def test_a_missing_standard_module_is_named(clone: Path, module: str) -> None:
     assert not (clone / ".venv").exists()
 
 
-def test_a_half_made_environment_is_made_anew(clone: Path) -> None:
+def test_an_incomplete_environment_is_made_again(clone: Path) -> None:
     (clone / ".venv").mkdir()
     (clone / ".venv" / "bootstrap.json").write_text("{}")
     (clone / ".venv" / "left-over").touch()
@@ -84,13 +84,13 @@ def test_a_half_made_environment_is_made_anew(clone: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    assert "Making .venv anew" in done.stderr
+    assert "Making .venv again" in done.stderr
     assert not (clone / ".venv" / "left-over").exists()
     (python,) = {*clone.glob(".venv/bin/python"), *clone.glob(".venv/Scripts/python.exe")}
     assert subprocess.run([python, "-c", "import pip"], check=False).returncode == 0
 
 
-def test_what_pip_says_is_passed_on(clone_with_venv: Path) -> None:
+def test_the_error_of_pip_is_passed_on(clone_with_venv: Path) -> None:
     (clone_with_venv / "pip-says").write_text(
         "  error: subprocess-exited-with-error\n"
         "  pip subprocess to install build dependencies did not run successfully.\n"
@@ -116,15 +116,15 @@ def test_a_failed_build_of_the_mariadb_driver_says_what_it_needs(clone_with_venv
     assert_one_sentence(done, "could not build mysqlclient", "apt install", "libmariadb-dev")
 
 
-def test_an_environment_that_somebody_else_made_is_kept(clone_with_venv: Path) -> None:
+def test_an_environment_that_the_user_made_is_kept(clone_with_venv: Path) -> None:
     (clone_with_venv / "pip-says").write_text("ERROR: no index\n")
-    (clone_with_venv / ".venv" / "theirs").touch()
+    (clone_with_venv / ".venv" / "users-file").touch()
     done = run("-c", "import bootstrap; bootstrap.enter('tests')", cwd=clone_with_venv)
     assert_one_sentence(done, "pip could not install . into .venv: ERROR: no index.")
-    assert (clone_with_venv / ".venv" / "theirs").exists()
+    assert (clone_with_venv / ".venv" / "users-file").exists()
 
 
-def test_what_is_installed_is_not_installed_again(clone_with_venv: Path) -> None:
+def test_nothing_is_installed_twice(clone_with_venv: Path) -> None:
     (clone_with_venv / "pip-says").write_text("ERROR: no index\n")
     run(
         "-c",
@@ -159,14 +159,16 @@ def test_an_unknown_suite_or_database_is_refused_with_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize("database", ["postgres", "mariadb"])
-def test_a_server_that_cannot_be_reached_is_told_at_once(database: str) -> None:
+def test_a_server_that_cannot_be_reached_is_reported_at_once(database: str) -> None:
     with socket.socket() as taken:
-        # Bound but not listening: nothing else can take the port, and nobody answers on it.
+        # Bound but not listening: nothing else can take the port, and nothing answers on it.
         taken.bind(("127.0.0.1", 0))
-        place = f"127.0.0.1:{taken.getsockname()[1]}"
-        url = f"{database}://me:hunter2@{place}/test"
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        url = f"{database}://me:hunter2@{address}/test"
         done = run("-m", "tests", "--database", database, cwd=ROOT, DATABASE_URL=url)
-    assert_one_sentence(done, f"no {database} server can be reached", f"me@{place}", "DATABASE_URL")
+    assert_one_sentence(
+        done, f"no {database} server can be reached", f"me@{address}", "DATABASE_URL"
+    )
     assert "hunter2" not in done.stderr
 
 

@@ -9,6 +9,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from pickyassist_webhooks import ingest, signals
+from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.models import (
     DeliveryReport,
     GroupMemberEvent,
@@ -16,20 +17,19 @@ from pickyassist_webhooks.models import (
     WebhookRequest,
 )
 from pickyassist_webhooks.models.failures import NEVER_RETURNED
-from pickyassist_webhooks.sweep import sweep
-from pickyassist_webhooks.transactions import depths, end_transactions, start_anew
+from pickyassist_webhooks.transactions import end_transactions, reconnect, transaction_states
 from tests.requests import delivery, keep, member, post, row
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "own"])
 
 
 class Killed(BaseException):
-    """What stops a worker dead: nothing in the app may catch it."""
+    """Stops a worker at once: nothing in the app may catch it."""
 
 
 @pytest.fixture
 def poison(listen):
-    """A receiver that kills whoever calls it with one event, and one that comes after it."""
+    """A receiver that kills its worker on one event, and another one after it."""
 
     def poison(event, **named):
         called.append(event.msg_id)
@@ -57,12 +57,12 @@ class TestKilledWorker:
         with pytest.raises(Killed):
             sweep()
 
-    def test_one_poisonous_event_does_not_cost_the_others(self, poison, clock):
+    def test_one_event_that_kills_does_not_affect_the_others(self, poison, clock):
         with pytest.raises(Killed):
             post(batch())
-        assert only_request().workers_lost == 0
-        self.crash(clock)  # with care now: the call is noted before it is made
-        assert only_request().workers_lost == 1
+        assert only_request().crash_count == 0
+        self.crash(clock)  # recovered after a crash: the call is saved before it is made
+        assert only_request().crash_count == 1
         failure = ReceiverFailure.objects.get()
         assert failure.error == NEVER_RETURNED
         assert (failure.attempts, failure.event_id) == (
@@ -77,7 +77,7 @@ class TestKilledWorker:
         assert set(poison.called) == everything
         assert ReceiverFailure.objects.get().receiver.endswith("poison")
 
-    def test_it_is_tried_again_alone_and_may_be_mended(self, poison, clock, listen):
+    def test_it_is_retried_alone_and_can_succeed(self, poison, clock, listen):
         with pytest.raises(Killed):
             post(batch())
         self.crash(clock)
@@ -93,7 +93,7 @@ class TestKilledWorker:
         assert sweep() == {"done": 1}
         assert not ReceiverFailure.objects.exists()
 
-    def test_a_receiver_that_raises_while_it_is_called_with_care(self, poison, clock, listen):
+    def test_a_receiver_that_raises_after_a_crash(self, poison, clock, listen):
         def breaks(event, **named):
             raise ValueError("as ever")
 
@@ -126,16 +126,16 @@ class TestKilledWorker:
             with suppress(Killed):
                 sweep()
         assert only_request().state == "dead"
-        assert len(poison.called) <= 8
+        assert len(poison.called) <= 9
 
-        # All signals were sent, so that a person can have this one receiver called again.
+        # All signals were sent, so a person can have this receiver called again.
         DeliveryReport.objects.update(msg_id="harmless")
         poison.called.clear()
         assert ingest.replay(only_request().pk, only_failed_receivers=True).state == "done"
         assert poison.called == ["harmless"]
 
     def test_neighbours_in_a_batch(self, poison, clock):
-        """A worker that dies of one request has its neighbours processed one by one."""
+        """If one request kills a worker, its neighbours are processed one by one."""
         for number in range(3):
             keep(delivery(row(f"a{number}")))
         keep(delivery(row("poison")))
@@ -154,8 +154,8 @@ class TestKilledWorker:
             "poison",
         }
 
-    def test_a_worker_that_comes_back_after_all(self, clock, listen):
-        """It outlived its lease: another one went on, and left alone what was still running."""
+    def test_a_worker_that_returns_after_its_lease(self, clock, listen):
+        """Its lease passed: another worker took over, and skipped the call in flight."""
         calls, swept = [], []
 
         def slow(event, **named):
@@ -167,12 +167,12 @@ class TestKilledWorker:
         listen("delivery_received", slow)
         others = listen("delivery_received")
         post(delivery())
-        # The innermost worker left out what was running, and finished the rest.
-        assert swept == [{"failing": 1}, {"stored": 1}]
+        # The innermost worker skipped the call in flight, and finished the rest.
+        assert swept == [{"failing": 1}, {"done": 1}]
         assert len(calls) == 2
         assert len(others) == 1
         clock.advance(minutes=10)
-        assert sweep() == {"done": 1}
+        assert sweep() == {}
         assert len(calls) == 2
         assert not ReceiverFailure.objects.exists()
 
@@ -187,22 +187,22 @@ class TestTransactionLeftOpen:
         WebhookRequest.objects.update(query="written by a receiver")
 
     @pytest.mark.parametrize("way", ["leaves_atomic", "leaves_manual"])
-    def test_it_is_undone_and_costs_nobody_else(self, way, listen, clock):
+    def test_it_is_rolled_back_and_affects_no_other(self, way, listen, clock):
         listen("delivery_received", getattr(self, way))
         others = listen("delivery_received")
         answer = post(delivery(row("1"), row("2"))).json()
         assert (answer["state"], answer["accepted"]) == ("failing", 2)
-        assert depths()[connection.alias] == (0, True, False)
+        assert transaction_states()[connection.alias] == (0, True, False)
         assert len(others) == 2
         assert only_request().query == ""
         failures = ReceiverFailure.objects.all()
         assert [failure.receiver.endswith(way) for failure in failures] == [True, True]
         assert "TransactionLeftOpen" in failures[0].error
 
-    def test_inside_of_a_transaction_it_is_only_told(self):
-        """As in a ``TestCase``: what is around it is not ours to end."""
+    def test_inside_a_transaction_it_is_only_reported(self):
+        """As in a ``TestCase``: we must not end the transaction around it."""
         with transaction.atomic():
-            before = depths()
+            before = transaction_states()
             inner = transaction.atomic()
             inner.__enter__()
             assert end_transactions(before) == [connection.alias]
@@ -211,11 +211,11 @@ class TestTransactionLeftOpen:
 
     def test_a_connection_that_is_closed_already(self):
         connection.close()
-        start_anew(connection)
-        assert depths()[connection.alias] == (0, True, False)
+        reconnect(connection)
+        assert transaction_states()[connection.alias] == (0, True, False)
         assert not WebhookRequest.objects.exists()
 
-    def test_one_that_breaks_a_transaction_of_its_own(self, listen):
+    def test_a_receiver_that_breaks_its_own_transaction(self, listen):
         def breaks(event, **named):
             with transaction.atomic():
                 try:
@@ -229,8 +229,8 @@ class TestTransactionLeftOpen:
         assert len(others) == 2
         assert ReceiverFailure.objects.count() == 2
 
-    def test_a_transaction_nobody_can_see(self, listen, clock):
-        """Begun in plain SQL: what cannot be committed now is done again from the row."""
+    def test_a_transaction_that_django_does_not_see(self, listen, clock):
+        """If it was begun in plain SQL, the work is repeated from the row."""
 
         def begins(event, **named):
             if event.msg_id == "1":
@@ -246,14 +246,14 @@ class TestTransactionLeftOpen:
         states = WebhookRequest.objects.order_by("pk").values_list("state", flat=True)
         assert list(states)[1:] == ["done", "done"]
         assert DeliveryReport.objects.count() == 2
-        # MariaDB's driver cannot tell, and there nothing is wrong with a receiver that was heard.
+        # MariaDB's driver cannot tell, so there the receiver succeeds.
         failed = [failure.error for failure in ReceiverFailure.objects.all()]
         assert all("TransactionLeftOpen" in error for error in failed)
         assert len(failed) == (connection.vendor != "mysql")
 
     @pytest.mark.parametrize("processor", ["inline", "none"])
-    def test_one_that_was_open_before_a_request_came(self, processor, settings):
-        """What is answered 200 is committed all the same."""
+    def test_a_transaction_that_was_open_before_a_request(self, processor, settings):
+        """A request that is answered 200 is still committed."""
         configured = {**settings.PICKYASSIST_WEBHOOKS, "PROCESSOR": processor}
         settings.PICKYASSIST_WEBHOOKS = configured
         if connection.vendor != "mysql" or processor == "inline":
@@ -264,7 +264,7 @@ class TestTransactionLeftOpen:
         assert WebhookRequest.objects.exists()
 
 
-def test_one_poisonous_event_in_ten_thousand(listen):
+def test_one_event_that_kills_in_ten_thousand(listen):
     def breaks(event, **named):
         if event.msg_id == "m5000":
             raise ValueError
@@ -282,12 +282,12 @@ def test_one_poisonous_event_in_ten_thousand(listen):
 
 @pytest.mark.parametrize("executed", [False, True], ids=["before", "after"])
 def test_each_statement_of_the_sweep_fails(executed, listen, clock):
-    """Whatever is interrupted there, each event is a row once and a signal at least once."""
+    """After any interruption, each event is a row once and a signal at least once."""
     heard = [listen("delivery_received"), listen("member_joined")]
     for number in count(1):
-        for place in range(2):
-            keep(delivery(row(f"{number}-{place}")))
-            keep(member(number=f"{number}-{place}"))
+        for repeat in range(2):
+            keep(delivery(row(f"{number}-{repeat}")))
+            keep(member(number=f"{number}-{repeat}"))
         seen = []
 
         def fails(execute, sql, *rest, number=number, seen=seen):

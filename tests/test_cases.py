@@ -1,15 +1,12 @@
-"""Every recorded case and sequence: the answer, the exact bytes, the rows, and all of it again."""
+"""Every recorded case and sequence: the answer, the exact bytes, the rows, and a replay."""
 
 from __future__ import annotations
 
 import base64
-import json
 import logging
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
-from django.test import Client
 
 from pickyassist_webhooks import ingest
 from pickyassist_webhooks.choices import EventKind, RequestState
@@ -22,19 +19,10 @@ from pickyassist_webhooks.models import (
     NewSubscriber,
     WebhookRequest,
 )
-from tests.requests import SECRET, member, post, url
+from tests.cases import CASES, FORBIDDEN_KEYS, SEQUENCES, outcome, send
+from tests.requests import SECRET, member, post
 
-PAYLOADS = Path(__file__).parent / "payloads"
-
-
-def lines_of(name):
-    return [json.loads(line) for line in (PAYLOADS / name).read_text("utf-8").splitlines()]
-
-
-CASES = lines_of("open-cases.jsonl")
-SEQUENCES = lines_of("open-sequences.jsonl")
 KINDS = {kind: kind for kind in EventKind.values} | {"filter_report": "whatsapp_filter"}
-FORBIDDEN_KEYS = {"message-out", "delay", "type"}
 
 pytestmark = pytest.mark.django_db
 
@@ -42,27 +30,6 @@ pytestmark = pytest.mark.django_db
 def named(cases):
     assert cases
     return pytest.mark.parametrize("case", cases, ids=[case["name"] for case in cases])
-
-
-def send(case, body):
-    auth = case.get("auth", {})
-    secret = SECRET
-    if auth.get("mode") == "wrong":
-        secret = auth["value"]
-    elif auth.get("op") == "drop_last_char":
-        secret = SECRET[:-1]
-    elif auth.get("op") == "swapcase":
-        secret = SECRET.swapcase()
-    path = url(secret) if secret else url("x").replace("/x/", "/")
-    if case.get("query"):
-        path += "?" + case["query"]
-    return Client().generic(
-        case.get("method", "POST"),
-        path,
-        body,
-        case["content_type"],
-        headers=case.get("headers"),
-    )
 
 
 def rows_by_kind():
@@ -106,11 +73,11 @@ def check_answer(response, body):
 def check_fields(fields):
     for name, expected in fields.items():
         if name == "current":
-            found = dict(Message.objects.values_list("msg_id", "status"))
-            assert found == expected
+            statuses = dict(Message.objects.values_list("msg_id", "status"))
+            assert statuses == expected
         elif name == "date_utc":
-            found = NewSubscriber.objects.get().date
-            assert found == datetime.fromisoformat(expected.replace("Z", "+00:00"))
+            date = NewSubscriber.objects.get().date
+            assert date == datetime.fromisoformat(expected.replace("Z", "+00:00"))
         else:
             model = next(model for model in MODELS.values() if model.objects.exists())
             assert getattr(model.objects.first(), name) == expected
@@ -121,16 +88,6 @@ def check_replays():
         before = outcome(request), rows_by_kind()
         for _ in range(2):
             assert (outcome(ingest.replay(request.pk)), rows_by_kind()) == before
-
-
-def outcome(request):
-    return (
-        request.state,
-        request.event_count,
-        request.repeat_count,
-        request.problem_count,
-        request.problems,
-    )
 
 
 def check_logs(caplog):
@@ -155,7 +112,7 @@ class Clock:
 
 def check_sequence(expect):
     for kind, count in expect["history"].items():
-        model = next(model for ours, model in MODELS.items() if KINDS[ours] == kind)
+        model = next(model for name, model in MODELS.items() if KINDS[name] == kind)
         assert model.objects.count() == count
     for key, facts in expect.get("current", {}).items():
         project_id, msg_id = key.split("|")
@@ -165,12 +122,12 @@ def check_sequence(expect):
         project_id, rest = key.split("|")
         report = FilterReport.objects.filter(project_id=project_id, msg_id=rest).last()
         number = report.number if report else rest
-        standing = FilterReport.objects.verdicts().get(project_id=project_id, number=number)
-        assert standing.status == verdict
-    for key, place in expect.get("members", {}).items():
+        current = FilterReport.objects.verdicts().get(project_id=project_id, number=number)
+        assert current.status == verdict
+    for key, membership in expect.get("members", {}).items():
         group_id, number = key.split("|")
         inside = GroupMemberEvent.objects.members_of(group_id).filter(number=number).exists()
-        assert inside == (place == "in")
+        assert inside == (membership == "in")
     if "subscribers" in expect:
         assert NewSubscriber.objects.current().count() == expect["subscribers"]
     for key, name in expect.get("names", {}).items():
@@ -196,7 +153,7 @@ def test_sequence(case, monkeypatch):
 
 @named(SEQUENCES)
 def test_sequence_processed_backwards(case, monkeypatch, settings):
-    """Workers that are faster with what came later end in the same history and facts."""
+    """If workers process later requests first, history and current state are the same."""
     settings.PICKYASSIST_WEBHOOKS = settings.PICKYASSIST_WEBHOOKS | {"PROCESSOR": "none"}
     clock = Clock(monkeypatch)
     for step in case["steps"]:

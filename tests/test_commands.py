@@ -1,4 +1,4 @@
-"""The commands, called as people call them; the worker also as a process of its own."""
+"""The commands, called as a person calls them; the worker also as a separate process."""
 
 from __future__ import annotations
 
@@ -22,25 +22,22 @@ from django.core.management.base import OutputWrapper
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from pickyassist_webhooks import ingest, signals, spool
-from pickyassist_webhooks import worker as worker_module
+from pickyassist_webhooks import ingest, signals
+from pickyassist_webhooks.inbox import spool
+from pickyassist_webhooks.inbox import worker as worker_module
+from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.management.arguments import moment, operator, positive
 from pickyassist_webhooks.management.commands import pickyassist_process
 from pickyassist_webhooks.management.progress import Progress
 from pickyassist_webhooks.models import DeliveryReport, ReceiverFailure, WebhookRequest
 from pickyassist_webhooks.models.requests import WebhookRequestQuerySet
-from pickyassist_webhooks.sweep import sweep
 from tests import databases
 from tests.requests import delivery, filtered, keep, member, post, row, subscriber
+from tests.terminal import Terminal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ROOT = Path(__file__).parent.parent
-
-
-class Terminal(StringIO):
-    def isatty(self):
-        return True
 
 
 def call(name, *args, **options):
@@ -53,19 +50,19 @@ class TestProcess:
     def test_one_sweep(self):
         for payload in (delivery(), member(), {}):
             keep(payload)
-        assert call("process") == "3 processed: 2 done, 1 quarantined\n"
-        assert call("process") == "0 processed\n"
-        keep(delivery(row("held by a worker that was killed")), claimed=True)
+        assert call("process") == "Processed 3 (2 done, 1 quarantined).\n"
+        assert call("process") == "Processed 0.\n"
+        keep(delivery(row("claimed by a worker that was killed")), claimed=True)
         assert re.fullmatch(
-            r"0 processed; 1 in work or resting, due in (59|60) s at the earliest\n",
+            r"Processed 0\. 1 more in progress or waiting; next retry in (59|60) s\.\n",
             call("process"),
         )
 
     def test_json(self):
         keep(delivery())
-        said = json.loads(call("process", "--json"))
-        assert said.pop("seconds") >= 0
-        assert said == {"processed": 1, "states": {"done": 1}, "drained": 0}
+        result = json.loads(call("process", "--json"))
+        assert result.pop("seconds") >= 0
+        assert result == {"processed": 1, "states": {"done": 1}, "drained": 0}
 
     def test_progress_on_a_terminal(self):
         keep(delivery())
@@ -89,13 +86,13 @@ class TestProcess:
     def test_a_spool_is_drained(self, settings, tmp_path):
         settings.PICKYASSIST_WEBHOOKS = {**settings.PICKYASSIST_WEBHOOKS, "SPOOL_DIR": tmp_path}
         spool.write(WebhookRequest.objects.new(json.dumps(member()).encode()))
-        assert call("process") == "1 processed: 1 done; 1 taken from the spool\n"
+        assert call("process") == "Processed 1 (1 done). Took 1 from the spool.\n"
 
-    def test_a_database_that_cannot_be_asked(self, monkeypatch):
+    def test_a_database_that_fails(self, monkeypatch):
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE pickyassist_webhooks_webhookrequest RENAME TO taken_away")
         try:
-            with pytest.raises(CommandError, match="nothing is lost, run this again"):
+            with pytest.raises(CommandError, match="No data is lost; run this again"):
                 call("process")
         finally:
             with connection.cursor() as cursor:
@@ -111,9 +108,9 @@ class TestProcess:
     def test_many_small_requests_share_a_transaction(self, django_assert_max_num_queries):
         for number in range(100):
             keep(delivery(row(f"m{number}", "4"), row(f"m{number}", "1")))
-        # 14 for the batch and the look for more; one by one they would be some hundreds.
+        # 14 for the batch and the next query; one by one needs hundreds.
         with django_assert_max_num_queries(25):
-            assert call("process") == "100 processed: 100 done\n"
+            assert call("process") == "Processed 100 (100 done).\n"
         assert DeliveryReport.objects.count() == 200
 
     def test_all_kinds_in_one_batch_as_one_by_one(self, listen):
@@ -122,7 +119,7 @@ class TestProcess:
         for payload in kinds:
             keep(payload)
         keep(delivery())
-        assert call("process", "--batch", "50") == "8 processed: 7 done, 1 quarantined\n"
+        assert call("process", "--batch", "50") == "Processed 8 (7 done, 1 quarantined).\n"
         counts = WebhookRequest.objects.order_by("pk").values_list("event_count", "repeat_count")
         assert list(counts) == [*[(1, 0)] * 5, (0, 1), (0, 0), (0, 1)]
         assert {name: len(calls) for name, calls in called.items()} == {
@@ -140,16 +137,16 @@ class TestProcess:
         for name in ("a", "poison", "b"):
             keep(delivery(row(name)))
         assert call("process") == (
-            "3 processed: 2 done, 1 failing; 1 in work or resting, due in 30 s at the earliest\n"
+            "Processed 3 (2 done, 1 received). 1 more in progress or waiting; next retry in 30 s.\n"
         )
-        assert "processed one by one" in caplog.text
+        assert "requests one by one" in caplog.text
 
     def test_large_requests_go_alone(self):
         rows = [row(f"m{number}", message="x" * 1000) for number in range(2000)]
         keep(delivery())
         keep(delivery(*rows))
         keep(delivery(row("last")))
-        assert call("process") == "3 processed: 3 done\n"
+        assert call("process") == "Processed 3 (3 done).\n"
         assert DeliveryReport.objects.count() == 2002
 
 
@@ -158,15 +155,18 @@ def worker():
     """Start ``pickyassist_process --loop`` as a process on the database of this test."""
     started = []
 
-    def worker(*arguments):
+    def worker(*arguments, command=("-m", "django", "pickyassist_process", "--loop"), within=()):
         environment = os.environ | {
             "DJANGO_SETTINGS_MODULE": "tests.server_settings",
             databases.CHOICE: databases.chosen(),
             "SERVER_DATABASE": connection.settings_dict["NAME"],
         }
-        command = [sys.executable, "-m", "django", "pickyassist_process", "--loop", *arguments]
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [*within, sys.executable, *command, *arguments],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         started.append(process)
         return process
@@ -175,6 +175,38 @@ def worker():
     for process in started:
         process.kill()
         process.communicate()
+
+
+#: A worker whose receiver prints a line and then never returns.
+HANGING = """
+import time, django
+from django.core.management import call_command
+from pickyassist_webhooks import signals
+django.setup()
+def hang(**named):
+    print("hanging", flush=True)
+    while True:
+        try:
+            time.sleep(60)
+        except Exception:
+            pass
+signals.member_joined.connect(hang)
+call_command("pickyassist_process", "--loop")
+"""
+#: Runs a program as the first process, as a container does.
+UNSHARE = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child")
+
+
+def may_unshare():
+    try:
+        return subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:  # only Linux has it
+        return False
+
+
+def first_process_in(process):
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    return int(children) if children else process.pid
 
 
 def wait_for(condition):
@@ -208,25 +240,40 @@ class TestWorker:
         before = signal.getsignal(number)
         listen("member_joined", lambda **named: signal.raise_signal(number))
         keep(member())
-        assert call("process", "--loop", "--batch", "1") == "1 processed: 1 done\n"
+        assert call("process", "--loop", "--batch", "1") == "Processed 1 (1 done).\n"
         assert signal.getsignal(number) is before
 
-    def test_a_second_one_does_what_it_always_does(self, listen):
+    @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+    @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
+    def test_it_leaves_at_the_second_one(self, listen, first, second):
         def twice(**named):
-            signal.raise_signal(signal.SIGINT)
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(first)
+            signal.raise_signal(second)
 
         listen("member_joined", twice)
         keep(member())
-        # What a shell starts in the background ignores it.
-        before = signal.signal(signal.SIGINT, signal.default_int_handler)
-        try:
-            with pytest.raises(KeyboardInterrupt):
-                call("process", "--loop")
-        finally:
-            signal.signal(signal.SIGINT, before)
+        before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+        with pytest.raises(KeyboardInterrupt):
+            call("process", "--loop")
+        assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
 
-    def test_it_goes_on_after_a_fault_of_the_database(self, listen, monkeypatch, caplog):
+    @pytest.mark.parametrize("within", [(), UNSHARE] if may_unshare() else [()])
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_it_leaves_a_receiver_that_hangs(self, worker, within, number):
+        keep(member())
+        process = worker(command=("-c", HANGING), within=within)
+        assert process.stdout.readline() == b"hanging\n"
+        pid = first_process_in(process) if within else process.pid
+        os.kill(pid, number)
+        time.sleep(0.5)
+        assert process.poll() is None  # it waits for the current request
+        os.kill(pid, number)
+        _, errors = process.communicate(timeout=10)
+        assert process.returncode
+        assert b"KeyboardInterrupt" in errors
+        assert WebhookRequest.objects.get().state == "stored"  # another worker processes it
+
+    def test_it_continues_after_a_fault_of_the_database(self, listen, monkeypatch, caplog):
         def fails_once(requests, due=WebhookRequestQuerySet.due):
             monkeypatch.setattr(WebhookRequestQuerySet, "due", due)
             raise OperationalError
@@ -235,31 +282,31 @@ class TestWorker:
         monkeypatch.setattr(pickyassist_process, "PAUSE_AFTER_FAULT", 0.01)
         listen("member_joined", lambda **named: signal.raise_signal(signal.SIGTERM))
         keep(member())
-        assert call("process", "--loop") == "1 processed: 1 done\n"
-        assert "The sweep goes on later: OperationalError" in caplog.text
+        assert call("process", "--loop") == "Processed 1 (1 done).\n"
+        assert "The sweep failed (OperationalError)" in caplog.text
 
-    def test_with_nothing_to_do_it_waits_and_says_nothing(self):
+    def test_with_nothing_to_do_it_waits_and_prints_nothing(self):
         Timer(0.2, signal.raise_signal, [signal.SIGTERM]).start()
         assert call("process", "--loop") == ""
 
-    def test_in_a_thread_that_may_not_have_handlers(self):
+    def test_in_a_thread_without_signal_handlers(self):
         keep(member())
-        said = []
+        outputs = []
 
         def run():
-            said.append(call("process"))
+            outputs.append(call("process"))
             connection.close()
 
         thread = Thread(target=run)
         thread.start()
         thread.join()
-        assert said == ["1 processed: 1 done\n"]
+        assert outputs == ["Processed 1 (1 done).\n"]
 
-    def test_it_outlives_a_database_that_is_away(self, worker):
+    def test_it_survives_a_database_that_fails(self, worker):
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE pickyassist_webhooks_webhookrequest RENAME TO taken_away")
         process = worker()
-        said = process.stderr.readline()  # waits until there is something to say
+        first_error = process.stderr.readline()  # waits for the first error
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE taken_away RENAME TO pickyassist_webhooks_webhookrequest")
         assert process.poll() is None
@@ -268,11 +315,11 @@ class TestWorker:
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=20)
         assert process.returncode == 0
-        assert output == b"1 processed: 1 done\n"
-        assert b"The sweep goes on later" in said + errors
+        assert output == b"Processed 1 (1 done).\n"
+        assert b"The sweep failed" in first_error + errors
 
 
-def test_projects_without_celery_may_have_their_tasks_looked_for(monkeypatch):
+def test_tasks_can_be_discovered_without_celery(monkeypatch):
     for name in ("celery", "pickyassist_webhooks.tasks", "pickyassist_webhooks.engines.celery"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "celery", None)  # importing it fails, with another error
@@ -281,8 +328,8 @@ def test_projects_without_celery_may_have_their_tasks_looked_for(monkeypatch):
     importlib.import_module("pickyassist_webhooks.tasks")
 
 
-def test_a_worker_gives_back_what_it_will_not_finish(listen):
-    heard = listen("member_joined")
+def test_a_worker_releases_requests_it_will_not_finish(listen):
+    calls = listen("member_joined")
     for number in range(3):
         keep(member(number=str(number)))
     stopped = []
@@ -290,7 +337,7 @@ def test_a_worker_gives_back_what_it_will_not_finish(listen):
     assert sweep(stop=lambda: bool(stopped)) == {"done": 1, "stored": 2}
     assert WebhookRequest.objects.filter(claimed_by="").count() == 3
     assert sweep() == {"done": 2}
-    assert [call["event"].number for call in heard] == [*"012"]
+    assert [call["event"].number for call in calls] == [*"012"]
 
 
 class TestBatch:
@@ -326,7 +373,7 @@ class TestBatch:
         assert ReceiverFailure.objects.count() == 1
 
     def test_signals_that_cannot_be_sent(self, listen, monkeypatch):
-        heard = listen("member_joined")
+        calls = listen("member_joined")
         fails = [self.three()[1].pk]
 
         def announce(request, *rest, announce=worker_module.announce):
@@ -338,11 +385,11 @@ class TestBatch:
         monkeypatch.setattr(worker_module, "announce", announce)
         assert sweep() == {"done": 2, "stored": 1}
         assert WebhookRequest.objects.filter(claimed_by="").count() == 3
-        assert len(heard) == 2
+        assert len(calls) == 2
 
     def test_slow_receivers(self, listen, monkeypatch):
-        """What is sent is concluded once in a while, so that a crash repeats little of it."""
-        monkeypatch.setattr(worker_module, "MAX_UNCONCLUDED", 0)
+        """Sent signals are recorded from time to time, so that a crash repeats only a few."""
+        monkeypatch.setattr(worker_module, "MAX_UNFINISHED", 0)
         states = []
 
         def look(event, **named):
@@ -362,22 +409,22 @@ class TestBatch:
         self.three()
         assert sweep() == {"stored": 3}
         assert set(WebhookRequest.objects.values_list("claimed_by", flat=True)) == {"another"}
-        assert "3 requests were taken over by another worker" in caplog.text
+        assert caplog.text.count("was taken over by another worker") == 3
 
     @pytest.mark.django_db(transaction=False)
     def test_within_a_test_case(self, monkeypatch, listen):
-        """In the transaction of a ``TestCase`` nothing is closed, and all else is the same."""
+        """In the transaction of a ``TestCase``, connections stay open and the rest is the same."""
 
         def fails(requests, pks):
             raise ZeroDivisionError
 
-        heard = listen("member_joined")
+        calls = listen("member_joined")
         self.three()
         with monkeypatch.context() as broken:
             broken.setattr(WebhookRequestQuerySet, "claim", fails)
             assert sweep() == {}
         assert sweep() == {"done": 3}
-        assert len(heard) == 3
+        assert len(calls) == 3
 
 
 class TestReplay:
@@ -388,28 +435,28 @@ class TestReplay:
         post({"event_id": 99})
         return list(WebhookRequest.objects.order_by("pk"))
 
-    def test_a_database_that_cannot_be_asked(self):
+    def test_a_database_that_fails(self):
         def fails(execute, sql, *rest):
             raise OperationalError
 
         with (
             connection.execute_wrapper(fails),
-            pytest.raises(CommandError, match=r"before anything was done .*run migrate first"),
+            pytest.raises(CommandError, match=r"before the first replay .*run migrate first"),
         ):
             call("replay", "--all")
 
-    def test_it_has_to_be_said_which(self):
-        with pytest.raises(CommandError, match="Say which requests"):
+    def test_requests_must_be_selected(self):
+        with pytest.raises(CommandError, match="Select requests"):
             call("replay")
-        with pytest.raises(CommandError, match="token of a request, came 'x'"):
+        with pytest.raises(CommandError, match="'x' is neither the ID nor the token"):
             call("replay", "x")
 
     def test_all(self, listen):
-        heard = listen("delivery_received")
+        calls = listen("delivery_received")
         assert call("replay", "--all") == (
-            "3 chosen: 2 done, 1 quarantined\n3 processed again: 2 done, 1 quarantined\n"
+            "Selected 3 (2 done, 1 quarantined).\nProcessed 3 again (2 done, 1 quarantined).\n"
         )
-        assert [call["is_replay"] for call in heard] == [True, True]
+        assert [call["is_replay"] for call in calls] == [True, True]
         assert DeliveryReport.objects.count() == 2
         assert set(WebhookRequest.objects.values_list("replays", flat=True)) == {1}
 
@@ -438,22 +485,22 @@ class TestReplay:
         ],
     )
     def test_dry_run(self, arguments, chosen):
-        said = json.loads(call("replay", *arguments, "--dry-run", "--json"))
-        assert said == {"chosen": chosen, "dry_run": True, "states": {}}
+        result = json.loads(call("replay", *arguments, "--dry-run", "--json"))
+        assert result == {"chosen": chosen, "dry_run": True, "states": {}}
         assert set(WebhookRequest.objects.values_list("replays", flat=True)) == {0}
 
-    def test_what_a_worker_holds_is_left_alone(self):
+    def test_a_claimed_request_is_skipped(self):
         keep(b"{}", claimed=True)
-        said = json.loads(call("replay", "--state", "received", "--json"))
-        assert said["states"] == {"left alone": 1}
+        result = json.loads(call("replay", "--state", "received", "--json"))
+        assert result["states"] == {"skipped": 1}
 
-    def test_somebody_can_answer(self, monkeypatch):
+    def test_a_person_is_asked(self, monkeypatch):
         answers = ["no", "y"]
         monkeypatch.setattr("sys.stdin", Terminal())
         monkeypatch.setattr("builtins.input", lambda question: answers.pop(0))
-        assert call("replay", "--all") == "3 chosen: 2 done, 1 quarantined\n"
-        assert "3 processed again" in call("replay", "--all")
-        assert "3 processed again" in call("replay", "--all", "--no-input")
+        assert call("replay", "--all") == "Selected 3 (2 done, 1 quarantined).\n"
+        assert "Processed 3 again" in call("replay", "--all")
+        assert "Processed 3 again" in call("replay", "--all", "--no-input")
 
     @pytest.mark.parametrize("wrong", ["yesterday", "2026-13-01", "2026-01-32T10:00"])
     def test_a_wrong_moment(self, wrong):
@@ -466,11 +513,11 @@ class TestReplay:
         assert moment("2026-01-31T05:30").isoformat() == (
             "2026-01-31T05:30:00+05:30" if use_tz else "2026-01-31T05:30:00"
         )
-        same = moment("2026-01-31T00:00Z")
-        assert same == moment("2026-01-31T05:30")
+        in_utc = moment("2026-01-31T00:00Z")
+        assert in_utc == moment("2026-01-31T05:30")
         assert moment("2026-01-31").hour == 0
 
-    def test_somebody_without_a_name(self, monkeypatch):
+    def test_a_user_without_a_name(self, monkeypatch):
         def nameless():
             raise KeyError
 
@@ -481,15 +528,15 @@ class TestReplay:
 class TestOnlyFailedReceivers:
     @pytest.fixture
     def failing(self, listen):
-        """A receiver that raises on one of three events until it is mended."""
+        """Connect a receiver that raises for one of three events until it is repaired."""
 
         def breaks(event, **named):
             seen.append((event.msg_id, named["is_replay"]))
-            if event.msg_id == "2" and not mended:
+            if event.msg_id == "2" and not repaired:
                 raise ValueError
 
-        seen, mended = [], []
-        breaks.seen, breaks.mended = seen, mended
+        seen, repaired = [], []
+        breaks.seen, breaks.repaired = seen, repaired
         listen("delivery_received", breaks)
         breaks.others = listen("delivery_received")
         post(delivery(row("1"), row("2"), row("3")))
@@ -500,25 +547,25 @@ class TestOnlyFailedReceivers:
     def only_failed(self, *arguments):
         return json.loads(call("replay", *arguments, "--only-failed-receivers", "--json"))
 
-    def test_of_a_request_that_rests(self, failing):
-        failing.mended.append(True)
+    def test_of_a_request_that_waits(self, failing):
+        failing.repaired.append(True)
         assert self.only_failed("--all")["states"] == {"done": 1}
         assert failing.seen == [("2", True)]
         assert failing.others == []
         assert not ReceiverFailure.objects.exists()
         assert WebhookRequest.objects.get().history[0]["what"] == "failed receivers called again"
 
-    def test_of_a_request_that_is_dead(self, failing, settings, clock):
+    def test_of_a_permanently_failed_request(self, failing, settings, clock):
         settings.PICKYASSIST_WEBHOOKS = {**settings.PICKYASSIST_WEBHOOKS, "MAX_ATTEMPTS": 2}
         clock.advance(minutes=1)
-        assert call("process") == "1 processed: 1 dead\n"
+        assert call("process") == "Processed 1 (1 permanently failed).\n"
         failing.seen.clear()
-        failing.mended.append(True)
+        failing.repaired.append(True)
         assert self.only_failed("--state", "dead")["states"] == {"done": 1}
         assert failing.seen == [("2", True)]
 
-    def test_a_sweep_that_is_faster_calls_nobody_else(self, failing, monkeypatch):
-        monkeypatch.setattr(ingest, "process", lambda pk: None)  # the command was killed here
+    def test_a_faster_sweep_calls_no_other_receiver(self, failing, monkeypatch):
+        monkeypatch.setattr(ingest, "_call_again", lambda pk: None)  # the command was killed here
         assert self.only_failed("--all")["states"] == {"received": 1}
         keep(member(number="1"))
         keep(member(number="2"))
@@ -528,14 +575,15 @@ class TestOnlyFailedReceivers:
         assert ReceiverFailure.objects.count() == 1
 
     def test_not_while_a_worker_is_claiming_it(self, failing):
-        """Also where that is not committed yet when the replay begins."""
+        """This also holds if the claim is not committed when the replay begins."""
         pk = WebhookRequest.objects.get().pk
-        WebhookRequest.objects.update(due_at=timezone.now())
+        ReceiverFailure.objects.update(due_at=timezone.now())
+        call_pk = ReceiverFailure.objects.first().pk
         claiming = Event()
 
         def claim():
             with transaction.atomic():
-                WebhookRequest.objects.claim([pk])
+                ReceiverFailure.objects.claim([call_pk])
                 claiming.set()
                 time.sleep(0.5)
             connection.close()
@@ -543,10 +591,10 @@ class TestOnlyFailedReceivers:
         worker = Thread(target=claim)
         worker.start()
         claiming.wait()
-        with pytest.raises(ingest.RequestInWork, match="a worker holds it"):
+        with pytest.raises(ingest.RequestInWork, match="a worker is processing"):
             ingest.replay(pk, only_failed_receivers=True)
         worker.join()
-        assert WebhookRequest.objects.get().claimed_by
+        assert ReceiverFailure.objects.get(pk=call_pk).claimed_by
         assert WebhookRequest.objects.get().replays == 0
 
     def test_a_database_that_fails_in_the_middle(self, failing, monkeypatch):
@@ -557,11 +605,11 @@ class TestOnlyFailedReceivers:
         with pytest.raises(CommandError, match="failed after 0 of 1 requests"):
             call("replay", "--all")
 
-    def test_not_of_one_whose_signals_were_not_all_sent(self, failing):
-        """It died of lost workers: it has to be processed from the start."""
+    def test_not_if_some_signals_were_not_sent(self, failing):
+        """It failed after repeated crashes: it must be processed from the start."""
         WebhookRequest.objects.update(state="dead")
         assert self.only_failed("--all") == {"chosen": {}, "dry_run": False, "states": {}}
-        with pytest.raises(ingest.RequestInWork, match="found none"):
+        with pytest.raises(ingest.RequestInWork, match="no failed receivers"):
             ingest.replay(WebhookRequest.objects.get().pk, only_failed_receivers=True)
         signals.delivery_received.disconnect(failing)
         assert ingest.replay(WebhookRequest.objects.get().pk).state == "done"

@@ -1,12 +1,15 @@
-"""Workers at once: real connections, real locks, the same end whoever is faster."""
+"""Concurrent workers: real connections, real locks, the same result in any order."""
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import partial
 from threading import Barrier, Thread
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 
+from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.models import (
     DeliveryReport,
     FilterReport,
@@ -15,7 +18,6 @@ from pickyassist_webhooks.models import (
     NewSubscriber,
     WebhookRequest,
 )
-from pickyassist_webhooks.sweep import sweep
 from tests.requests import delivery, filtered, keep, member, post, row, subscriber
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,13 +26,13 @@ WORKERS = 8
 
 
 def at_once(*calls):
-    """Run each call in a thread with a connection of its own, and return what they returned."""
+    """Run each call in a thread with its own connection, and return the results."""
     barrier, results = Barrier(len(calls)), [None] * len(calls)
 
-    def run(place, call):
+    def run(index, call):
         try:
             barrier.wait()
-            results[place] = call()
+            results[index] = call()
         finally:
             connections.close_all()
 
@@ -43,7 +45,7 @@ def at_once(*calls):
 
 
 def finish():
-    """Process what lost its races, as the sweep does."""
+    """Process the requests that lost their races, as the sweep does."""
     WebhookRequest.objects.filter(state="failing").update(due_at="2000-01-01T00:00:00Z")
     sweep()
     assert set(WebhookRequest.objects.values_list("state", flat=True)) == {"done"}
@@ -96,3 +98,37 @@ def test_workers_share_the_sweep():
     assert sum(states["done"] for states in swept) == 30
     assert DeliveryReport.objects.count() == 30
     assert set(WebhookRequest.objects.values_list("attempts", flat=True)) == {1}
+
+
+@pytest.fixture
+def serializable(monkeypatch):
+    """Make new connections run their transactions as SERIALIZABLE."""
+    level = {"postgresql": 4, "mysql": "serializable"}
+    options = connections.settings["default"]["OPTIONS"]
+    if connection.vendor in level:  # SQLite knows nothing else
+        monkeypatch.setitem(options, "isolation_level", level[connection.vendor])
+
+
+def test_serializable_transactions_leave_nothing_to_the_sweep(serializable, listen):
+    listen("delivery_received")
+
+    def post_all(worker):
+        return [
+            post(delivery(*[row(f"m{number}", status) for number in range(worker, worker + 4)]))
+            for status in range(10, 30)
+        ]
+
+    answers = at_once(*[partial(post_all, worker) for worker in range(WORKERS)])
+    states = Counter(answer.json()["state"] for each in answers for answer in each)
+    assert states == {"done": 20 * WORKERS}
+
+
+def test_serializable_transactions_keep_every_request(serializable, listen):
+    listen("delivery_received")
+
+    def post_all(worker):
+        return [post(delivery(row(f"{worker} {n}"))).status_code for n in range(80)]
+
+    answers = at_once(*[partial(post_all, worker) for worker in range(WORKERS)])
+    assert Counter(status for each in answers for status in each) == {200: 80 * WORKERS}
+    assert WebhookRequest.objects.count() == 80 * WORKERS

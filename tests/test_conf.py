@@ -1,19 +1,25 @@
-"""Settings: typed, read when asked, and what the checks say of each slip."""
+"""Settings: typed, read at each use, and a check for each mistake."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.core.checks import run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.db import connection
 
-from pickyassist_webhooks.checks import EXTRAS
+from pickyassist_webhooks.checks.settings import EXTRAS
 from pickyassist_webhooks.conf import KEYS, app_settings
 
+ROOT = Path(__file__).parent.parent
 GOOD = "a-secret-of-more-than-22-characters"
 
 
@@ -25,7 +31,7 @@ def configure(settings):
     return configure
 
 
-def found():
+def checks():
     return {
         message.id.split(".")[1]: message for message in run_checks(tags=["pickyassist_webhooks"])
     }
@@ -59,7 +65,7 @@ def test_secrets(configure):
         ({"a": ["4100"]}, True),
         ({"b": ["4100"]}, False),
         ([], False),
-        ("4100", False),  # a wrong type must not open what it was to close
+        ("4100", False),  # an invalid value must not let strangers in
         ([True], False),
         (4100, False),
     ],
@@ -69,17 +75,17 @@ def test_projects(configure, value, accepted):
     assert app_settings.accepts_project("a", "4100") is accepted
 
 
-def test_labels_that_are_kept_alike_open_neither(configure):
+def test_labels_stored_as_the_same_text_accept_neither(configure):
     configure({"PROJECT_IDS": {"Köln": ["1"], "Käln": ["2"]}})
     assert not app_settings.accepts_project("K?ln", "1")
     assert not app_settings.accepts_project("K?ln", "2")
 
 
-async def nobody_waits(request, secret):
+async def async_function(request, secret):
     return "label"
 
 
-def test_labels_are_compared_as_they_are_kept(configure):
+def test_labels_are_compared_as_they_are_stored(configure):
     configure({"PROJECT_IDS": {"Büro" + "x" * 200: ["4100"]}})
     assert app_settings.accepts_project("B?ro" + "x" * 96, "4100") is True
 
@@ -95,86 +101,142 @@ def test_labels_are_compared_as_they_are_kept(configure):
         {"PROCESSOR": None},
     ],
 )
-def test_a_wrong_type_is_said_and_loses_nothing(configure, wrong):
+def test_an_invalid_value_is_reported_and_loses_nothing(configure, wrong):
     configure({"SECRETS": [GOOD], **wrong})
     [name] = wrong
     assert getattr(app_settings, name.lower()) in (KEYS[name].default, timedelta(hours=9))
-    assert list(found()) == ["E004"]
-    assert found()["E004"].hint == f"Expected {KEYS[name].expected}."
+    assert list(checks()) == ["E004"]
+    assert checks()["E004"].hint == f"Expected {KEYS[name].expected}."
 
 
 class TestChecks:
-    def test_nothing_to_say(self, configure):
+    def test_valid_settings(self, configure):
         configure({"SECRETS": [GOOD]})
-        assert found() == {}
+        assert checks() == {}
 
     @pytest.mark.django_db(databases="__all__")
-    def test_they_are_wired_to_the_command(self, configure):
+    def test_the_command_runs_them(self, configure):
         configure({"SECRETS": []})
         with pytest.raises(SystemCheckError, match=r"pickyassist_webhooks\.E001"):
             call_command("check", stderr=StringIO())
 
+    def test_another_label(self, monkeypatch):
+        monkeypatch.setattr(apps.get_app_config("pickyassist_webhooks"), "label", "events")
+        assert list(checks()) == ["E012"]
+        assert "the label 'events'" in checks()["E012"].msg
+
+    @pytest.mark.parametrize("command", ["check", "migrate", "makemigrations"])
+    def test_another_label_is_reported_before_migrations_fail(self, command):
+        environment = {"DJANGO_SETTINGS_MODULE": "tests.label_settings", "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [sys.executable, "-m", "django", command],
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "E012) tests.label_settings.Renamed has the label 'events'" in done.stderr
+        assert "NodeNotFoundError" not in done.stderr
+
     @pytest.mark.parametrize("value", [None, {}, {"SECRETS": {}}, {"SECRETS": []}])
     def test_no_secret(self, configure, value):
         configure(value)
-        assert list(found()) == ["E001"]
+        assert list(checks()) == ["E001"]
 
     def test_not_a_dict(self, configure):
         configure([GOOD])
-        assert set(found()) == {"E001", "E002"}
-        assert "it is a list" in found()["E002"].msg
+        assert set(checks()) == {"E001", "E002"}
+        assert "it is a list" in checks()["E002"].msg
 
     def test_unknown_keys(self, configure):
         configure({"SECRETS": [GOOD], "SECRET": [GOOD]})
-        assert list(found()) == ["E003"]
-        assert found()["E003"].hint == "Did you mean SECRETS?"
+        assert list(checks()) == ["E003"]
+        assert checks()["E003"].hint == "Did you mean SECRETS?"
         configure({"SECRETS": [GOOD], 5: [GOOD]})
-        assert found()["E003"].hint.startswith("Known keys: SECRETS, ")
+        assert checks()["E003"].hint.startswith("Known keys: SECRETS, ")
 
     @pytest.mark.parametrize("value", ["text", [None], [""], {"a": ["b"]}, {5: "b"}, 5])
-    def test_secrets_of_a_wrong_type(self, configure, value):
+    def test_invalid_secrets(self, configure, value):
         configure({"SECRETS": value})
-        assert set(found()) == {"E001", "E004"}
-        assert "text" not in found()["E004"].msg
+        assert set(checks()) == {"E001", "E004"}
+        assert "text" not in checks()["E004"].msg
 
-    def test_secret_that_does_not_fit_into_a_url(self, configure):
+    def test_secret_that_a_url_must_escape(self, configure):
         configure({"SECRETS": {"new": GOOD + "/"}})
-        assert list(found()) == ["E005"]
-        assert "labelled 'new'" in found()["E005"].msg
-        assert GOOD not in found()["E005"].msg
+        assert list(checks()) == ["E005"]
+        assert "labelled 'new'" in checks()["E005"].msg
+        assert GOOD not in checks()["E005"].msg
 
     def test_short_secret(self, configure):
         configure({"SECRETS": ["x" * 21, "x" * 22]})
-        assert list(found()) == ["W001"]
-        assert "only 21 characters" in found()["W001"].msg
+        assert list(checks()) == ["W001"]
+        assert "only 21 characters" in checks()["W001"].msg
 
     def test_own_authenticator_needs_no_secret(self, configure):
         configure({"AUTHENTICATOR": "tests.test_endpoint.only_tenant_seven"})
-        assert found() == {}
+        assert checks() == {}
 
     @pytest.mark.parametrize(
         "path", ["no.such.module", "tests.urls.urlpatterns", "nodots", "tests.raises.x"]
     )
-    def test_what_cannot_be_imported_or_called(self, configure, path):
+    def test_paths_that_cannot_be_imported_or_called(self, configure, path):
         configure({"AUTHENTICATOR": path, "PROCESSOR": path})
-        assert set(found()) == {"E006", "E007"}
+        assert set(checks()) == {"E006", "E007"}
+
+    @pytest.mark.parametrize(
+        ("pool", "warned"),
+        [
+            (True, 30),
+            ({}, None),
+            ({"min_size": 2}, 30),
+            ({"timeout": 11}, 11),
+            ({"timeout": 2}, None),
+        ],
+    )
+    def test_pool_that_waits_long(self, configure, monkeypatch, pool, warned):
+        configure({"SECRETS": [GOOD]})
+        monkeypatch.setitem(connection.settings_dict["OPTIONS"], "pool", pool)
+        assert list(checks()) == (["W008"] if warned else [])
+        if warned:
+            assert f"waits {warned} s" in checks()["W008"].msg
 
     def test_spool(self, configure, tmp_path, settings):
         file = tmp_path / "file"
         file.touch()
         for folder in (tmp_path, tmp_path / "not" / "yet", str(tmp_path), None):
             configure({"SECRETS": [GOOD], "SPOOL_DIR": folder})
-            assert found() == {}
+            assert checks() == {}
         for folder in (file, file / "below"):
             configure({"SECRETS": [GOOD], "SPOOL_DIR": folder})
-            assert list(found()) == ["E008"]
-            assert "outlives the container" in found()["E008"].hint
+            assert list(checks()) == ["E008"]
+            assert "outlives the container" in checks()["E008"].hint
         configure({"SECRETS": [GOOD], "SPOOL_DIR": tmp_path / "media" / "spool"})
         settings.MEDIA_ROOT = str(tmp_path / "media")
-        assert list(found()) == ["E009"]
+        assert list(checks()) == ["E009"]
         configure({"SECRETS": [GOOD], "SPOOL_DIR": 7})
-        assert list(found()) == ["E004"]
+        assert list(checks()) == ["E004"]
         assert app_settings.spool_dir is None
+
+    @pytest.mark.parametrize(
+        ("path", "problem"),
+        [
+            ("no.such.module", "cannot be imported"),
+            ("tests.urls.urlpatterns", "cannot be called"),
+            ("tests.test_conf.async_function", "async"),
+        ],
+    )
+    def test_spool_scope(self, configure, path, problem):
+        configure({"SECRETS": [GOOD], "SPOOL_SCOPE": path})
+        assert {each.id for each in run_checks(tags=["pickyassist_webhooks"])} == {
+            "pickyassist_webhooks.E011"
+        }
+        assert problem in checks()["E011"].msg
+
+    def test_a_valid_spool_scope(self, configure):
+        configure({"SECRETS": [GOOD], "SPOOL_SCOPE": "tests.test_owners.current_tenant"})
+        assert checks() == {}
+        configure({"SECRETS": [GOOD], "SPOOL_SCOPE": 5})
+        assert list(checks()) == ["E004", "E011"]
 
     @pytest.mark.parametrize(("engine", "extra"), EXTRAS.items())
     def test_an_engine_that_is_not_installed(self, configure, monkeypatch, engine, extra):
@@ -183,18 +245,18 @@ class TestChecks:
         monkeypatch.delitem(sys.modules, engine, raising=False)
         configure({"SECRETS": [GOOD], "PROCESSOR": f"{engine}.enqueue"})
         install = f'pip install "django-pickyassist-webhooks[{extra}]"'
-        assert found()["E007"].hint == f"Install it: {install}."
+        assert checks()["E007"].hint == f"Install it: {install}."
 
     def test_an_async_authenticator(self, configure):
-        configure({"SECRETS": [GOOD], "AUTHENTICATOR": "tests.test_conf.nobody_waits"})
-        assert list(found()) == ["E006"]
-        assert "async" in found()["E006"].msg
+        configure({"SECRETS": [GOOD], "AUTHENTICATOR": "tests.test_conf.async_function"})
+        assert list(checks()) == ["E006"]
+        assert "async" in checks()["E006"].msg
 
     def test_processor(self, configure):
         configure({"SECRETS": [GOOD], "PROCESSOR": "tests.test_endpoint.remember"})
-        assert found() == {}
+        assert checks() == {}
         configure({"SECRETS": [GOOD], "PROCESSOR": "none"})
-        assert found() == {}
+        assert checks() == {}
 
     @pytest.mark.parametrize(
         ("days", "warned"),
@@ -208,54 +270,60 @@ class TestChecks:
     )
     def test_bodies_kept_longer_than_events(self, configure, days, warned):
         configure({"SECRETS": [GOOD], "RETENTION_DAYS": days})
-        assert list(found()) == ["W006"] * warned
+        assert list(checks()) == ["W006"] * warned
 
     @pytest.mark.parametrize(
         "wrong",
         [{"body": 1}, {"bodies": 0}, {"events": "9"}, {"events": 36501}, 30, [("bodies", 1)]],
     )
-    def test_retention_that_is_wrong_deletes_nothing(self, configure, wrong):
+    def test_an_invalid_retention_deletes_nothing(self, configure, wrong):
         configure({"SECRETS": [GOOD], "RETENTION_DAYS": wrong})
-        assert list(found()) == ["E004"]
+        assert list(checks()) == ["E004"]
         assert app_settings.retention("bodies") is app_settings.retention("events") is None
+
+    def test_the_invalid_key_or_value_is_named(self, configure):
+        configure({"SECRETS": [GOOD], "RETENTION_DAYS": {"bodies": 1, "body": 1}})
+        assert "an invalid key 'body'; use 'bodies' or 'events'." in checks()["E004"].msg
+        configure({"SECRETS": [GOOD], "MAX_ATTEMPTS": -3})
+        assert "has an invalid value -3." in checks()["E004"].msg
 
     def test_no_url(self, settings):
         settings.ROOT_URLCONF = "tests.test_conf"
-        assert list(found()) == ["W002"]
+        assert list(checks()) == ["W002"]
         settings.SECURE_SSL_REDIRECT = True
-        assert list(found()) == ["W002"]
+        assert list(checks()) == ["W002"]
 
     @pytest.mark.urls("tests.urls_api")
     def test_the_api_without_the_apps_of_its_pages(self, settings):
         usual = [app for app in settings.INSTALLED_APPS if app != "rest_framework"]
         settings.INSTALLED_APPS = usual
-        assert list(found()) == ["E010"]
-        assert found()["E010"].hint == "Add to INSTALLED_APPS: 'rest_framework', 'django_filters'."
+        assert list(checks()) == ["E010"]
+        assert checks()["E010"].hint == "Add to INSTALLED_APPS: 'rest_framework', 'django_filters'."
         settings.INSTALLED_APPS = [*usual, "rest_framework"]
-        assert "lacks django_filters, whose" in found()["E010"].msg
+        assert "lacks django_filters. Its pages" in checks()["E010"].msg
         settings.INSTALLED_APPS = [*usual, "rest_framework", "django_filters"]
-        assert found() == {}
+        assert checks() == {}
 
     def test_redirect_to_https(self, settings):
         settings.SECURE_SSL_REDIRECT = True
-        assert list(found()) == ["W003"]
+        assert list(checks()) == ["W003"]
         settings.SECURE_REDIRECT_EXEMPT = [r"^pickyassist/events/"]
-        assert found() == {}
+        assert checks() == {}
 
     def test_redirect_to_www(self, settings):
         settings.PREPEND_WWW = True
-        assert list(found()) == ["W004"]
+        assert list(checks()) == ["W004"]
 
-    def test_redirects_nobody_does(self, settings):
+    def test_redirects_without_their_middleware(self, settings):
         settings.SECURE_SSL_REDIRECT = settings.PREPEND_WWW = True
         settings.MIDDLEWARE = []
-        assert found() == {}
+        assert checks() == {}
 
     def test_hosts(self, settings):
         settings.ALLOWED_HOSTS = []
-        assert list(found()) == ["W005"]
+        assert list(checks()) == ["W005"]
         settings.DEBUG = True
-        assert found() == {}
+        assert checks() == {}
 
 
 urlpatterns: list[object] = []

@@ -1,14 +1,15 @@
-"""Bytes to one object: JSON and forms, labelled well or not, cut, foreign or made to cost much."""
+"""Bytes to one object: JSON and forms, with any label, truncated, foreign or expensive."""
 
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 
-from pickyassist_webhooks.decoding import MAX_DEPTH, NumberText, decode, harmless
 from pickyassist_webhooks.exceptions import UnreadablePayload
-from pickyassist_webhooks.payloads import parse
+from pickyassist_webhooks.parsing.decoding import MAX_DEPTH, NumberText, decode, harmless
+from pickyassist_webhooks.parsing.payloads import parse
 
 FORM = "application/x-www-form-urlencoded"
 TOO_MANY = "at most one bracket in 20 characters, one value in 8, and 600000 of them"
@@ -33,7 +34,7 @@ def test_depth(levels, fits):
         (b"event_id=1" + b"&a[]=1" * 200_001, "not_json", "at most 200000 form fields"),
     ],
 )
-def test_bodies_made_to_cost_much_are_not_read(body, code, expected):
+def test_bodies_that_cost_too_much_are_refused(body, code, expected):
     [problem] = parse(body).problems
     assert (problem.code, problem.expected) == (code, expected)
 
@@ -41,13 +42,13 @@ def test_bodies_made_to_cost_much_are_not_read(body, code, expected):
 @pytest.mark.parametrize(
     ("element", "most", "length"),
     [
-        (b"[]", 9_998, 200_000),  # with the object and the list that they are in: one in 20
+        (b"[]", 9_998, 200_000),  # with the outer object and list: one in 20
         (b"{}", 9_998, 200_000),
         (b"1", 24_999, 200_000),  # with those two and the commas: one in 8
         (b"1", 599_999, 5_000_000),
     ],
 )
-def test_how_many_values_a_large_body_may_hold(element, most, length):
+def test_maximum_number_of_values_in_a_large_body(element, most, length):
     def body(number):
         return (b'{"a":[' + b",".join([element] * number) + b"]}").ljust(length)
 
@@ -56,20 +57,20 @@ def test_how_many_values_a_large_body_may_hold(element, most, length):
         decode(body(most + 1))
 
 
-def test_a_body_that_is_not_large_may_hold_any_number():
+def test_a_small_body_may_have_any_number_of_values():
     body = b'{"a":[' + b",".join([b"[]"] * 30_000) + b"]}"
     assert decode(body.ljust(100_000))
     with pytest.raises(UnreadablePayload, match="too_many_values"):
         decode(body.ljust(100_001))
 
 
-def test_a_charset_there_is_none_of():
+def test_an_unknown_charset():
     body = b'{"event_id":4,"subscriber_id":"Z","name":"Zo\xeb"}'
     [event] = parse(body, "application/json; charset=iso-8859-99").events
     assert event.fields["name"] == "Zo\ufffd"
 
 
-def test_bytes_that_their_charset_does_not_have():
+def test_bytes_that_the_charset_does_not_have():
     body = b'{"event_id":4,"subscriber_id":"Z","name":"Zo\xeb \x81"}'
     [event] = parse(body, "application/json; charset=windows-1252").events
     assert event.fields["name"] == "Zo\xeb \ufffd"
@@ -78,9 +79,9 @@ def test_bytes_that_their_charset_does_not_have():
 @pytest.mark.parametrize(("digits", "type_"), [(300, int), (301, NumberText)])
 def test_digits_of_a_whole_number(digits, type_):
     text = "9" * digits
-    found = decode(b'{"a":%s,"b":%s.0}' % (text.encode(), text.encode()))
-    assert found == {"a": type_(text), "b": type_(text)}
-    assert {type(value) for value in found.values()} == {type_}
+    values = decode(b'{"a":%s,"b":%s.0}' % (text.encode(), text.encode()))
+    assert values == {"a": type_(text), "b": type_(text)}
+    assert {type(value) for value in values.values()} == {type_}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,11 @@ def test_digits_of_a_whole_number(digits, type_):
     [
         ("a[]=1&a[]=2", {"a": {"0": "1", "1": "2"}}),
         ("a[][x]=1&a[][x]=2", {"a": {"0": {"x": "1"}, "1": {"x": "2"}}}),
-        ("a=1&a[0]=2", {"a": "1"}),
+        ("a=1&a[0]=2", {"a": {"0": "2"}}),
+        ("a[0]=2&a=1", {"a": "1"}),
+        ("a=1&a=2", {"a": "2"}),
+        ("a[5]=1&a[]=2&a[]=3", {"a": {"5": "1", "6": "2", "7": "3"}}),
+        ("a[1]=1&a[]=2&a[x]=3", {"a": {"1": "1", "2": "2", "x": "3"}}),
         ("b=1&[a]=2&a]=3&a[b=4", {"b": "1", "[a]": "2", "a]": "3", "a[b": "4"}),
         ('payload= {"a": 1}', {"a": 1}),
         ("payload=[1]", {"payload": "[1]"}),
@@ -99,7 +104,7 @@ def test_names_of_form_fields(text, fields):
 
 
 @pytest.mark.parametrize("name", ["project_id", "event_id", "project-id", "message-in"])
-def test_a_form_without_a_label_is_told_by_its_names(name):
+def test_a_form_without_a_label_is_recognised_by_its_names(name):
     assert decode(f"{name}=1&other=2".encode()) == {name: "1", "other": "2"}
     with pytest.raises(UnreadablePayload, match="not_json"):
         decode(f"{name.upper()}=1&other=2".encode())
@@ -111,11 +116,11 @@ def test_depth_of_a_form():
         decode(b"a" + b"[b]" * 64 + b"=1&c=2", FORM)
 
 
-def test_how_many_fields_a_form_may_have():
+def test_maximum_number_of_fields_in_a_form():
     assert decode(b"event_id=1" + b"&a=1" * 200_000) == {"event_id": "1", "a": "1"}
 
 
-def test_how_many_steps_the_names_of_a_form_may_take():
+def test_maximum_number_of_brackets_in_the_names_of_a_form():
     fields = "&".join(["a[b][c]=1"] * 200_000)
     assert decode(fields.encode(), FORM) == {"a": {"b": {"c": "1"}}}
     with pytest.raises(UnreadablePayload, match="at most 600000 brackets of a form"):
@@ -123,7 +128,7 @@ def test_how_many_steps_the_names_of_a_form_may_take():
 
 
 @pytest.mark.parametrize("line_end", [b"\n", b"\r", b"\r\n"])
-def test_a_form_of_too_many_parts_is_not_taken_apart(line_end):
+def test_a_form_with_too_many_parts_is_refused(line_end):
     body = (line_end + b"--b") * 200_001
     with pytest.raises(UnreadablePayload, match="at most 200000 form fields"):
         decode(body, "multipart/form-data; boundary=b")
@@ -134,7 +139,7 @@ def test_a_label_that_is_not_ascii():
     assert problem.code == "not_json"
 
 
-def test_escapes_in_a_form_that_are_no_utf8():
+def test_escapes_in_a_form_that_are_not_utf8():
     payload = parse(b"event_id=4&subscriber_id=Z&name=Zo%EB", FORM)
     assert payload.events[0].fields["name"] == "Zo\ufffd"
     assert [warning.code for warning in payload.warnings] == ["replaced"]
@@ -157,13 +162,13 @@ def test_escapes_in_a_form_that_are_no_utf8():
         ('["' + "[" * 65, "not_json"),
     ],
 )
-def test_depth_of_what_was_cut(text, code):
-    with pytest.raises(UnreadablePayload, match=f"came: {code}"):
+def test_depth_of_truncated_json(text, code):
+    with pytest.raises(UnreadablePayload, match=f"got: {code}"):
         decode(text.encode())
 
 
 @pytest.mark.parametrize(("times", "fits"), [(64, True), (65, False)])
-def test_how_often_a_form_may_speak_of_parts_within_parts(times, fits):
+def test_how_often_a_form_may_mention_nested_parts(times, fits):
     part = "Content-Disposition: form-data; name=message\r\n\r\n" + "Multipart/" * times
     body = f"--b\r\n{part}\r\n--b--".encode()
     if fits:
@@ -173,7 +178,7 @@ def test_how_often_a_form_may_speak_of_parts_within_parts(times, fits):
             decode(body, "multipart/form-data; boundary=b")
 
 
-def test_parts_of_a_form_within_parts():
+def test_nested_parts_of_a_form():
     head = "Content-Type: multipart/mixed; boundary=b"
     parts = "".join(f"--b{number}\r\n{head}{number + 1}\r\n\r\n" for number in range(1000))
     [problem] = parse(parts.encode(), "multipart/form-data; boundary=b0").problems
@@ -185,7 +190,7 @@ def test_brackets_in_messages_are_text():
     assert len(parse(json.dumps({"event_id": 1, "data": rows}).encode()).events) == 500
 
 
-def test_texts_end_where_json_ends_them():
+def test_strings_end_as_in_json():
     rows = [
         {"msg_id": f"m{number}", "status": 1, "message": '\\"' + "[[{{" * 50}
         for number in range(500)
@@ -196,7 +201,7 @@ def test_texts_end_where_json_ends_them():
         decode(body.encode())
 
 
-def test_a_part_in_an_encoding_of_its_own():
+def test_a_part_with_its_own_encoding():
     part = "Content-Disposition: form-data; name=event_id\r\nContent-Transfer-Encoding: x-uuencode"
     body = f"--b\r\n{part}\r\n\r\nbegin 644 f\n".encode() + b"\xff\xff\n\r\n--b--"
     assert parse(body, "multipart/form-data; boundary=b").problems
@@ -214,7 +219,17 @@ def test_harmless():
     assert kept == {"a\ufffd": ["\ufffd", "1e+22", 1.5, True, None, {"b": 10**40}]}
 
 
-def test_what_lies_too_deep_is_kept_as_text():
+def test_unstorable_characters_are_replaced_in_little_memory():
+    text = "\0}}" * 400_000
+    tracemalloc.start()
+    try:
+        assert harmless(text) == text.replace("\0", "\ufffd")
+        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_values_that_are_too_deep_are_kept_as_text():
     value = ["\xe9 \ud800"]
     for _ in range(15):
         value = [value]

@@ -1,17 +1,17 @@
-"""The same bytes always mean the same, however much of Python's stack is in use."""
+"""The same bytes always give the same result, even if Python's stack is nearly full."""
 
 from __future__ import annotations
 
 import pytest
 
-from pickyassist_webhooks.decoding import MAX_DEPTH
-from pickyassist_webhooks.payloads import parse
+from pickyassist_webhooks.parsing.decoding import MAX_DEPTH
+from pickyassist_webhooks.parsing.payloads import parse
 
 FORM = "application/x-www-form-urlencoded"
 
 
 def parsed_below(frames, body, content_type):
-    """Parse further down the stack, as a view does below its middlewares and a worker does not."""
+    """Parse deeper in the stack, as a view does below its middlewares and a worker does not."""
     if frames:
         return parsed_below(frames - 1, body, content_type)
     return [problem.code for problem in parse(body, content_type).problems]
@@ -33,7 +33,7 @@ def parsed_below(frames, body, content_type):
         (b'json={"a":', FORM, "missing"),
     ],
 )
-def test_depth_is_told_alike(body, content_type, code):
+def test_depth_gives_the_same_code(body, content_type, code):
     for frames in (0, 200, 500, 700):
         assert parsed_below(frames, body, content_type) == [code]
 
@@ -46,12 +46,12 @@ def test_depth_is_told_alike(body, content_type, code):
         (b"--b\r\n" + b"a\n" * 200_001, "multipart/form-data; boundary=b", "not_json"),
     ],
 )
-def test_forms_made_to_cost_much(body, content_type, code):
+def test_forms_that_cost_too_much(body, content_type, code):
     [problem] = parse(body, content_type).problems
     assert problem.code == code
 
 
-def test_a_row_of_more_fields_than_anybody_sends():
+def test_a_row_with_too_many_fields():
     names = ",".join(f'"f{number}":1' for number in range(1001))
     payload = parse(f'{{"event_id":3,"action":1,"group_id":"A","number":"1",{names}}}'.encode())
     [event], [warning] = payload.events, payload.warnings
@@ -59,18 +59,18 @@ def test_a_row_of_more_fields_than_anybody_sends():
 
 
 @pytest.mark.parametrize(("length", "kept"), [(100_000, True), (100_001, False)])
-def test_a_text_longer_than_anybody_sends(length, kept):
+def test_a_text_that_is_too_long_for_extra(length, kept):
     payload = parse(f'{{"event_id":4,"subscriber_id":"1","name":"{"x" * length}"}}'.encode())
     [event] = payload.events
     assert event.extra == ({"name": "x" * length} if kept else {})
     assert event.fields["name"] == "x" * 255
-    assert [each.code for each in payload.warnings] == ["cut"] + ["left_in_body"] * (not kept)
+    assert [warning.code for warning in payload.warnings] == ["cut"] + ["left_in_body"] * (not kept)
 
 
-def test_where_a_text_was_left():
+def test_the_warning_names_the_path_of_the_row():
     row = f'{{"msg_id":"1","status":1,"note":"{"x" * 100_001}","other":"kept"}}'
     payload = parse(f'{{"event_id":1,"data":[{row}]}}'.encode())
     assert payload.events[0].extra == {"other": "kept"}
     [warning] = payload.warnings
     assert (warning.path, warning.code) == ("data[0]", "left_in_body")
-    assert warning.expected == "at most 100000 characters beside the columns"
+    assert warning.expected == "at most 100000 characters outside the columns"

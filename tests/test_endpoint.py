@@ -1,4 +1,4 @@
-"""The door: who is let in, how bodies are read, and what is answered."""
+"""The webhook view: who may call it, how it reads bodies, and how it answers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import logging
+from urllib.parse import unquote
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -15,13 +16,25 @@ from django.urls import include, path, reverse, set_script_prefix
 from django.utils import translation
 
 from pickyassist_webhooks import ingest, signals, views
+from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.models import DeliveryReport, ReceiverFailure, WebhookRequest
-from pickyassist_webhooks.sweep import sweep
 from tests.requests import SECRET, delivery, member, post, row, url
 
 pytestmark = pytest.mark.django_db
 
 BODY = json.dumps(delivery()).encode()
+#: White space from a clipboard, a file and a word processor.
+BLANKS = [
+    "%20",
+    "%0A",
+    "%0D%0A",
+    "%09",
+    "%C2%A0",
+    "%E2%80%8B",
+    "%EF%BB%BF",
+    "%E3%80%80",
+    "%20%0A%20",
+]
 
 
 @pytest.fixture
@@ -67,14 +80,49 @@ class TestWhoCalls:
         assert post(BODY, to=url().rstrip("/")).status_code == 200
 
     @pytest.mark.parametrize("secrets", [[], {}, "a", [""], None, [None], {"a": ""}])
-    def test_without_a_usable_secret_everybody_is_refused(self, configure, secrets):
+    def test_without_a_valid_secret_every_request_is_refused(self, configure, secrets):
         configure(SECRETS=secrets)
         assert post(BODY, to=url("a")).status_code == 403
         assert post(BODY, to="/pickyassist/events/").status_code == 403
 
-    def test_secret_that_is_not_ascii(self, configure):
+    def test_non_ascii_secret(self, configure):
         configure(SECRETS=["schlüssel"])
         assert post(BODY, to=url("schlüssel")).status_code == 200
+
+    @pytest.mark.parametrize("end", BLANKS)
+    def test_white_space_after_the_secret(self, end):
+        bare = url().rstrip("/")
+        for pasted in (f"{bare}{end}", f"{bare}{end}/", f"{bare}/{end}", f"{bare}{end}/{end}/"):
+            assert post(BODY, to=pasted).status_code == 200
+            assert post(BODY, to=f"{pasted}?a=1").status_code == 200
+        assert WebhookRequest.objects.count() == 8
+
+    @pytest.mark.parametrize("begin", BLANKS)
+    def test_white_space_before_the_secret(self, begin):
+        assert post(BODY, to=f"/pickyassist/events/{begin}{SECRET}/").status_code == 200
+        assert post(BODY, to=f"/pickyassist/events/{begin}/{SECRET}").status_code == 200
+
+    @pytest.mark.parametrize("blank", BLANKS)
+    def test_white_space_is_no_secret(self, blank, configure):
+        for end in (blank, f"{blank}/", f"{blank}/{blank}"):
+            assert post(BODY, to=f"/pickyassist/events/{end}").status_code == 403
+        middle = f"{SECRET[:9]}{blank}{SECRET[9:]}"
+        assert post(BODY, to=f"/pickyassist/events/{middle}/").status_code == 403
+        configure(SECRETS=[unquote(blank)])
+        assert post(BODY, to=f"/pickyassist/events/{blank}/").status_code == 403
+
+    @pytest.mark.parametrize("end", BLANKS)
+    def test_white_space_after_a_configured_secret(self, end, configure):
+        """A file ends in a newline, and a shell's ``echo`` writes one."""
+        for secrets in ([f"{SECRET}{unquote(end)}"], {"new": f"{unquote(end)}{SECRET}"}):
+            configure(SECRETS=secrets)
+            assert post(BODY).status_code == 200
+            assert post(BODY, to=f"{url()[:-1]}{end}").status_code == 200
+
+    def test_an_authenticator_gets_the_secret_without_white_space(self, configure):
+        configure(AUTHENTICATOR=f"{__name__}.only_tenant_seven")
+        for end in ("seven%20", "seven/%0A", "%09seven%C2%A0/"):
+            assert post(BODY, to=f"/pickyassist/events/{end}").status_code == 200
 
     def test_label_of_the_secret_is_kept(self, configure):
         configure(SECRETS={"old": "one", "new": "two"})
@@ -82,8 +130,8 @@ class TestWhoCalls:
         assert kept().secret_label == "new"
 
     @pytest.mark.parametrize("answer", [None, False, True, 7, "coroutine"])
-    def test_an_authenticator_that_does_not_say_yes(self, configure, monkeypatch, answer):
-        """As Django's own authenticate() returns None, and an async one nothing so far."""
+    def test_an_authenticator_that_returns_no_label(self, configure, monkeypatch, answer):
+        """Django's own authenticate() returns None, and an async function a coroutine."""
 
         async def asynchronous(request, secret):
             return "label"
@@ -102,7 +150,7 @@ class TestWhoCalls:
         assert kept().secret_label == "tenant 7"
 
     @pytest.mark.parametrize("wrong", ["no.such.module", "nodots", 5])
-    def test_an_authenticator_that_cannot_be_had_lets_nobody_in(self, configure, wrong, caplog):
+    def test_an_authenticator_that_fails_to_import_lets_no_one_in(self, configure, wrong, caplog):
         configure(AUTHENTICATOR=wrong)
         assert post(BODY).status_code == 503
         assert not WebhookRequest.objects.exists()
@@ -122,11 +170,11 @@ class TestReading:
         assert (response.status_code, response["Allow"]) == (405, "POST")
         assert not WebhookRequest.objects.exists()
 
-    def test_no_bytes(self):
+    def test_empty_body(self):
         response = post(b"")
         assert (response.status_code, response.json()["error"]) == (400, "empty")
 
-    def test_limit_is_our_own(self, configure, settings):
+    def test_the_limit_is_our_own(self, configure, settings):
         settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
         configure(MAX_BODY_BYTES=len(BODY))
         assert post(BODY).status_code == 200
@@ -139,13 +187,13 @@ class TestReading:
         assert f"{len(BODY)} were announced" in caplog.text
         assert "127.0.0.1" in caplog.text
 
-    def test_a_length_that_is_no_length(self):
+    def test_an_invalid_length(self):
         request = RequestFactory().post(url(), BODY, content_type="application/json")
         request.META["CONTENT_LENGTH"] = "9" * 5000
         assert views.receive(request, SECRET).status_code == 413
 
     def chunked(self, stream):
-        """Return the answer to a body without a length, as a server that ends it hands it over."""
+        """Return the answer to a body without a length, from a server that ends the stream."""
         request = RequestFactory().post(url(), content_type="application/json")
         del request.environ["CONTENT_LENGTH"]
         request.environ["wsgi.input"] = stream
@@ -162,7 +210,7 @@ class TestReading:
         assert self.chunked(stream).status_code == 413
         assert stream.tell() == 11
 
-    def test_what_came_before_the_connection_broke_is_kept(self):
+    def test_bytes_before_the_connection_broke_are_kept(self):
         class Broken(io.BytesIO):
             def read(self, size=-1):
                 if self.tell() == len(self.getvalue()):
@@ -189,7 +237,7 @@ class TestReading:
 
 
 class TestAnswers:
-    def test_understood(self):
+    def test_valid_payload(self):
         answer = post(delivery(row("1"), row("2"), row("2"))).json()
         assert answer == {
             "ok": True,
@@ -204,14 +252,14 @@ class TestAnswers:
         answer = post(delivery() | {"data": []}).json()
         assert (answer["ok"], answer["state"], answer["accepted"]) == (True, "done", 0)
 
-    def test_some_rows_not_understood(self):
+    def test_some_invalid_rows(self):
         answer = post(delivery(*[row(None, push_id=None)] * 30, row("1"))).json()
         assert answer["ok"] is True
         assert (answer["accepted"], answer["problems"]) == (1, 30)
         assert answer["errors"][19] == {"path": "data[19].msg_id", "code": "missing"}
         assert len(answer["errors"]) == 20
 
-    def test_nothing_understood(self):
+    def test_invalid_payload(self):
         response = post(delivery(row(status="x")))
         assert response.status_code == 200
         assert response.json()["ok"] is False
@@ -219,7 +267,7 @@ class TestAnswers:
         assert response.json()["errors"] == [{"path": "data[0].status", "code": "not_an_integer"}]
 
     @pytest.mark.parametrize("body", [b"[]", b'"text"', b"5", b"{", b"[" * 100000, b"hello"])
-    def test_no_object_in_it(self, body):
+    def test_no_json_object(self, body):
         response = post(body)
         assert (response.status_code, response.json()["state"]) == (400, "quarantined")
         assert bytes(kept().body) == body
@@ -252,7 +300,7 @@ class TestAnswers:
         configure(PROCESSOR="no.such.module")
         assert post(BODY).json()["state"] == "received"
         assert kept().state == "received"
-        assert "is left to the sweep: ModuleNotFoundError" in caplog.text
+        assert "(builtins.ModuleNotFoundError); pickyassist_process will process it" in caplog.text
 
     def test_other_projects_are_quarantined(self, configure):
         configure(PROJECT_IDS={"": [4200, "4300"]})
@@ -276,10 +324,10 @@ class TestFaults:
         with connection.execute_wrapper(refuse("pickyassist_webhooks_message")):
             answer = post(BODY).json()
         assert answer == {"ok": True, "id": str(kept().token), "state": "received"}
-        assert kept().state == "failing"
+        assert kept().state == "received"
         assert "refused by the test" in kept().error
 
-    def test_database_that_cannot_take_the_row(self, caplog):
+    def test_database_that_refuses_the_row(self, caplog):
         with connection.execute_wrapper(refuse("pickyassist_webhooks_webhookrequest")):
             response = post(BODY)
         assert response.status_code == 503
@@ -289,14 +337,14 @@ class TestFaults:
         assert hashlib.sha256(BODY).hexdigest() in record.getMessage()
 
     def test_a_connection_that_outlived_its_server(self):
-        """The request is kept on a new one: nobody will send it again."""
+        """The request is saved on a new one, because no one will send it again."""
         assert post(BODY).json()["accepted"] == 1
         connection.connection.close()  # under Django's feet
         answer = post(BODY)
         assert (answer.status_code, answer.json()["repeats"]) == (200, 1)
 
-    def test_a_commit_that_nobody_knows_of(self):
-        """The row was written, the answer of the database never came: it is not written again."""
+    def test_a_commit_without_an_answer(self):
+        """The row was written, but the database's answer was lost: it is not written again."""
 
         def lose_the_answer(execute, sql, *rest):
             result = execute(sql, *rest)
@@ -319,7 +367,7 @@ class TestFaults:
 
 
 def refuse(*parts):
-    """Return a wrapper that lets the database refuse statements with one of these parts."""
+    """Return a wrapper that makes the database refuse statements with one of these parts."""
 
     def wrapper(execute, sql, params, many, context):
         if any(part in sql for part in parts):
@@ -332,7 +380,7 @@ def refuse(*parts):
 @pytest.mark.django_db(transaction=True)
 class TestSurroundings:
     def test_atomic_requests(self, monkeypatch):
-        """The raw row outlives whatever fails behind it."""
+        """The raw row survives all later failures."""
         monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
         assert post(BODY).json()["state"] == "done"
         with connection.execute_wrapper(refuse("pickyassist_webhooks_message")):
@@ -340,7 +388,7 @@ class TestSurroundings:
             post(delivery(row("7")))
         assert WebhookRequest.objects.count() == 3
 
-    def test_inside_of_a_transaction_nothing_is_promised(self, caplog):
+    def test_inside_a_transaction_the_answer_is_503(self, caplog):
         with transaction.atomic():
             response = post(BODY)
         assert response.status_code == 503
@@ -431,9 +479,10 @@ class TestOwnDatabase:
             with django_assert_num_queries(0, connection=connection):
                 assert post(BODY).json()["state"] == "failing"
                 requests = WebhookRequest.objects.using("own")
-                requests.update(due_at=requests.get().received_at)
+                calls = ReceiverFailure.objects.using("own")
+                calls.update(due_at=requests.get().received_at)
                 assert sweep() == {"failing": 1}
-                requests.update(due_at=requests.get().received_at)
+                calls.update(due_at=requests.get().received_at)
                 failing.clear()
                 assert sweep() == {"done": 1}
                 assert ingest.replay(requests.get().pk).state == "done"
@@ -444,7 +493,7 @@ class TestOwnDatabase:
 
 class OwnDatabase:
     def db_for_read(self, model, **hints):
-        # A replica that lags behind: nothing the app decides may rest on it.
+        # A replica that lags behind: the app must decide nothing from it.
         return "default" if model._meta.app_label == "pickyassist_webhooks" else None
 
     def db_for_write(self, model, **hints):

@@ -18,10 +18,12 @@ from django.db import OperationalError, connection
 from django.urls import reverse
 from django.utils import timezone
 
-from pickyassist_webhooks import erasure, ingest, spool
+from pickyassist_webhooks import ingest
+from pickyassist_webhooks.admin import erasing
 from pickyassist_webhooks.choices import RequestState
-from pickyassist_webhooks.erasure import Erasure
 from pickyassist_webhooks.exceptions import BodyErased, UnreadableSpoolFile
+from pickyassist_webhooks.inbox import spool
+from pickyassist_webhooks.inbox.sweep import drain, sweep
 from pickyassist_webhooks.models import (
     DeliveryReport,
     FilterReport,
@@ -31,8 +33,9 @@ from pickyassist_webhooks.models import (
     ReceiverFailure,
     WebhookRequest,
 )
-from pickyassist_webhooks.numbers import Number
-from pickyassist_webhooks.sweep import drain, sweep
+from pickyassist_webhooks.privacy import erasure
+from pickyassist_webhooks.privacy.erasure import Erasure
+from pickyassist_webhooks.privacy.phone_numbers import Number
 from tests.requests import delivery, filtered, keep, member, post, row, subscriber, url
 
 NUMBER = "15557654321"
@@ -59,15 +62,15 @@ def said(*args, expected=0, **options):
 def everything():
     """Return all that the database holds of this app, as text."""
     with connection.cursor() as cursor:
-        found = []
+        counts = []
         for model in apps.get_app_config("pickyassist_webhooks").get_models():
             cursor.execute(f"SELECT * FROM {model._meta.db_table}")  # noqa: S608
-            found += [
+            counts += [
                 bytes(value) if isinstance(value, memoryview) else value
                 for each in cursor.fetchall()
                 for value in each
             ]
-    return str(found)
+    return str(counts)
 
 
 def post_all(number):
@@ -115,7 +118,7 @@ def test_a_request_says_that_it_was_erased():
     assert (bytes(request.body), request.state, request.event_count) == (b"", "done", 2)
     assert request.erased_at is not None
     assert [(each["by"], each["what"]) for each in request.history] == [("ada", "erased")]
-    # What others have in it is still there, and is no longer made of these bytes.
+    # The events of others in it are still there, without these bytes.
     assert DeliveryReport.objects.get().number == OTHER
     with pytest.raises(BodyErased):
         ingest.replay(request.pk)
@@ -125,10 +128,10 @@ def test_a_request_says_that_it_was_erased():
 def test_dry_run():
     post_all(NUMBER)
     before = everything()
-    found = said("--dry-run")
-    assert found["erased"] == {}
-    assert found["found"]["bodies"] == 5
-    assert erase("--dry-run").startswith("Found of number •••321: ")
+    counts = said("--dry-run")
+    assert counts["erased"] == {}
+    assert counts["found"]["bodies"] == 5
+    assert erase("--dry-run").startswith("Found for number •••321: ")
     assert everything() == before
 
 
@@ -192,7 +195,7 @@ def test_an_encoding_that_cannot_be_read(capsys):
     assert said("--dry-run")["found"] == {"encoded bodies": 1}
     errors = StringIO()
     erase(stderr=errors)
-    assert "1 bodies came in a Content-Encoding that cannot be read" in errors.getvalue()
+    assert "1 bodies have a Content-Encoding that cannot be read" in errors.getvalue()
     assert bytes(WebhookRequest.objects.get().body) == b"\x1b\x05"
 
 
@@ -203,7 +206,7 @@ def bare(data):
 
 
 @pytest.mark.parametrize(
-    ("body", "encoding", "known"),
+    ("body", "encoding", "is_readable"),
     [
         (zlib.compress(NUMBER.encode()), "deflate", True),
         (bare(NUMBER.encode()), "deflate", True),
@@ -215,11 +218,11 @@ def bare(data):
     ],
     ids=["zlib", "bare", "bomb", "two", "cut", "none", "neither"],
 )
-def test_packed_bodies(body, encoding, known):
-    """Found, or at least counted as what could not be looked into."""
+def test_packed_bodies(body, encoding, is_readable):
+    """A body is found, or at least counted as unreadable."""
     post(body, content_encoding=encoding)
-    found = said("--dry-run")["found"]
-    assert found in ([{"bodies": 1}] if known else [{"encoded bodies": 1}, {"bodies": 1}])
+    counts = said("--dry-run")["found"]
+    assert counts in ([{"bodies": 1}] if is_readable else [{"encoded bodies": 1}, {"bodies": 1}])
 
 
 def test_a_packed_body_of_somebody_else():
@@ -280,7 +283,6 @@ def test_what_waits_is_processed_first(listen, settings):
     "state",
     [
         {"state": RequestState.RECEIVED},
-        {"state": RequestState.FAILING},
         {"state": RequestState.DEAD},
         {"state": RequestState.DONE, "claimed_by": "another"},
     ],
@@ -289,7 +291,7 @@ def test_what_nobody_understood_so_far_is_left_and_said(state):
     request = keep(delivery(row(number=NUMBER), row("2", number=OTHER)))
     later = timezone.now() + timedelta(hours=1)
     WebhookRequest.objects.filter(pk=request.pk).update(due_at=later, **state)
-    with pytest.raises(CommandError, match="1 requests that hold the number are still in work"):
+    with pytest.raises(CommandError, match="Skipped 1 requests with this number"):
         erase()
     assert NUMBER.encode() in bytes(WebhookRequest.objects.get().body)
     WebhookRequest.objects.update(
@@ -312,10 +314,9 @@ def test_receivers_that_failed(listen):
     failure = ReceiverFailure.objects.get()
     assert (failure.event_id, failure.error) == (DeliveryReport.objects.get().pk, "Erased.")
     assert NUMBER not in everything()
-    # The request goes on with what is left of it.
-    WebhookRequest.objects.update(due_at=timezone.now() - timedelta(minutes=1))
-    ReceiverFailure.objects.all().delete()
-    sweep()
+    # The request continues with the rest, until that is erased too.
+    assert WebhookRequest.objects.get().state == "failing"
+    erase(number=OTHER)
     assert WebhookRequest.objects.get().state == "done"
 
 
@@ -372,10 +373,10 @@ class TestSpool:
         assert not sweep()
 
     def test_files_of_somebody_else(self, folder, caplog):
-        """What cannot be read is said, and costs nothing else its turn, nor the audit line."""
+        """An unreadable file is reported; it stops neither the other files nor the audit."""
         post(delivery(row(number=NUMBER)))
         (folder / "odd.request").mkdir()
-        with pytest.raises(CommandError, match="run this as the user of the server"):
+        with pytest.raises(CommandError, match="run this as the server user"):
             erase()
         assert NUMBER not in everything()
         assert "unreadable files: 1" in caplog.records[-1].getMessage()
@@ -427,11 +428,36 @@ def test_bodies_are_not_all_read_at_once(monkeypatch, django_assert_max_num_quer
 
 
 def test_a_number_that_is_none():
-    with pytest.raises(CommandError, match="expected a number of 5 digits or more"):
+    with pytest.raises(CommandError, match="5 digits or more"):
         erase(number="+1 2")
-    # A letter O for a zero is somebody else's number.
-    with pytest.raises(CommandError, match="came letters too"):
+    # A letter O for a zero is another person's number.
+    with pytest.raises(CommandError, match="use digits only"):
         erase(number="1555765432O")
+
+
+@pytest.mark.parametrize("text", ["15557654321.0", "1.5557654321E+11", "'155576543210"])
+def test_a_number_of_a_spreadsheet_erases_no_one(text):
+    """With its dot gone the first one would be the number of another person."""
+    post_all(NUMBER)
+    post_all(f"{NUMBER}0")
+    before = everything()
+    with pytest.raises(CommandError, match="use digits only"):
+        erase(number=text)
+    assert everything() == before
+
+
+@pytest.mark.parametrize("text", [f"{NUMBER}.0", "1.5557654321E+10", "155576543210e-1"])
+def test_a_number_that_came_as_a_float(text):
+    post_all(f"{NUMBER}0")
+    others = everything()
+    post(delivery(row("1", number=text), row("2", "3", number=OTHER)))
+    post(subscriber(subscriber_id="S1", mobile=text))
+    post(b'{"n": %s, cut' % text.encode())
+    erased = said()["erased"]
+    assert erased == {"DeliveryReport": 1, "Message": 1, "NewSubscriber": 1, "bodies": 3}
+    assert text not in everything()
+    assert f"{NUMBER}0" in others
+    assert everything().count(f"{NUMBER}0") == others.count(f"{NUMBER}0")
 
 
 def test_a_person_is_asked(monkeypatch):
@@ -449,7 +475,7 @@ def test_a_database_that_fails(monkeypatch):
 
     monkeypatch.setattr(Erasure, "_empty", fail)
     post_all(NUMBER)
-    with pytest.raises(CommandError, match=r"^The database failed \(OperationalError\); what"):
+    with pytest.raises(CommandError, match=r"^The database failed \(OperationalError\)\. Erased"):
         erase()
 
 
@@ -503,13 +529,13 @@ class TestAdminAction:
         assert everything() == before
 
         answer = self.select(clerk, model, rows, erase="yes").content.decode()
-        assert "Erased of number •••321: bodies: 5, delivery reports: 2" in answer
+        assert "Erased number •••321: bodies: 5, delivery reports: 2" in answer
         assert NUMBER not in everything()
         assert DeliveryReport.objects.count() == 2
         erased = WebhookRequest.objects.exclude(erased_at=None)
         assert {request.history[0]["by"] for request in erased} == {"clerk"}
         page = reverse("admin:pickyassist_webhooks_webhookrequest_change", args=[erased[0].pk])
-        assert "Erased, as it held personal data." in clerk.get(page).content.decode()
+        assert "Erased, because it contained personal data." in clerk.get(page).content.decode()
 
     def test_numbers_are_masked_for_who_may_not_see_them(self, clerk):
         post_all(NUMBER)
@@ -531,15 +557,43 @@ class TestAdminAction:
         refused = "Select rows of 1 to 10 phone numbers."
         assert refused in self.select(clerk, Message, erase="yes").content.decode()
         some = Message.objects.filter(pk__lt=Message.objects.latest("pk").pk)
-        assert "Erased of number" in self.select(clerk, Message, some, erase="yes").content.decode()
+        assert "Erased number" in self.select(clerk, Message, some, erase="yes").content.decode()
         assert Message.objects.count() == 1
         Message.objects.update(number="Ada")
         assert refused in self.select(clerk, Message, erase="yes").content.decode()
         Message.objects.update(number="")
         assert refused in self.select(clerk, Message, erase="yes").content.decode()
 
+    @pytest.mark.parametrize(
+        ("limit", "bound", "numbers", "refused"),
+        [
+            ("MAX_BODIES", 4, 2, False),
+            ("MAX_BODIES", 3, 2, True),
+            ("MAX_BODIES", 1, 1, True),
+            ("MAX_BYTES", 2000, 2, False),
+            ("MAX_BYTES", 200, 1, True),
+        ],
+    )
+    def test_a_page_reads_no_more_than_it_can(
+        self, limit, bound, numbers, refused, clerk, monkeypatch
+    ):
+        post(delivery(row(number=NUMBER)))
+        post(delivery(row("2", number=OTHER)))
+        monkeypatch.setattr(erasing, limit, bound)
+        rows = Message.objects.all()[:numbers]
+        for named in ({}, {"erase": "yes"}):
+            page = self.select(clerk, Message, rows, **named).content.decode()
+            assert ("use the command pickyassist_erase" in page) is refused
+        assert (NUMBER in everything()) is refused
+
+    def test_no_body_is_left_to_read(self, clerk):
+        post(delivery(row(number=NUMBER)))
+        WebhookRequest.objects.all().delete()
+        self.select(clerk, Message, erase="yes")
+        assert not Message.objects.exists()
+
     def test_under_atomic_requests(self, clerk, monkeypatch):
-        """What waits can be processed first there too."""
+        """Pending requests can be processed first there, too."""
         monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
         post(delivery(row(number=NUMBER)))
         keep(delivery(row("2", number=NUMBER), row("3", number=OTHER)))

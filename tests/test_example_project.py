@@ -1,4 +1,4 @@
-"""The example proves what it says, and notices when a part of it is taken away."""
+"""The example works, and it fails if a part of it is missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: What the environment may hold that the example would heed.
+#: Environment variables that would change the example.
 FOREIGN = (
     "DJANGO_SETTINGS_MODULE",
     "DATA_FOLDER",
@@ -43,7 +43,7 @@ def run(
 def edit(project: Path, name: str, pattern: str, replacement: str = "") -> None:
     file = project / "example_project" / name
     text, count = re.subn(pattern, replacement, file.read_text())
-    assert count, f"{pattern!r} is no longer part of {name}"
+    assert count, f"{pattern!r} is not in {name}"
     file.write_text(text)
 
 
@@ -58,7 +58,7 @@ def assert_fails(done: subprocess.CompletedProcess[str], *parts: str) -> None:
 
 @pytest.fixture(scope="module")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example after a first run, so that the others need not migrate again."""
+    """The example after a first run, so that the other runs need no migration."""
     folder = tmp_path_factory.mktemp("example")
     ignored = shutil.ignore_patterns("var", "__pycache__")
     shutil.copytree(ROOT / "example_project", folder / "example_project", ignore=ignored)
@@ -73,7 +73,7 @@ def project(migrated: Path, tmp_path: Path) -> Path:
     return tmp_path / "copy"
 
 
-def test_it_succeeds_again_and_tells_where_to_look(project: Path) -> None:
+def test_it_succeeds_again_and_prints_the_addresses(project: Path) -> None:
     done = run(project, "--no-serve")
 
     assert done.returncode == 0, done.stderr
@@ -89,19 +89,19 @@ def test_it_succeeds_again_and_tells_where_to_look(project: Path) -> None:
     assert not re.search(r"1555\d{7}", done.stderr), "the log shows a phone number"
 
 
-def test_without_its_webhook_url_it_fails(project: Path) -> None:
+def test_it_fails_without_its_webhook_url(project: Path) -> None:
     edit(project, "urls.py", r".*pickyassist_webhooks\.urls.*\n")
     assert_fails(run(project, "--no-serve"), "no URL for events", "urls.py")
 
 
-def test_without_a_receiver_it_fails_and_names_it(project: Path) -> None:
+def test_it_fails_without_a_receiver_and_names_it(project: Path) -> None:
     edit(project, "shop/receivers.py", r"@receiver\(.*\)\n(?=.*\ndef follow_message\()")
     done = run(project, "--no-serve")
-    assert_fails(done, "the sample delivery report became a row, but no signal reached follow")
+    assert_fails(done, "the sample delivery report was stored, but follow_message was not called")
     assert "group member" not in done.stderr.splitlines()[-1]
 
 
-def test_with_receivers_that_are_never_connected_it_fails_and_names_all(project: Path) -> None:
+def test_it_fails_without_all_receivers_and_names_them(project: Path) -> None:
     edit(project, "shop/apps.py", r"from example_project.shop import receivers.*", "pass")
     receivers = project / "example_project/shop/receivers.py"
     defined = re.findall(r"^def (\w+)", receivers.read_text(), re.M)
@@ -109,7 +109,7 @@ def test_with_receivers_that_are_never_connected_it_fails_and_names_all(project:
     assert_fails(run(project, "--no-serve"), *defined)
 
 
-def test_a_port_that_is_taken_is_told(project: Path) -> None:
+def test_a_port_in_use_is_reported(project: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -117,8 +117,8 @@ def test_a_port_that_is_taken_is_told(project: Path) -> None:
         assert_fails(run(project, "--port", str(port)), f"127.0.0.1:{port}", "--port")
 
 
-def test_a_folder_that_cannot_be_written_is_told(project: Path) -> None:
-    # A file in its place, because root may write everywhere.
+def test_a_folder_that_is_not_writable_is_reported(project: Path) -> None:
+    # A file instead of the folder, because root may write everywhere.
     shutil.rmtree(project / "example_project" / "var")
     (project / "example_project" / "var").touch()
     assert_fails(run(project, "--no-serve"), "example_project/var", "writable")
@@ -135,12 +135,12 @@ def test_its_order_follows_its_message(project: Path) -> None:
         f"order = Order.objects.get(number='{report['reference_number']}');"
         f"print(order.delivery, order.messages().get().msg_id == '{report['msg_id']}')"
     )
-    found = run(project, "shell", "--verbosity=0", "-c", look, *SETTINGS, module="django")
-    assert found.stdout == "delivered True\n", found.stderr
+    done = run(project, "shell", "--verbosity=0", "-c", look, *SETTINGS, module="django")
+    assert done.stdout == "delivered True\n", done.stderr
 
 
 class TestOfTheShop:
-    """Its own tests, as a project would run them."""
+    """The tests of the shop, run as in a project."""
 
     def run(self, project: Path) -> subprocess.CompletedProcess[str]:
         return run(project, "test", "example_project", "--shuffle", *SETTINGS, module="django")
@@ -182,7 +182,7 @@ def test_no_migration_is_missing(project: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_processes_that_begin_at_once_keep_the_same_secret(tmp_path: Path) -> None:
+def test_processes_that_start_at_once_keep_the_same_secret(tmp_path: Path) -> None:
     code = "from example_project.kept import kept; print(kept('secret'))"
     environment = os.environ | {"DATA_FOLDER": str(tmp_path / "data")}
     started = [
@@ -191,8 +191,63 @@ def test_processes_that_begin_at_once_keep_the_same_secret(tmp_path: Path) -> No
         )
         for _ in range(6)
     ]
-    said = {process.communicate()[0].strip() for process in started}
-    assert len(said) == 1
-    assert len(said.pop()) > 20
+    secrets = {process.communicate()[0].strip() for process in started}
+    assert len(secrets) == 1
+    assert len(secrets.pop()) > 20
     [file] = (tmp_path / "data").iterdir()
     assert os.name == "nt" or file.stat().st_mode & 0o777 == 0o600
+
+
+def manage(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "example_project/manage.py", *arguments],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={key: value for key, value in os.environ.items() if key not in FOREIGN},
+    )
+
+
+def test_check_warns_until_the_process_has_run(project: Path) -> None:
+    before = manage(project, "check")
+    assert before.returncode == 0, before.stderr
+    assert "pickyassist_webhooks.W009" in before.stderr
+
+    done = manage(project, "pickyassist_process")
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+    assert manage(project, "check").stderr == ""
+
+
+def test_the_first_page_links_to_all_pages(project: Path) -> None:
+    code = """
+import re
+from django.contrib.auth import get_user_model
+from django.test import Client
+client = Client(SERVER_NAME="localhost")
+urls = sorted(re.findall('href="(/[^"]*/)"', client.get("/").content.decode()))
+client.force_login(get_user_model().objects.get())
+print(*urls, *(client.get(url).status_code for url in urls))
+print('href="/admin/pickyassist_webhooks/">Overview' in client.get("/admin/").content.decode())
+"""
+    done = manage(project, "shell", "--no-imports", "--command", code)
+    assert done.stdout.splitlines() == [
+        "/admin/ /admin/pickyassist_webhooks/ /admin/shop/ /api/docs/ 200 200 200 200",
+        "True",
+    ], done.stderr
+
+
+def test_manage_says_how_to_install_django(project: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "example_project/manage.py", "check"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Run `python3 -m example_project` once" in done.stderr

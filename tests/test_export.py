@@ -16,7 +16,7 @@ from django.db import connections
 from django.test import AsyncClient
 from django.urls import reverse
 
-from pickyassist_webhooks.export import csv_lines
+from pickyassist_webhooks.insights.export import csv_lines
 from pickyassist_webhooks.models import MODELS, DeliveryReport, NewSubscriber, WebhookRequest
 from tests.requests import delivery, filtered, member, post, row, subscriber
 
@@ -94,15 +94,15 @@ def test_what_a_file_says(root):
         )
     )
     [head, cells] = export(root, DeliveryReport)
-    said = dict(zip(head, cells, strict=True))
+    value = dict(zip(head, cells, strict=True))
     report = DeliveryReport.objects.get()
-    assert said["id"] == str(report.pk)
-    assert said["number"] == "'+15550001111"
-    assert said["message"] == 'He said "hi", twice'
-    assert json.loads(said["extra"]) == {"vendor": {"a": 1}}
-    assert said["received_at"] == report.received_at.isoformat()
-    assert said["request_id"] == str(report.request_id)
-    assert said["previous_status"] == ""
+    assert value["id"] == str(report.pk)
+    assert value["number"] == "'+15550001111"
+    assert value["message"] == 'He said "hi", twice'
+    assert json.loads(value["extra"]) == {"vendor": {"a": 1}}
+    assert value["received_at"] == report.received_at.isoformat()
+    assert value["request_id"] == str(report.request_id)
+    assert value["previous_status"] == ""
 
 
 def test_lines_are_quoted_throughout(root):
@@ -172,12 +172,12 @@ def test_only_what_the_filters_leave(root):
 
 
 def test_all_that_a_search_finds(root, monkeypatch):
-    monkeypatch.setattr("pickyassist_webhooks.admin.lists.MAX_FOUND", 2)
+    monkeypatch.setattr("pickyassist_webhooks.admin.lists.MAX_MATCHES", 2)
     post(delivery(*(row(str(number), number="15550007777") for number in range(1, 6))))
     page = reverse(f"admin:{APP}_deliveryreport_changelist")
     answer = root.get(page, {"q": "15550007777"})
     assert answer.context["cl"].result_count == 2
-    assert "There are more than 2: these are the newest" in answer.content.decode()
+    assert "More than 2 rows match; these are the newest" in answer.content.decode()
     assert len(export(root, DeliveryReport, q="15550007777")) == 6
 
 
@@ -212,7 +212,7 @@ def test_a_search_for_what_no_text_holds(root):
 
 
 def test_every_row_of_many_chunks(root, monkeypatch):
-    monkeypatch.setattr("pickyassist_webhooks.export._ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("pickyassist_webhooks.insights.export._ROWS_AT_ONCE", 3)
     post(delivery(*(row(str(number)) for number in range(9))))
     _, *cells = export(root, DeliveryReport)
     pks = DeliveryReport.objects.order_by("-pk").values_list("pk", flat=True)
@@ -250,3 +250,44 @@ def test_under_asgi(root):
 
 def test_every_kind_is_registered():
     assert set(MODELS.values()) < set(OURS)
+
+
+class TestFileThatIsCut:
+    """As a server's timeout cuts it: after some of the pieces that were sent."""
+
+    @pytest.fixture
+    def sent(self, root):
+        for start in range(3):
+            post(delivery(*(row(f"{start}-{number}") for number in range(400))))
+
+        def sent(name):
+            answer = root.get(where(DeliveryReport, name))
+            assert answer.streaming
+            # Or a proxy that speaks HTTP/1.1 could not tell that the end is missing.
+            assert "Content-Length" not in answer
+            return [piece.decode() for piece in answer.streaming_content]
+
+        return sent
+
+    def test_is_no_csv(self, sent):
+        pieces = sent("csv")
+        assert len(list(csv.reader(StringIO("".join(pieces)), strict=True))) == 1201
+        assert len(pieces) > 3
+        for end in range(1, len(pieces)):
+            with pytest.raises(csv.Error, match="unexpected end of data"):
+                list(csv.reader(StringIO("".join(pieces[:end])), strict=True))
+
+    def test_is_no_json_lines(self, sent):
+        pieces = sent("jsonl")
+        assert len([json.loads(line) for line in "".join(pieces).splitlines()]) == 1200
+        assert len(pieces) > 3
+        for end in range(1, len(pieces)):
+            *_, last = "".join(pieces[:end]).splitlines()
+            with pytest.raises(json.JSONDecodeError):
+                json.loads(last)
+
+    @pytest.mark.parametrize("name", ["csv", "jsonl"])
+    def test_is_told_from_one_without_rows(self, name, root):
+        content = root.get(where(DeliveryReport, name)).getvalue().decode()
+        assert (content == "") == (name == "jsonl")
+        assert content == "" or content.endswith('"\r\n')

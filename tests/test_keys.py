@@ -1,8 +1,8 @@
-"""What makes an event the same event, as one text."""
+"""The key that an event shares with its repeats."""
 
 from __future__ import annotations
 
-from pickyassist_webhooks import keys
+from pickyassist_webhooks.models import keys
 
 
 class TestKeys:
@@ -14,7 +14,7 @@ class TestKeys:
         assert keys.new_subscriber("1", "z", "7", "8", "d") == "1:z::8:d"
         assert keys.new_subscriber("1", "", "7", "8", "d") == "1::7:8:d"
 
-    def test_no_two_identities_share_one(self):
+    def test_two_identities_never_share_a_key(self):
         tricky = [
             "a",
             "A",

@@ -1,4 +1,4 @@
-"""Personal data: who may see and search them, and what stands in their place for all others."""
+"""Personal data: who may see and search it, and the masks for all others."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from pickyassist_webhooks import masking
-from pickyassist_webhooks.models import MODELS, Message, WebhookRequest
+from pickyassist_webhooks.models import MODELS, Message, WebhookRequest, masking
 from tests.requests import delivery, filtered, member, post, row, subscriber
 
 APP = "pickyassist_webhooks"
 NUMBER = "15557654321"
 GROUP = f"{NUMBER}-1589012345@g.us"
-#: Everything of the payloads below that tells something about somebody.
+#: All personal data of the payloads below.
 PERSONAL = [
     NUMBER,
     "Ada Lovelace",
@@ -30,18 +29,18 @@ PERSONAL = [
     "something the vendor adds",
 ]
 
-OURS = sorted(
+MODEL_CLASSES = sorted(
     (model for model in admin.site._registry if model._meta.app_label == APP),
     key=lambda model: model.__name__,
 )
-each_model = pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
+each_model = pytest.mark.parametrize("model", MODEL_CLASSES, ids=lambda model: model.__name__)
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
 def events(listen, settings):
-    """Store an event of each kind with everything in it, and a receiver that told what it saw."""
+    """Store an event of each kind with all fields, and an error that reveals a number."""
 
     def talkative(event, **named):
         raise ValueError(f"cannot find {event.number}")
@@ -70,7 +69,7 @@ def events(listen, settings):
 
 @pytest.fixture
 def clerk(client):
-    """Log a user in who may see all rows of this app, but no personal data."""
+    """Log in a user who may see all rows of this app, but no personal data."""
     user = get_user_model().objects.create_user("clerk", is_staff=True)
     user.user_permissions.set(
         Permission.objects.filter(
@@ -100,7 +99,7 @@ def pages_of(model):
 
 
 def all_pages(client):
-    answers = [client.get(page) for model in OURS for page in pages_of(model)]
+    answers = [client.get(page) for model in MODEL_CLASSES for page in pages_of(model)]
     assert len(answers) == 7 + 11
     assert {answer.status_code for answer in answers} == {200}
     return "".join(answer.content.decode() for answer in answers)
@@ -114,17 +113,17 @@ def test_without_the_permission_nothing_personal_is_on_any_page(clerk):
     assert "•••321-1589012345@g.us" in text
 
 
-def test_with_the_permission_everything_is(doctor):
+def test_with_the_permission_all_of_it_is(doctor):
     text = all_pages(doctor)
     for personal in PERSONAL:
         assert personal in text
-    # Nothing but the name of the group's event, which logs and messages are made of.
+    # Only the name of the group's event is masked: logs and messages contain it.
     assert text.count("•••") == text.count("•••321-1589012345@g.us: joined")
 
 
 @each_model
 def test_searches(model, clerk):
-    """Whoever may not see numbers cannot find by them; an id still finds."""
+    """A user who may not see numbers cannot search by them, but by id."""
     page = url(model, "changelist")
     answer = clerk.get(page, {"q": NUMBER})
     assert len(answer.context["cl"].result_list) == 0
@@ -137,17 +136,17 @@ def test_searches(model, clerk):
 
 @each_model
 def test_searches_with_the_permission(model, doctor):
-    found = doctor.get(url(model, "changelist"), {"q": NUMBER}).context["cl"]
+    results = doctor.get(url(model, "changelist"), {"q": NUMBER}).context["cl"]
     if model.__name__ == "ReceiverFailure":
-        assert not found.result_list
+        assert not results.result_list
     else:
-        assert len(found.result_list) == (4 if model is WebhookRequest else 1)
-        assert "number" in found.search_help_text.lower()
+        assert len(results.result_list) == (4 if model is WebhookRequest else 1)
+        assert "number" in results.search_help_text.lower()
 
 
 @each_model
 def test_lookups_in_the_url(model, clerk):
-    """No column with personal data, and none that is made of them, answers questions."""
+    """Columns with personal data, and columns derived from them, refuse lookups."""
     names = {*model.personal, "key"} & {field.name for field in model._meta.fields}
     for name in sorted(names):
         for lookup in ("", "__startswith", "__contains", "__regex"):
@@ -169,8 +168,8 @@ def test_filters_still_work(clerk):
 
 @pytest.mark.parametrize("model", list(apps.get_app_config(APP).get_models()))
 def test_str(model):
-    for each in model._default_manager.all():
-        assert NUMBER not in str(each)
+    for instance in model._default_manager.all():
+        assert NUMBER not in str(instance)
 
 
 def test_logs(caplog):
@@ -207,8 +206,8 @@ def test_group_ids(value, shown):
     assert masking.group_id(value) == shown
 
 
-def test_every_text_of_an_event_is_weighed():
-    """A field that is added later is listed here, or is personal."""
+def test_every_text_of_an_event_is_classified():
+    """List a new field here, or declare it personal."""
     harmless = {
         *("key", "project_id", "push_id", "msg_id", "reference_number", "error_code"),
         *("message_type", "channel", "agent_id", "template_id", "source", "group_subject"),

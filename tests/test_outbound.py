@@ -1,4 +1,4 @@
-"""No address that a payload names is ever asked for: not to store it, not to show it."""
+"""No address in a payload is ever requested, neither to store it nor to show it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
+from tests.cases import CASES, send
 from tests.requests import delivery, member, post, row, subscriber
-from tests.test_cases import CASES, send
 
-#: What Python tells of before it connects, or looks a name up. Drivers of databases do so in C.
+#: Audit events of Python before it connects or resolves a name. Database drivers do this in C.
 CONNECTING = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "urllib.Request"}
 tried: list[str] | None = None
 
@@ -28,7 +28,7 @@ def watch(event, arguments):
 
 @pytest.fixture
 def connections():
-    """Record every connection that is tried. A hook stays for good, so it listens only here."""
+    """Record every connection attempt. A hook cannot be removed, so it records only here."""
     global tried
     sys.addaudithook(watch)
     tried = []

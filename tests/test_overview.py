@@ -1,4 +1,4 @@
-"""The overview and its pages: figures that are right, in the days of whoever reads them."""
+"""The overview and its pages: right numbers, in the days of the reader's time zone."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone as clock
 
-from pickyassist_webhooks import ingest, overview, quarantine, signals
+from pickyassist_webhooks import ingest, signals
 from pickyassist_webhooks.choices import RequestState
+from pickyassist_webhooks.insights import overview, quarantine
 from pickyassist_webhooks.models import (
     DeliveryReport,
     GroupMemberEvent,
@@ -26,8 +27,8 @@ from pickyassist_webhooks.models import (
     NewSubscriber,
     WebhookRequest,
 )
+from tests.pages import Page
 from tests.requests import SECRET, delivery, filtered, keep, member, post, row, subscriber
-from tests.test_admin import Page
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +49,7 @@ def words(response):
 class TestTraffic:
     def test_each_day_has_its_own(self):
         for days, count in ((0, 3), (1, 2), (6, 1), (7, 4), (29, 1), (30, 5)):
-            come(delivery(*(row(f"{days}-{place}") for place in range(count))), days)
+            come(delivery(*(row(f"{days}-{index}") for index in range(count))), days)
         days = overview.latest_days(30)
         traffic = overview.traffic(DeliveryReport, days)
         assert len(traffic.per_day) == 30
@@ -144,8 +145,8 @@ def test_subscribers_by_channel():
 
 
 def test_groups_in_which_something_happened_last():
-    for place in range(overview.TOP + 3):
-        come(member(group_id=f"G{place}", group_subject=f"Group {place}"))
+    for index in range(overview.TOP + 3):
+        come(member(group_id=f"G{index}", group_subject=f"Group {index}"))
     come(member(2, group_id="G5"))
     groups = overview.active_groups()
     assert [group.group_id for group in groups][:2] == ["G5", f"G{overview.TOP + 2}"]
@@ -170,7 +171,7 @@ class TestPage:
 
     def test_answers_each_question(self, filled, root):
         page = root.get(PAGE)
-        for said in (
+        for sentence in (
             "Quarantined 1",
             "Receivers that failed",
             "test_overview.TestPage.filled.<locals>.crm",
@@ -178,12 +179,12 @@ class TestPage:
             "Submitted",
             "3 (100.0 %)",
             "2 (66.7 %)",
-            "Received, yet failed or refunded: 1",
+            "Delivered, but also failed or refunded: 1",
             "470 Call +15550001111 1",
             "919737001155 (Shared number India) 1",
             "Team",
         ):
-            assert said in words(page), said
+            assert sentence in words(page), sentence
 
     def test_every_link_answers(self, filled, root):
         links = [link for link in Page(root.get(PAGE)).links if "/admin/pickyassist" in link]
@@ -216,8 +217,15 @@ class TestPage:
 
     def test_shows_only_what_the_user_may_view(self, filled, login):
         page = Page(login("view_message").get(PAGE)).text
-        assert "What became of the messages" in page
-        for hidden in ("attention", "Receivers", "What came", "errors", "channel", "Groups in"):
+        assert "Message results" in page
+        for hidden in (
+            "attention",
+            "Receivers",
+            "Events received",
+            "errors",
+            "channel",
+            "active groups",
+        ):
             assert hidden not in page
 
     def test_without_personal_data(self, filled, login):
@@ -241,13 +249,13 @@ class TestPage:
         request.user, request.current_app = get_user_model().objects.get(), site.name
         tag = Template("{% load pickyassist_admin %}{% pickyassist_overview %}")
         # Which has no pages of ours, so there is nothing to lead to.
-        assert "What came" not in tag.render(Context({"request": request}))
+        assert "Events received" not in tag.render(Context({"request": request}))
 
 
 class TestFirstSteps:
     def test_say_what_to_do(self, root):
         page = root.get(PAGE).content.decode()
-        assert "Nothing has come so far" in page
+        assert "Nothing has arrived yet" in page
         assert "http://testserver/pickyassist/events/•••/" in page
         assert SECRET not in page
         assert "Show the URL to paste" in page
@@ -255,7 +263,7 @@ class TestFirstSteps:
     def test_to_somebody_who_may_not_see_the_secret(self, login):
         page = login("view_webhookrequest").get(PAGE).content.decode()
         assert "Show the URL" not in page
-        assert "Somebody with the permission" in page
+        assert "Someone with the permission" in page
 
     def test_where_no_url_leads_to_the_webhook(self, root, settings):
         settings.ROOT_URLCONF = "tests.urls_admin_only"
@@ -265,11 +273,11 @@ class TestFirstSteps:
     def test_do_not_come_back_when_requests_are_pruned(self, root):
         come(delivery())
         WebhookRequest.objects.all().delete()
-        assert "Nothing has come so far" not in root.get(PAGE).content.decode()
+        assert "Nothing has arrived yet" not in root.get(PAGE).content.decode()
 
     def test_are_gone_once_something_came(self, root):
         post(b"[]")
-        assert "Nothing has come so far" not in root.get(PAGE).content.decode()
+        assert "Nothing has arrived yet" not in root.get(PAGE).content.decode()
 
 
 class TestUrl:
@@ -338,12 +346,12 @@ class TestQuarantine:
 
     def test_is_grouped_by_problem(self, filled, root):
         text = words(root.get(self.page))
-        for said in (
+        for sentence in (
             "not_an_integer , data[].status 0 1 a whole number of 64 bits Delivery report",
             "not_json , the whole body",
             "unknown_event , event_id 3 3 1, 2, 3, 4 or 5 unknown",
         ):
-            assert said in text, (said, text)
+            assert sentence in text, (sentence, text)
 
     def test_says_when_each_was_seen(self, filled):
         [group] = [each for each in quarantine.groups() if each.code == "unknown_event"]
@@ -375,10 +383,10 @@ class TestQuarantine:
         post(delivery(row("1", Ada_Lovelace="x")))
         page = login("view_webhookrequest").get(self.page).content.decode()
         assert "Ada_Lovelace" not in page
-        assert "1 field, which those may see" in page
+        assert "1 more field; the permission" in page
 
     def test_all_was_understood(self, root):
-        assert "All that came was understood." in Page(root.get(self.page)).text
+        assert "No problems." in Page(root.get(self.page)).text
 
     def test_a_group_is_processed_again_after_its_count(self, root, settings):
         settings.PICKYASSIST_WEBHOOKS = settings.PICKYASSIST_WEBHOOKS | {"PROJECT_IDS": ["1"]}
@@ -425,7 +433,7 @@ class TestQuarantine:
         newest.delete()
         answer = root.post(page, posted, follow=True)
         assert "2 requests were processed again" in answer.content.decode()
-        posted["problem"] += "x"  # made by somebody else
+        posted["problem"] += "x"  # signed by no one
         assert root.post(page, posted).status_code == 404
 
     def test_a_request_that_is_gone_costs_the_others_nothing(self, root, monkeypatch):
@@ -446,7 +454,7 @@ class TestQuarantine:
         page = self.group(WebhookRequest.objects.last().pk)
         answer = root.post(page, follow=True).content.decode()
         assert "2 requests were processed again" in answer
-        assert "1 request was left alone" in answer
+        assert "1 request was skipped" in answer
 
     def test_stops_when_the_browser_would(self, root, monkeypatch):
         monkeypatch.setattr("pickyassist_webhooks.admin.problems.SECONDS", -1.0)
@@ -504,7 +512,7 @@ class TestGroup:
 
     def test_who_is_in_it_now(self, filled, root):
         text = Page(root.get(self.page(group_id="G1", project_id="4100"))).text
-        assert "Who is in it now: 2" in text
+        assert "Current members: 2" in text
         for letter, there in (("A", True), ("B", False), ("C", True), ("D", False), ("E", False)):
             assert (f"1555000000{letter}" in text) is there
 
@@ -528,7 +536,7 @@ class TestGroup:
 
     def test_nobody(self, root):
         come(member(2))
-        assert "Nobody, as far as" in Page(root.get(self.page())).text
+        assert "No members are known" in Page(root.get(self.page())).text
 
     def test_who_may(self, filled, login):
         assert login().get(self.page()).status_code == 403
@@ -540,8 +548,7 @@ class TestGroup:
     def test_without_time_zones(self, filled, root, settings):
         settings.USE_TZ = False
         assert (
-            "Who is in it now: 2"
-            in Page(root.get(self.page(group_id="G1", project_id="4100"))).text
+            "Current members: 2" in Page(root.get(self.page(group_id="G1", project_id="4100"))).text
         )
 
 
@@ -558,7 +565,7 @@ class TestLists:
     def test_say_that_there_are_more(self, root):
         answer = root.get(self.page)
         assert answer.context["cl"].result_count == 100
-        assert "There are more." in answer.content.decode()
+        assert "There are more rows." in answer.content.decode()
         assert "p=2" in answer.content.decode()
         assert "p=3" not in answer.content.decode()
 
@@ -571,12 +578,12 @@ class TestLists:
     def test_that_are_whole_say_nothing(self, root):
         answer = root.get(self.page, {"status__exact": 2})
         assert answer.context["cl"].result_count == 60
-        assert "There are more." not in answer.content.decode()
+        assert "There are more rows." not in answer.content.decode()
 
     def test_no_action_is_done_to_more_than_are_counted(self, root):
         action = {"action": "delete_selected", "_selected_action": ["1"], "select_across": "1"}
         answer = root.post(self.page, action, follow=True)
-        assert "These are more than 100" in answer.content.decode()
+        assert "More than 100 rows are selected" in answer.content.decode()
         answer = root.post(f"{self.page}?status__exact=2", action)
         assert "Are you sure" in answer.content.decode()
 

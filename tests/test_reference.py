@@ -1,4 +1,4 @@
-"""The reference names everything there is, and nothing that is not."""
+"""The reference is complete, and has no name that does not exist."""
 
 from __future__ import annotations
 
@@ -19,18 +19,12 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.models import NOT_PROVIDED
 from django.test import Client
 
-from pickyassist_webhooks import (
-    announce,
-    checks,
-    choices,
-    conf,
-    decoding,
-    fields,
-    models,
-    shapes,
-    signals,
-)
-from pickyassist_webhooks import payloads as parsing
+from pickyassist_webhooks import choices, conf, models, signals
+from pickyassist_webhooks.checks import databases, processing, statements, urls
+from pickyassist_webhooks.checks import settings as checks
+from pickyassist_webhooks.inbox import announce
+from pickyassist_webhooks.parsing import decoding, event_types, forms, literals, multipart, values
+from pickyassist_webhooks.parsing import payloads as parsing
 from tests.requests import delivery, member, post, row, subscriber, url
 
 ROOT = Path(__file__).parent.parent
@@ -38,31 +32,31 @@ PACKAGE = ROOT / "pickyassist_webhooks"
 DOCS = ROOT / "docs"
 APP = "pickyassist_webhooks"
 
-#: Of each heading in a page the lines below it.
+#: The lines below each heading of a page.
 Sections = dict[str, list[str]]
 
 
 def sections(page: str) -> Sections:
-    found: Sections = {}
+    lines_of: Sections = {}
     title, is_code = "", False
     for line in (DOCS / page).read_text("utf-8").splitlines():
         is_code ^= line.lstrip().startswith("```")
         if line.startswith("#") and not is_code:
             title = line.lstrip("# ").strip("`")
-            found[title] = []
+            lines_of[title] = []
         elif title:
-            found[title].append(line)
-    return found
+            lines_of[title].append(line)
+    return lines_of
 
 
 def rows(page: str, title: str) -> list[list[str]]:
-    """Return the cells of the tables below a heading, their heads left out."""
+    """Return the cells of the tables below a heading, without the header rows."""
     lines = sections(page)[title]
-    heads = {place - 1 for place, line in enumerate(lines) if re.fullmatch(r"[|:-]+", line)}
+    heads = {index - 1 for index, line in enumerate(lines) if re.fullmatch(r"[|:-]+", line)}
     wanted = (
         line
-        for place, line in enumerate(lines)
-        if line.startswith("|") and place not in heads and place - 1 not in heads
+        for index, line in enumerate(lines)
+        if line.startswith("|") and index not in heads and index - 1 not in heads
     )
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in wanted]
 
@@ -84,16 +78,20 @@ def test_settings():
 
 
 def test_checks():
-    """Each id, what is an error and what a warning."""
-    calls = re.findall(r"_(error|warning)\(\s*(\d+)", Path(checks.__file__).read_text("utf-8"))
-    ids = {f"{kind[0].upper()}{int(number):03}" for kind, number in calls} | {"E006", "E007"}
-    assert names("reference.md", "System checks") == [f"{APP}.{each}" for each in sorted(ids)]
+    """Each id is documented, as an error or a warning."""
+    source = "".join(Path(module.__file__).read_text("utf-8") for module in (checks, urls))
+    calls = re.findall(r"_(error|warning)\(\s*(\d+)", source)
+    ids = {f"{kind[0].upper()}{int(number):03}" for kind, number in calls}
+    ids |= {"E006", "E007", "E011"}
+    for module in (databases, processing, statements):
+        ids |= {*re.findall(rf'"{APP}\.(\w+)"', Path(module.__file__).read_text("utf-8"))}
+    assert names("reference.md", "System checks") == sorted(ids)
 
 
 def test_permissions():
     documented = names("reference.md", "Permissions in the admin")
-    ours = [name for model in models_of_the_app() for name, _ in model._meta.permissions]
-    assert sorted(documented) == sorted(f"{APP}.{name}" for name in ours)
+    defined = [name for model in models_of_the_app() for name, _ in model._meta.permissions]
+    assert sorted(documented) == sorted(f"{APP}.{name}" for name in defined)
 
 
 def test_states():
@@ -103,46 +101,51 @@ def test_states():
 class TestCodes:
     """Codes of problems and warnings."""
 
-    #: Which argument of a call is a code.
-    CALLS = {"Problem": 1, "NotUnderstood": 1, "UnreadablePayload": 0, "_mend": 1, "warn": 1}
+    #: The position of the code among the arguments of a call.
+    CALLS = {"Problem": 1, "InvalidPayload": 1, "UnreadablePayload": 0, "warn": 1}
 
     def test_every_code(self):
         documented = names("reference.md", "Codes of problems and warnings")
         assert len(documented) == len(set(documented))
-        assert set(documented) == set(self.made()) | {code for _, code, _ in shapes.FOREIGN}
+        assert set(documented) == set(self.made()) | {code for _, code, _ in event_types.FOREIGN}
 
     def made(self) -> Iterator[str]:
-        # Fields.missing makes one for whoever calls it.
+        # FieldReader.missing makes one for its caller.
         for path in PACKAGE.rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if not isinstance(node, ast.Call):
                     continue
                 called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-                place = self.CALLS.get(called, len(node.args))
-                if place < len(node.args) and isinstance(node.args[place], ast.Constant):
-                    value = node.args[place].value
+                position = self.CALLS.get(called, len(node.args))
+                if position < len(node.args) and isinstance(node.args[position], ast.Constant):
+                    value = node.args[position].value
                     if isinstance(value, str) and value.isidentifier():
                         yield value
 
     def test_the_limits(self):
         text = "".join(sections("reference.md")["Codes of problems and warnings"])
-        for said, limit in {
+        for template, limit in {
             "more than {} levels": decoding.MAX_DEPTH,
             "a body of more than {} characters": decoding._LARGE,
             "one `{{` or `[` in {}": decoding._PER_BRACKET,
             "a comma in {}": decoding._PER_VALUE,
             "more than {} of them": decoding._MAX_VALUES,
-            "an id of more than {} characters": fields.MAX_LENGTH,
+            "more than {} digits that are written as exponents": literals._MAX_ZEROS,
+            "a batch of more than {} rows": parsing.MAX_ROWS,
+            "a form of more than {} fields": forms._MAX_FIELDS,
+            "with more than {} characters of headers": multipart._MAX_HEAD,
+            "({} if added up for all rows)": parsing._MAX_SHARED_EXTRAS,
+            "an id of more than {} characters": values.MAX_LENGTH,
             "more than {} characters of unknown fields": parsing._MAX_SHARED_EXTRA,
             "a row of more than {} fields": parsing._MAX_NAMES,
             "a text of more than {} characters that has no column": parsing._MAX_EXTRA,
         }.items():
-            assert said.format(f"{limit:,}") in text
+            assert template.format(f"{limit:,}") in text
 
 
 @pytest.mark.django_db
 def test_signals():
-    """Each signal sends exactly what the table says, to the letter."""
+    """Each signal sends exactly the documented keywords."""
     sent = {}
     receivers = []
     for name, signal in announce.SIGNALS.items():
@@ -161,7 +164,7 @@ def test_signals():
         codes(name)[0]: (codes(sender)[0], sorted(re.findall(r"`(\w+)`", keywords)))
         for name, sender, keywords in rows("reference.md", "Signals")
     }
-    assert documented == {name: (who, sorted(keys)) for name, (who, keys) in sent.items()}
+    assert documented == {name: (sender, sorted(keys)) for name, (sender, keys) in sent.items()}
     assert set(documented) == {
         name for name, signal in vars(signals).items() if isinstance(signal, signals.Signal)
     }
@@ -169,31 +172,31 @@ def test_signals():
 
 @pytest.mark.django_db(transaction=True)
 class TestAnswers:
-    """Each answer is given, as the table has it, and no other."""
+    """Exactly the documented answers are given."""
 
     def test_every_answer(self, settings, listen, tmp_path):
         documented = []
-        for what, _, kept in rows("reference.md", "Answers"):
-            status = int(what.split()[0])
-            said = json.loads("{" + codes(what)[0] + "}")
-            documented.append((status, said, {"yes": 1, "in the spool": 1, "no": 0}[kept]))
+        for description, _, kept in rows("reference.md", "Answers"):
+            status = int(description.split()[0])
+            body = json.loads("{" + codes(description)[0] + "}")
+            documented.append((status, body, {"yes": 1, "in the spool": 1, "no": 0}[kept]))
         given = list(self.given(settings, listen, tmp_path / "spool"))
         assert sorted(documented, key=repr) == sorted(given, key=repr)
 
     def given(self, settings, listen, folder):
-        """Have each answer given, and tell its status, what it says, and how much was kept."""
-        ours = settings.PICKYASSIST_WEBHOOKS
+        """Yield each answer: its status, its body, and the number of requests stored."""
+        usual = settings.PICKYASSIST_WEBHOOKS
         kept = 0
 
         def answered(send, refused="", **changed):
             nonlocal kept
-            settings.PICKYASSIST_WEBHOOKS = {**ours, **changed}
+            settings.PICKYASSIST_WEBHOOKS = {**usual, **changed}
             with connection.execute_wrapper(refuse(refused)) if refused else nullcontext():
                 response = send()
             answer = response.json()
-            said = {name: answer[name] for name in ("ok", "state", "error") if name in answer}
+            body = {name: answer[name] for name in ("ok", "state", "error") if name in answer}
             before, kept = kept, models.WebhookRequest.objects.count() + len([*folder.glob("*")])
-            return response.status_code, said, kept - before
+            return response.status_code, body, kept - before
 
         yield answered(lambda: post(delivery(row("1"))))
         yield answered(lambda: post({"event_id": 99}))
@@ -217,7 +220,7 @@ class TestAnswers:
 
 
 def refuse(part):
-    """Return a wrapper that has the database refuse statements about a table."""
+    """Return a wrapper that makes statements about a table fail."""
 
     def wrapper(execute, sql, params, many, context):
         if part in sql:
@@ -232,13 +235,13 @@ def models_of_the_app():
 
 
 class TestModels:
-    """Each model has a section that names its fields, in the order in which they are declared."""
+    """Each model has a section that lists its fields."""
 
     def test_every_model(self):
-        ours = {model.__name__ for model in models_of_the_app()}
+        defined = {model.__name__ for model in models_of_the_app()}
         listed = [name for [first, _] in rows("models.md", "Models") for name in codes(first)]
-        assert sorted(listed) == sorted(ours)
-        assert set(sections("models.md")) == ours | {"Models", "Questions", "Every event"}
+        assert sorted(listed) == sorted(defined)
+        assert set(sections("models.md")) == defined | {"Models", "Questions", "Every event"}
 
     @pytest.mark.parametrize("model", models_of_the_app(), ids=lambda model: model.__name__)
     def test_every_field(self, model):
@@ -249,29 +252,31 @@ class TestModels:
         assert set(documented) == {field.name for field in model._meta.concrete_fields}
 
     def test_questions(self):
-        """Each method of the querysets that people read is there, and no other."""
-        said = "".join(answer for _, answer in rows("models.md", "Questions"))
+        """Exactly the public methods of the querysets are documented."""
+        answers = "".join(answer for _, answer in rows("models.md", "Questions"))
         querysets = {
             parent
-            for model in {*models_of_the_app()} - {models.WebhookRequest}
+            for model in {*models_of_the_app()} - {models.WebhookRequest, models.ReceiverFailure}
             for parent in type(model.objects.all()).__mro__
             if parent.__module__.startswith(APP)
         }
-        there = {name for each in querysets for name in vars(each) if not name.startswith("_")}
-        asked = set(re.findall(r"\.(\w+)\(", said)) - {"filter"}
+        there = {
+            name for queryset in querysets for name in vars(queryset) if not name.startswith("_")
+        }
+        asked = set(re.findall(r"\.(\w+)\(", answers)) - {"filter"}
         assert asked == there | {"get_status_display", "reports"}
         assert all(hasattr(models.Message, name) for name in asked - there)
 
 
 class TestCommands:
-    ours = sorted(name for name, app in get_commands().items() if app == APP)
+    commands = sorted(name for name, app in get_commands().items() if app == APP)
 
     def test_every_command(self):
-        assert sorted(set(sections("commands.md")) - {"Commands"}) == self.ours
+        assert sorted(set(sections("commands.md")) - {"Commands"}) == self.commands
 
-    @pytest.mark.parametrize("name", ours)
+    @pytest.mark.parametrize("name", commands)
     def test_every_option(self, name):
-        """All of its own, with their defaults where its help tells them."""
+        """All own options are documented, with the defaults that the help shows."""
         common = {
             option
             for action in BaseCommand().create_parser("manage.py", name)._actions
@@ -287,21 +292,21 @@ class TestCommands:
                 if option in common:
                     continue
                 text = documented.pop(option)
-                # Who runs it is somebody else each time.
+                # The default of --by is the current user.
                 if "%(default)s" in (action.help or "") and action.dest != "by":
                     assert re.search(rf"default `?{re.escape(str(action.default))}\b", text)
         assert not documented
 
 
 class TestApi:
-    """By the description, which other tests hold to the code."""
+    """Compares with the OpenAPI document, which other tests compare with the code."""
 
     document = json.loads((DOCS / "openapi.json").read_text("utf-8"))
     queries = {
         path.lstrip("/").translate(str.maketrans("{}", "<>")): {
-            each["name"]
-            for each in operations.get("get", {}).get("parameters", ())
-            if each["in"] == "query"
+            parameter["name"]
+            for parameter in operations.get("get", {}).get("parameters", ())
+            if parameter["in"] == "query"
         }
         for path, operations in document["paths"].items()
     }
@@ -325,12 +330,24 @@ class TestApi:
 
 
 class TestMigrations:
-    """What "Upgrade without losing an event" promises of a minor release."""
+    """The promises of "Upgrade without losing an event" for a minor release."""
 
-    #: Those from before the first release, of which nothing was promised.
-    BEFORE = {"0001_initial", "0002_inbox", "0003_personal_data", "0004_overview"}
+    #: Migrations from before the first release, without any promise.
+    BEFORE = {
+        "0001_initial",
+        "0002_inbox",
+        "0003_personal_data",
+        "0004_overview",
+        "0005_newest_of_member",
+        "0006_instants",
+        "0007_character_sets",
+        "0008_number_keys",
+        "0009_crash_count",
+        "0010_heartbeat",
+        "0011_calls",
+    }
 
-    #: What old code does not notice; columns only if it may leave them out.
+    #: Operations that old code does not notice; also AddField if it can omit the column.
     HARMLESS = (
         migrations.CreateModel,
         migrations.AddIndex,
@@ -347,14 +364,14 @@ class TestMigrations:
             for operation in migration.operations
             if self.breaks(operation)
         }
-        assert "0002_inbox" in breaking  # so this finds them
+        assert "0002_inbox" in breaking  # so the test notices such migrations
         assert breaking <= self.BEFORE, "see docs/how-to/upgrading.md"
 
     def breaks(self, operation) -> bool:
         if isinstance(operation, migrations.AddField):
             field = operation.field
-            may_be_left_out = field.null or field.db_default is not NOT_PROVIDED
-            return not (may_be_left_out or field.many_to_many)
+            is_optional = field.null or field.db_default is not NOT_PROVIDED
+            return not (is_optional or field.many_to_many)
         return not isinstance(operation, self.HARMLESS)
 
 
@@ -364,7 +381,7 @@ def test_channels_of_the_vendor():
 
 
 def test_loggers():
-    """Each module that writes to the log is listed by its name."""
+    """Each module that logs is listed by name."""
     modules = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for path in PACKAGE.rglob("*.py")

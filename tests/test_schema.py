@@ -1,4 +1,4 @@
-"""The API's description: valid, true of what it describes, and the same for every project."""
+"""The OpenAPI document: valid, in agreement with the API, and the same for every project."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.throttling import UserRateThrottle
 
-from pickyassist_webhooks.api import errors, fields, schema, views, webhooks
+from pickyassist_webhooks.api import document as openapi
+from pickyassist_webhooks.api import views, webhooks
+from pickyassist_webhooks.api.components import named, ref
 from pickyassist_webhooks.api.examples import ROWS, WEBHOOKS
-from pickyassist_webhooks.api.pagination import written as written_place
+from pickyassist_webhooks.api.pagination import encode_cursor
 from pickyassist_webhooks.choices import EventKind
-from pickyassist_webhooks.decoding import decode
-from pickyassist_webhooks.fields import Fields, NotUnderstood
-from pickyassist_webhooks.payloads import parse
-from pickyassist_webhooks.shapes import SHAPES
+from pickyassist_webhooks.parsing.decoding import decode
+from pickyassist_webhooks.parsing.event_types import EVENT_TYPES
+from pickyassist_webhooks.parsing.payloads import parse
+from pickyassist_webhooks.parsing.values import FieldReader, InvalidPayload
+from tests.openapi import GOLDEN, written
 from tests.requests import member, post
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "pickyassist_webhooks"
-GOLDEN = ROOT / "docs" / "openapi.json"
 THIRD_PARTY = {"rest_framework", "django_filters", "drf_spectacular"}
-each_shape = pytest.mark.parametrize("shape", SHAPES, ids=[shape.kind.value for shape in SHAPES])
-
-
-def written(document):
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+each_shape = pytest.mark.parametrize(
+    "shape", EVENT_TYPES, ids=[shape.kind.value for shape in EVENT_TYPES]
+)
 
 
 @pytest.fixture(scope="module")
 def document():
-    return schema.document("/api/")
+    return openapi.document("/api/")
 
 
 def operations(document):
@@ -58,28 +58,28 @@ def operations(document):
             yield f"{method} {path}", operation
 
 
-def check(document, value, of):
-    """Check a value by a schema that refers to others of the document."""
-    within = of | {"components": document["components"]}
+def check(document, value, schema):
+    """Check a value against a schema with references to the document."""
+    within = schema | {"components": document["components"]}
     jsonschema.Draft202012Validator(within).validate(value)
 
 
 def is_valid(document, value, name):
     try:
-        check(document, value, {"$ref": f"#/components/schemas/{name}"})
+        check(document, value, ref(name))
     except jsonschema.ValidationError:
         return False
     return True
 
 
 class TestDocument:
-    def test_is_valid_and_made_without_a_warning(self, capsys):
-        made = schema.generate()
+    def test_is_valid_and_generated_without_warnings(self, capsys):
+        generated = openapi.generate()
         assert not GENERATOR_STATS
         assert capsys.readouterr() == ("", "")
-        assert made["openapi"].startswith("3.1")
-        validate_schema(made)
-        for component in made["components"]["schemas"].values():
+        assert generated["openapi"].startswith("3.1")
+        validate_schema(generated)
+        for component in generated["components"]["schemas"].values():
             jsonschema.Draft202012Validator.check_schema(component)
 
     def test_is_the_one_in_the_docs(self, document):
@@ -92,8 +92,11 @@ class TestDocument:
         assert len(names) == len(set(names)) == 20
         tags = {tag for _, operation in operations(document) for tag in operation["tags"]}
         assert tags == {tag["name"] for tag in document["tags"]}
+        assert all(name.startswith("pickyassist_") for name in names)
+        assert all(tag.startswith("pickyassist-") for tag in tags)
+        assert all(name.startswith("PickyAssist") for name in document["components"]["schemas"])
 
-    def test_every_operation_is_told_in_words_with_all_it_answers(self, document):
+    def test_every_operation_has_texts_and_all_its_responses(self, document):
         for name, operation in operations(document):
             assert operation["summary"], name
             assert operation["description"], name
@@ -105,11 +108,11 @@ class TestDocument:
         replay = document["paths"]["/requests/{id}/replay/"]["post"]["responses"]
         assert {"400", "409", "410", "415"} <= replay.keys()
 
-    def test_every_example_is_one(self, document):
+    def test_every_example_is_valid(self, document):
         count = 0
         for name, operation in operations(document):
             bodies = [*operation["responses"].values(), operation.get("requestBody", {})]
-            for content in [each for body in bodies for each in body.get("content", {}).values()]:
+            for content in [media for body in bodies for media in body.get("content", {}).values()]:
                 for example in content.get("examples", {}).values():
                     check(document, example["value"], content["schema"])
                     count += 1
@@ -120,22 +123,22 @@ class TestDocument:
             ), name
         assert count > 100
 
-    def test_a_page_of_followers_has_a_shape_of_its_own(self, document):
+    def test_a_page_of_the_change_feed_has_its_own_schema(self, document):
         content = document["paths"]["/requests/"]["get"]["responses"]["200"]["content"]
-        usual, followed = content["application/json"]["schema"]["oneOf"]
+        usual, change_feed = content["application/json"]["schema"]["oneOf"]
         page = {"next": "https://example.com", "more": False, "results": [ROWS["FollowedRequest"]]}
-        check(document, page, followed)
+        check(document, page, change_feed)
         with pytest.raises(jsonschema.ValidationError):
             check(document, page, usual)
 
-    def test_codes_are_no_closed_lists(self, document):
+    def test_codes_are_not_enums(self, document):
         for name in ("DeliveryReport", "FilterReport", "Message"):
-            status = document["components"]["schemas"][name]["properties"]["status"]
+            status = document["components"]["schemas"][named(name)]["properties"]["status"]
             assert status["type"] == "integer"
             assert "enum" not in status
             assert "1 " in status["description"]
 
-    def test_none_of_the_project_s_settings_matters(self, document, monkeypatch):
+    def test_settings_of_the_project_have_no_effect(self, document, monkeypatch):
         for name, value in {
             "TITLE": "Another",
             "CAMELIZE_NAMES": True,
@@ -145,8 +148,8 @@ class TestDocument:
         }.items():
             monkeypatch.setattr(spectacular_settings, name, value)
         with translation.override("de"):
-            made = schema.generate()
-        assert made | {"servers": document["servers"]} == document
+            generated = openapi.generate()
+        assert generated | {"servers": document["servers"]} == document
         assert spectacular_settings.TITLE == "Another"
 
 
@@ -163,17 +166,18 @@ class Throttle(UserRateThrottle):
     rate = "9/s"
 
 
-def test_what_a_project_chose_is_described(monkeypatch):
+def test_classes_of_the_project_are_described(monkeypatch):
     view = views.WebhookRequestViewSet
     monkeypatch.setattr(view, "authentication_classes", (Unknown, Silent))
     monkeypatch.setattr(view, "permission_classes", (AllowAny, *view.permission_classes))
     monkeypatch.setattr(view, "throttle_classes", (Throttle,))
-    made = schema.generate()
+    generated = openapi.generate()
     assert not GENERATOR_STATS
-    validate_schema(made)
-    listed = made["paths"]["/requests/"]["get"]
-    assert listed["security"] == [{"Unknown": []}]
-    assert made["components"]["securitySchemes"]["Unknown"] == {"type": "http", "scheme": "bearer"}
+    validate_schema(generated)
+    listed = generated["paths"]["/requests/"]["get"]
+    assert listed["security"] == [{"PickyAssistUnknown": []}]
+    schemes = generated["components"]["securitySchemes"]
+    assert schemes["PickyAssistUnknown"] == {"type": "http", "scheme": "bearer"}
     assert "429" in listed["responses"]
 
 
@@ -183,10 +187,10 @@ class TestServed:
     @pytest.fixture
     def client(self):
         client = Client()
-        client.force_login(get_user_model().objects.create_user("somebody"))
+        client.force_login(get_user_model().objects.create_user("someone"))
         return client
 
-    def test_to_whoever_is_logged_in(self, client, document):
+    def test_to_every_logged_in_user(self, client, document):
         url = reverse("pickyassist_webhooks_api:schema")
         assert Client().get(url).status_code in (401, 403)
         answer = client.get(url, headers={"Accept": "application/json"})
@@ -194,15 +198,15 @@ class TestServed:
         assert answer.json() == document
         assert client.get(url).content.startswith(b"openapi: 3.1")
 
-    def test_says_where_the_api_is(self):
-        assert schema.document("/a/b/")["servers"] == [{"url": "/a/b"}]
-        assert schema.document("/")["servers"] == [{"url": "/"}]
+    def test_has_the_server_url(self):
+        assert openapi.document("/a/b/")["servers"] == [{"url": "/a/b"}]
+        assert openapi.document("/")["servers"] == [{"url": "/"}]
 
 
 @pytest.mark.django_db
 @pytest.mark.urls("tests.urls_api")
 class TestAsDescribed:
-    """What requests made up from the description found to be answered otherwise."""
+    """Cases in which generated requests once got an undocumented response."""
 
     @pytest.fixture
     def client(self):
@@ -220,13 +224,13 @@ class TestAsDescribed:
             "numbers/1%002/verdict/",
         ],
     )
-    def test_what_is_no_id_is_a_404_of_the_api(self, path, client):
+    def test_an_invalid_id_is_a_404_of_the_api(self, path, client):
         answer = client.get(f"/api/{path}")
         assert answer.status_code == 404
         assert answer.json().keys() == {"detail"}
 
     @pytest.mark.parametrize("body", [[None], "text", 7])
-    def test_a_replay_of_what_is_no_object(self, body, client):
+    def test_a_replay_with_an_invalid_body(self, body, client):
         data = json.dumps(body)
         answer = client.post("/api/requests/1/replay/", data, content_type="application/json")
         assert answer.status_code == 400
@@ -247,7 +251,7 @@ class TestAsDescribed:
             "",
         ],
     )
-    def test_moments_that_are_far_off(self, moment, client):
+    def test_distant_moments(self, moment, client):
         post(member())
         for name, count in {"received_at_after": 1, "received_at_before": 0}.items():
             answer = client.get("/api/group-events/", {name: moment})
@@ -259,8 +263,8 @@ class TestAsDescribed:
         "value",
         ["2026-01-01T00:00:00-23:59", "0001-01-01T00:00:00+00:00", "9999-01-01T00:00:00+00:00"],
     )
-    def test_cursors_that_nobody_was_given(self, value, client):
-        cursor = written_place({"by": "received_at", "value": value, "id": 1, "back": False})
+    def test_forged_cursors(self, value, client):
+        cursor = encode_cursor({"by": "received_at", "value": value, "id": 1, "back": False})
         answer = client.get("/api/group-events/", {"cursor": cursor})
         assert answer.status_code == 400
         assert "cursor" in answer.json()
@@ -275,13 +279,13 @@ class TestAsDescribed:
     @pytest.mark.parametrize(
         ("value", "status"), [("maybe", 400), ("0", 400), ("True", 200), ("", 200)]
     )
-    def test_a_flag_that_is_none_is_refused(self, value, status, client):
+    def test_an_invalid_flag_is_refused(self, value, status, client):
         assert client.get("/api/messages/", {"conflict": value}).status_code == status
 
 
 class TestWebhooks:
     @each_shape
-    def test_the_example_is_understood(self, shape):
+    def test_the_example_is_valid(self, shape):
         payload = parse(json.dumps(WEBHOOKS[shape.kind]).encode())
         assert payload.kind == shape.kind
         assert payload.events
@@ -290,45 +294,45 @@ class TestWebhooks:
     @each_shape
     def test_every_field_is_described(self, shape, document):
         name = shape.kind.value.title().replace("_", "")
-        row = document["components"]["schemas"][f"{name}WebhookRow"]
+        row = document["components"]["schemas"][named(f"{name}WebhookRow")]
         assert row["additionalProperties"] is True
-        for theirs, (ours, _) in shape.fields.items():
-            assert f"`{ours}`" in row["properties"][theirs]["description"]
+        for vendor_name, (column, _) in shape.fields.items():
+            assert f"`{column}`" in row["properties"][vendor_name]["description"]
 
-    def test_what_came_is_valid_where_it_was_understood(self, document):
-        judged = {True: 0, False: 0}
+    def test_a_payload_is_valid_if_the_parser_accepts_it(self, document):
+        counts = {True: 0, False: 0}
         for path in sorted((ROOT / "tests/payloads/golden").glob("*.json")):
             payload = parse(path.read_bytes())
             if not payload.kind:
                 continue
             body = decode(path.read_bytes(), "application/json")
             name = f"{payload.kind.value.title().replace('_', '')}Webhook"
-            understood = not (payload.problems or payload.warnings)
-            judged[understood] += 1
-            if understood:
-                check(document, body, {"$ref": f"#/components/schemas/{name}"})
-        assert judged[True] > 15
-        assert judged[False] > 3
+            accepted = not (payload.problems or payload.warnings)
+            counts[accepted] += 1
+            if accepted:
+                check(document, body, ref(name))
+        assert counts[True] > 15
+        assert counts[False] > 3
 
     @each_shape
-    def test_what_an_event_is_known_by(self, shape, document):
+    def test_the_fields_that_identify_an_event(self, shape, document):
         name = f"{shape.kind.value.title().replace('_', '')}WebhookRow"
         whole = {"status": 1, "action": 1}
         for names in webhooks.KNOWN_BY[shape.kind]:
-            known = whole | dict.fromkeys(names, "7")
-            assert self.understood(shape, known)
-            assert is_valid(document, known, name)
+            complete = whole | dict.fromkeys(names, "7")
+            assert self.is_accepted(shape, complete)
+            assert is_valid(document, complete, name)
             for missing in names:
                 for value in ("", " ", None, [7]):
-                    less = known | {missing: value}
-                    assert not self.understood(shape, less), less
+                    less = complete | {missing: value}
+                    assert not self.is_accepted(shape, less), less
                     assert not is_valid(document, less, name), less
         assert not is_valid(document, whole, name)
 
-    def understood(self, shape, row):
+    def is_accepted(self, shape, row):
         try:
-            shape.read(Fields(row, "", []))
-        except NotUnderstood:
+            shape.read(FieldReader(row, "", []))
+        except InvalidPayload:
             return False
         return True
 
@@ -353,30 +357,26 @@ class TestWebhooks:
         ],
         ids=lambda value: str(value)[:20],
     )
-    def test_types_are_those_that_are_read(self, read, value):
+    def test_types_agree_with_the_readers(self, read, value):
         warnings = []
         try:
-            read(Fields({"name": value}, "", warnings), "name")
-        except NotUnderstood:
+            read(FieldReader({"name": value}, "", warnings), "name")
+        except InvalidPayload:
             warnings.append("refused")
         valid = jsonschema.Draft202012Validator(webhooks.TYPES[read]).is_valid(value)
         assert valid is not bool(warnings)
 
     def test_every_reader_and_every_kind(self):
-        used = {read for shape in SHAPES for _, read in shape.fields.values()}
+        used = {read for shape in EVENT_TYPES for _, read in shape.fields.values()}
         assert used <= webhooks.TYPES.keys()
         assert webhooks.KNOWN_BY.keys() == WEBHOOKS.keys() == set(EventKind)
 
-    def test_no_component_has_two_meanings(self):
-        parts = [errors.COMPONENTS, fields.COMPONENTS, webhooks.components()]
-        assert sum(map(len, parts)) == len({name for part in parts for name in part})
-
 
 class TestOptional:
-    """Receiving and the admin need none of what the API needs."""
+    """Receiving and the admin do not require the packages of the API."""
 
     def test_only_the_api_imports_its_packages(self):
-        found = {}
+        imported = {}
         for path in PACKAGE.rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if isinstance(node, ast.ImportFrom):
@@ -387,9 +387,9 @@ class TestOptional:
                     continue
                 roots = {name.partition(".")[0] for name in names}
                 if roots & THIRD_PARTY:
-                    found.setdefault(path.relative_to(PACKAGE).parts[0], set()).update(roots)
-        assert found.keys() == {"api"}
-        assert found["api"] >= THIRD_PARTY
+                    imported.setdefault(path.relative_to(PACKAGE).parts[0], set()).update(roots)
+        assert imported.keys() == {"api"}
+        assert imported["api"] >= THIRD_PARTY
 
     def test_a_project_without_them_receives(self):
         done = subprocess.run(
@@ -398,22 +398,22 @@ class TestOptional:
         assert done.stdout == "200 1\n", done.stderr
 
     @pytest.mark.parametrize("module", ["rest_framework.routers", "drf_spectacular.views"])
-    def test_what_is_missing_is_said(self, module, monkeypatch):
+    def test_the_message_names_a_missing_package(self, module, monkeypatch):
         monkeypatch.setitem(sys.modules, module, None)  # importing it fails
-        monkeypatch.delitem(sys.modules, "pickyassist_webhooks.api.schema")
+        monkeypatch.delitem(sys.modules, "pickyassist_webhooks.api.document")
         install = r'pip install "django-pickyassist-webhooks\[api\]"'
         with pytest.raises(ImproperlyConfigured, match=install):
             self.load_urls()
 
-    def test_what_is_missing_of_our_own_is_not(self, monkeypatch):
-        monkeypatch.setitem(sys.modules, "pickyassist_webhooks.api.schema", None)
-        with pytest.raises(ModuleNotFoundError, match=r"api\.schema"):
+    def test_a_missing_module_of_this_app_is_a_plain_error(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "pickyassist_webhooks.api.document", None)
+        with pytest.raises(ModuleNotFoundError, match=r"api\.document"):
             self.load_urls()
 
     def load_urls(self):
-        """Load the URLs once more, beside those that are in use."""
-        place = PACKAGE / "api" / "urls.py"
-        spec = importlib.util.spec_from_file_location("pickyassist_webhooks.api.again", place)
+        """Load a second copy of the URLs."""
+        path = PACKAGE / "api" / "urls.py"
+        spec = importlib.util.spec_from_file_location("pickyassist_webhooks.api.again", path)
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
@@ -491,14 +491,14 @@ class TestPageOfTheExample:
             monkeypatch.setattr(spectacular_settings, name, "SIDECAR")
         apps = ["drf_spectacular", "drf_spectacular_sidecar"]
         settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, *apps]
-        # Not the example itself, whose receivers would hear of the other tests' events.
+        # Not the example app: its receivers would get the events of other tests.
         [templates] = settings.TEMPLATES
         settings.TEMPLATES = [templates | {"DIRS": [ROOT / "example_project/templates"]}]
 
-    def test_has_nothing_inline_and_nothing_from_elsewhere(self):
+    def test_has_no_inline_code_and_no_external_files(self):
         client = Client()
         assert client.get("/api/docs/").status_code in (401, 403)
-        client.force_login(get_user_model().objects.create_user("somebody"))
+        client.force_login(get_user_model().objects.create_user("someone"))
         page = client.get("/api/docs/")
         text = page.content.decode()
         assert "'unsafe" not in page.headers["Content-Security-Policy"]

@@ -15,7 +15,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
-from pickyassist_webhooks import worker
+from pickyassist_webhooks.inbox import worker
 from pickyassist_webhooks.management.commands import pickyassist_setup
 from pickyassist_webhooks.testing import (
     batch,
@@ -30,44 +30,44 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def setup(**options):
-    said = StringIO()
-    call_command("pickyassist_setup", stdout=said, **options)
-    return said.getvalue()
+    output = StringIO()
+    call_command("pickyassist_setup", stdout=output, **options)
+    return output.getvalue()
 
 
 class TestSettings:
     def test_a_first_secret(self, settings):
         settings.PICKYASSIST_WEBHOOKS = {}
-        said = setup(no_wait=True)
-        found = {}
-        code = said[said.index("PICKYASSIST_WEBHOOKS") : said.index("\n}\n") + 3]
-        exec(code, found)  # noqa: S102
-        [(label, secret)] = found["PICKYASSIST_WEBHOOKS"]["SECRETS"].items()
+        output = setup(no_wait=True)
+        namespace = {}
+        code = output[output.index("PICKYASSIST_WEBHOOKS") : output.index("\n}\n") + 3]
+        exec(code, namespace)  # noqa: S102
+        [(label, secret)] = namespace["PICKYASSIST_WEBHOOKS"]["SECRETS"].items()
         assert label == "picky-assist"
         assert len(secret) >= 40
-        assert f"picky-assist: https://your.host/pickyassist/events/{secret}/" in said
+        assert f"picky-assist: https://your.host/pickyassist/events/{secret}/" in output
         assert secret not in setup(no_wait=True)
-        settings.PICKYASSIST_WEBHOOKS = found["PICKYASSIST_WEBHOOKS"]
+        settings.PICKYASSIST_WEBHOOKS = namespace["PICKYASSIST_WEBHOOKS"]
         assert f"https://your.host/pickyassist/events/{secret}/" in setup(no_wait=True)
 
-    @pytest.mark.parametrize("known", [{"old": SECRET}, [SECRET]])
-    def test_a_further_one_hides_those_there_are(self, known, settings):
-        settings.PICKYASSIST_WEBHOOKS = {"SECRETS": known}
-        said = setup(label="new", no_wait=True)
-        assert SECRET not in said
-        assert '"new": "' in said
-        assert "beside those there are" in said
-        assert said.count("https://") == 1
+    @pytest.mark.parametrize("existing", [{"old": SECRET}, [SECRET]])
+    def test_another_one_hides_the_existing_ones(self, existing, settings):
+        settings.PICKYASSIST_WEBHOOKS = {"SECRETS": existing}
+        output = setup(label="new", no_wait=True)
+        assert SECRET not in output
+        assert '"new": "' in output
+        assert "keep the other lines" in output
+        assert output.count("https://") == 1
 
     def test_a_label_that_needs_quoting(self, settings):
         settings.PICKYASSIST_WEBHOOKS = {}
-        said = setup(label='it"s\nmine', no_wait=True)
-        code = said[said.index("PICKYASSIST_WEBHOOKS") : said.index("\n}\n") + 3]
-        found = {}
-        exec(code, found)  # noqa: S102
-        assert list(found["PICKYASSIST_WEBHOOKS"]["SECRETS"]) == ['it"s\nmine']
+        output = setup(label='it"s\nmine', no_wait=True)
+        code = output[output.index("PICKYASSIST_WEBHOOKS") : output.index("\n}\n") + 3]
+        namespace = {}
+        exec(code, namespace)  # noqa: S102
+        assert list(namespace["PICKYASSIST_WEBHOOKS"]["SECRETS"]) == ['it"s\nmine']
 
-    def test_a_label_that_is_there(self, settings):
+    def test_an_existing_label(self, settings):
         settings.PICKYASSIST_WEBHOOKS = {"SECRETS": {"old": SECRET}}
         with pytest.raises(CommandError, match="'old'"):
             setup(label="old")
@@ -76,16 +76,16 @@ class TestSettings:
 class TestUrls:
     def test_one_for_each_label(self, settings):
         settings.PICKYASSIST_WEBHOOKS = {"SECRETS": {"first": "a" * 32, "second": "b" * 32}}
-        said = setup(base_url="https://shop.example/", no_wait=True)
-        assert f"first: https://shop.example/pickyassist/events/{'a' * 32}/" in said
-        assert f"second: https://shop.example/pickyassist/events/{'b' * 32}/" in said
-        assert "Event Webhook" in said
+        output = setup(base_url="https://shop.example/", no_wait=True)
+        assert f"first: https://shop.example/pickyassist/events/{'a' * 32}/" in output
+        assert f"second: https://shop.example/pickyassist/events/{'b' * 32}/" in output
+        assert "Event Webhook" in output
 
     @pytest.mark.parametrize(
         "wrong",
         ["shop.example", "ftp://shop.example", "https://", "https://[::1", "https://a/?b=c"],
     )
-    def test_no_base(self, wrong):
+    def test_an_invalid_base_url(self, wrong):
         with pytest.raises(CommandError, match="expected a URL such as"):
             call_command("pickyassist_setup", f"--base-url={wrong}")
 
@@ -103,13 +103,13 @@ class TestUrls:
     )
     def test_a_host_that_django_refuses(self, base, hosts, debug, warned, settings):
         settings.ALLOWED_HOSTS, settings.DEBUG = hosts, debug
-        told = StringIO()
-        setup(base_url=base, no_wait=True, stderr=told)
-        assert ("ALLOWED_HOSTS does not have" in told.getvalue()) is warned
+        errors = StringIO()
+        setup(base_url=base, no_wait=True, stderr=errors)
+        assert ("ALLOWED_HOSTS does not contain" in errors.getvalue()) is warned
 
-    def test_for_machines(self):
-        said = json.loads(setup(json=True, base_url="https://shop.example"))
-        assert said == {
+    def test_json(self):
+        result = json.loads(setup(json=True, base_url="https://shop.example"))
+        assert result == {
             "settings": {},
             "urls": {"": f"https://shop.example/pickyassist/events/{SECRET}/"},
         }
@@ -141,27 +141,25 @@ class TestWaiting:
             connection.close()
 
         if first:
-            post(delivery_report())  # one that came before is not the one that is waited for
+            post(delivery_report())  # the command ignores earlier requests
         coming = threading.Thread(target=come)
         coming.start()
-        said = setup(max_seconds=20)
+        output = setup(max_seconds=20)
         coming.join()
-        return said.splitlines()[-1]
+        return output.splitlines()[-1]
 
     def test_with_a_secret_that_was_just_made(self, settings):
-        """The server is started anew with it while this waits."""
+        """The server is restarted with it while the command waits."""
         before = settings.PICKYASSIST_WEBHOOKS
         settings.PICKYASSIST_WEBHOOKS = {}
 
-        def start_anew():
+        def restart():
             settings.PICKYASSIST_WEBHOOKS = before
 
-        assert self.waited(delivery_report(), first=False, meanwhile=start_anew).endswith(
-            "It works."
-        )
+        assert self.waited(delivery_report(), first=False, meanwhile=restart).endswith("It works.")
 
     @pytest.mark.parametrize(
-        ("payload", "said"),
+        ("payload", "sentence"),
         [
             (batch(*[delivery_report() for _ in range(3)]), "Delivery report, 3 rows. It works."),
             (filter_report(), "Filter report, 1 row. It works."),
@@ -169,45 +167,44 @@ class TestWaiting:
             (new_subscriber(), "New subscriber, 1 row. It works."),
         ],
     )
-    def test_it_says_what_came(self, payload, said):
-        assert self.waited(payload) == said
+    def test_it_describes_the_request(self, payload, sentence):
+        assert self.waited(payload) == sentence
 
-    def test_what_takes_a_while(self, monkeypatch):
-        """The bytes are there before anybody has understood them."""
-        slow = worker.store
+    def test_slow_processing(self, monkeypatch):
+        slow = worker.decide
 
         def slowly(*args, **named):
             time.sleep(0.5)
             return slow(*args, **named)
 
         post(delivery_report())
-        monkeypatch.setattr(worker, "store", slowly)
+        monkeypatch.setattr(worker, "decide", slowly)
         assert self.waited(delivery_report(), first=False) == "Delivery report, 1 row. It works."
 
-    def test_what_is_not_understood(self):
-        said = self.waited({"event_id": 99})
-        assert said == (
-            "A request came and is kept, but was not understood: expected 1, 2, 3, 4 or 5."
+    def test_an_invalid_payload(self):
+        sentence = self.waited({"event_id": 99})
+        assert sentence == (
+            "A request arrived and is stored, but it is invalid: expected 1, 2, 3, 4 or 5."
         )
 
-    def test_nothing_in_it(self):
-        said = self.waited(delivery_report() | {"data": []})
-        assert said == "Delivery report, no rows in it. It works."
+    def test_no_rows(self):
+        sentence = self.waited(delivery_report() | {"data": []})
+        assert sentence == "Delivery report without rows. It works."
 
-    def test_what_is_understood_in_part(self):
+    def test_a_partly_valid_payload(self):
         rows = [delivery_report(), delivery_report(status="odd"), delivery_report(msg_id=[])]
         assert self.waited(batch(*rows)) == (
-            "Delivery report, 1 row. It works. Not understood: 2 rows more, see it in the admin."
+            "Delivery report, 1 row. It works. Invalid: 2 rows; see the request in the admin."
         )
 
-    def test_what_a_worker_will_do(self, settings, monkeypatch):
+    def test_a_request_for_a_worker(self, settings, monkeypatch):
         monkeypatch.setattr(pickyassist_setup, "SOON", 0.2)
         configured = {**settings.PICKYASSIST_WEBHOOKS, "PROCESSOR": "none"}
         settings.PICKYASSIST_WEBHOOKS = configured
         assert "pickyassist_process" in self.waited(delivery_report())
 
-    def test_nothing_comes(self):
-        with pytest.raises(CommandError, match="Nothing came in 1 seconds"):
+    def test_no_request(self):
+        with pytest.raises(CommandError, match="No request in 1 seconds"):
             setup(max_seconds=1)
 
     def test_the_database_fails(self):
@@ -235,12 +232,12 @@ PICKYASSIST_WEBHOOKS = {secrets}
 
 
 @pytest.mark.parametrize(
-    ("secrets", "said"),
-    [({}, "Put this into your settings"), ({"SECRETS": [SECRET]}, "run migrate")],
+    ("secrets", "message"),
+    [({}, "Add this to your settings"), ({"SECRETS": [SECRET]}, "run migrate")],
     ids=["no secret", "no tables"],
 )
-def test_in_a_project_that_has_just_begun(secrets, said, tmp_path):
-    """As it is typed, with all checks."""
+def test_in_a_new_project(secrets, message, tmp_path):
+    """Run it as a person does, with all checks."""
     (tmp_path / "begun.py").write_text(SETTINGS.replace("{secrets}", repr(secrets)))
     environment = {
         "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}",
@@ -255,4 +252,4 @@ def test_in_a_project_that_has_just_begun(secrets, said, tmp_path):
         text=True,
         check=False,
     )
-    assert said in done.stdout + done.stderr
+    assert message in done.stdout + done.stderr

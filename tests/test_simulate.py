@@ -1,4 +1,4 @@
-"""``pickyassist_simulate``: made-up lives of messages, posted over HTTP to a server that runs."""
+"""``pickyassist_simulate``: simulated scenarios, posted over HTTP to a running server."""
 
 from __future__ import annotations
 
@@ -35,19 +35,20 @@ from pickyassist_webhooks.models import (
     NewSubscriber,
     WebhookRequest,
 )
-from pickyassist_webhooks.payloads import parse
+from pickyassist_webhooks.models.requests import requests
+from pickyassist_webhooks.parsing.payloads import parse
 from pickyassist_webhooks.testing import delivery_report
-from pickyassist_webhooks.testing.traffic import Trouble, in_order, made_up
+from pickyassist_webhooks.testing.traffic import Noise, in_order, made_up
 from tests.requests import SECRET, post, url
-from tests.test_commands import Terminal
+from tests.terminal import Terminal
 
-NO_TROUBLE = Trouble()
+NO_NOISE = Noise()
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def traffic(count, kinds=tuple(EventKind), rows=1, trouble=NO_TROUBLE, seed=1):
+def traffic(count, kinds=tuple(EventKind), rows=1, noise=NO_NOISE, seed=1):
     chance = random.Random(seed)
-    return list(itertools.islice(in_order(made_up(kinds, rows, chance), trouble, chance), count))
+    return list(itertools.islice(in_order(made_up(kinds, rows, chance), noise, chance), count))
 
 
 def events(postings):
@@ -55,77 +56,82 @@ def events(postings):
 
 
 class TestTraffic:
-    def test_all_kinds_and_all_of_it_understood(self):
+    def test_all_kinds_and_all_valid(self):
         postings = traffic(200)
         parsed = [parse(each.body) for each in postings]
-        assert {one.kind for one in parsed} == set(EventKind)
+        assert {payload.kind for payload in parsed} == set(EventKind)
         assert all(each.is_sound for each in postings)
-        assert not [one for one in parsed if one.problems or one.warnings]
+        assert not [payload for payload in parsed if payload.problems or payload.warnings]
 
     @pytest.mark.parametrize("kind", EventKind)
     def test_one_kind(self, kind):
         assert {parse(each.body).kind for each in traffic(20, [kind])} == {kind}
 
-    def test_a_message_lives_as_a_real_one(self):
-        """First submitted; then whatever comes is progress."""
-        lives = {}
+    def test_a_message_has_realistic_statuses(self):
+        """The first is submitted; each later one is progress."""
+        statuses = {}
         for event in events(traffic(500, [EventKind.DELIVERY_REPORT])):
-            lives.setdefault(event.fields["msg_id"], []).append(event.fields["status"])
-        assert {tuple(life) for life in lives.values()} >= {(4, 1, 3), (4, 1), (4, 2), (4, 2, 5)}
-        for life in lives.values():
-            assert life[0] == 4
-            assert sorted(life, key=progress) == life
+            statuses.setdefault(event.fields["msg_id"], []).append(event.fields["status"])
+        assert {tuple(steps) for steps in statuses.values()} >= {
+            (4, 1, 3),
+            (4, 1),
+            (4, 2),
+            (4, 2, 5),
+        }
+        for steps in statuses.values():
+            assert steps[0] == 4
+            assert sorted(steps, key=progress) == steps
 
     def test_batches(self):
         sizes = [len(events([each])) for each in traffic(50, [EventKind.DELIVERY_REPORT], rows=20)]
         assert max(sizes) == 20
         assert min(sizes) < 20  # not every message has a second or third report
 
-    def test_who_leaves_has_joined(self):
+    def test_a_member_joins_before_leaving(self):
         inside = set()
         exits = 0
         for event in events(traffic(300, [EventKind.GROUP_MEMBER])):
-            who = (event.fields["group_id"], event.fields["number"])
+            member = (event.fields["group_id"], event.fields["number"])
             if event.fields["action"] == 1:
-                inside.add(who)
+                inside.add(member)
             else:
-                inside.remove(who)
+                inside.remove(member)
                 exits += 1
         assert exits
 
     def test_repeats(self):
-        bodies = Counter(each.body for each in traffic(400, trouble=Trouble(repeats=0.2)))
+        bodies = Counter(each.body for each in traffic(400, noise=Noise(repeats=0.2)))
         assert 20 < sum(count == 2 for count in bodies.values()) < 120
 
     def test_disorder(self):
         kinds = [EventKind.DELIVERY_REPORT]
-        lives = {}
-        for event in events(traffic(400, kinds, trouble=Trouble(disorder=0.5))):
-            lives.setdefault(event.fields["msg_id"], []).append(event.fields["status"])
-        assert any(sorted(life, key=progress) != life for life in lives.values())
+        statuses = {}
+        for event in events(traffic(400, kinds, noise=Noise(disorder=0.5))):
+            statuses.setdefault(event.fields["msg_id"], []).append(event.fields["status"])
+        assert any(sorted(steps, key=progress) != steps for steps in statuses.values())
 
     def test_garbage(self):
-        postings = traffic(400, trouble=Trouble(garbage=0.2))
+        postings = traffic(400, noise=Noise(garbage=0.2))
         garbage = {each.body for each in postings if not each.is_sound}
         assert len(garbage) > 5
         assert not [body for body in garbage if events([postings[0]]) and parse(body).events]
 
-    def test_the_same_seed_takes_the_same_chances(self):
-        def shape(seed):
-            trouble = Trouble(0.1, 0.1, 0.1)
-            return [parse(each.body).kind for each in traffic(100, trouble=trouble, seed=seed)]
+    def test_the_same_seed_makes_the_same_requests(self):
+        def kinds(seed):
+            noise = Noise(0.1, 0.1, 0.1)
+            return [parse(each.body).kind for each in traffic(100, noise=noise, seed=seed)]
 
-        assert shape(1) == shape(1) != shape(2)
+        assert kinds(1) == kinds(1) != kinds(2)
 
-    def test_what_is_finite_ends(self):
-        life = next(made_up([EventKind.FILTER_REPORT], 1, random.Random(1)))
-        twice = list(in_order([life], Trouble(repeats=1), random.Random(1)))
-        assert twice == [life[0][1]] * 2
+    def test_finite_scenarios_end(self):
+        scenario = next(made_up([EventKind.FILTER_REPORT], 1, random.Random(1)))
+        twice = list(in_order([scenario], Noise(repeats=1), random.Random(1)))
+        assert twice == [scenario[0][1]] * 2
 
 
-class TestWhere:
+class TestServer:
     @pytest.mark.parametrize(
-        ("host", "is_ours"),
+        ("host", "is_local"),
         [
             ("localhost", True),
             ("127.0.0.1", True),
@@ -138,8 +144,8 @@ class TestWhere:
             ("", False),
         ],
     )
-    def test_loopback(self, host, is_ours):
-        assert is_loopback(host) is is_ours
+    def test_loopback(self, host, is_local):
+        assert is_loopback(host) is is_local
 
     @pytest.mark.parametrize(
         "text",
@@ -156,7 +162,7 @@ class TestWhere:
             "http://127.0.0.1/a b/",
         ],
     )
-    def test_no_url(self, text):
+    def test_an_invalid_url(self, text):
         with pytest.raises(CommandError, match="Expected a URL") as raised:
             address(text)
         assert len(text) < 10 or text not in str(raised.value)
@@ -175,12 +181,12 @@ class TestWhere:
             call_command("pickyassist_simulate", "https://shop.example/events/x/", *arguments)
 
     @pytest.mark.parametrize("host", ["shop.invalid", "shop..invalid"])
-    def test_another_machine_where_it_is_meant(self, host):
-        """Its name cannot be resolved, and that far it went."""
-        with pytest.raises(CommandError, match=f"Nothing answers at {re.escape(host)}:443"):
+    def test_another_machine_is_allowed_with_the_option(self, host):
+        """The name cannot be resolved, so it stops there."""
+        with pytest.raises(CommandError, match=f"No server at {re.escape(host)}:443"):
             call_command("pickyassist_simulate", f"https://{host}/events/x/", "--yes-remote")
 
-    def test_nobody_serves(self):
+    def test_no_server(self):
         with pytest.raises(CommandError, match="runserver"):
             call_command("pickyassist_simulate", "http://127.0.0.1:9")
 
@@ -192,7 +198,7 @@ class TestWhere:
 
 @pytest.fixture
 def served(transactional_db):
-    """Serve the app in threads of this process, and return where."""
+    """Serve the app in threads of this process; return the URL."""
     httpd = ThreadedWSGIServer(("127.0.0.1", 0), QuietHandler)
     httpd.daemon_threads = True
     httpd.set_app(get_wsgi_application())
@@ -210,33 +216,33 @@ class QuietHandler(WSGIRequestHandler):
 @pytest.fixture
 def simulate(served):
     def run(*arguments, to=served, stdout=None, stderr=None):
-        said = stdout or StringIO()
-        call_command("pickyassist_simulate", to, *arguments, stdout=said, stderr=stderr)
-        return said.getvalue()
+        output = stdout or StringIO()
+        call_command("pickyassist_simulate", to, *arguments, stdout=output, stderr=stderr)
+        return output.getvalue()
 
     return run
 
 
 class TestPosting:
     def test_it_becomes_rows(self, simulate):
-        said = simulate("--count", "60", "--seed", "1")
+        output = simulate("--count", "60", "--seed", "1")
         assert WebhookRequest.objects.filter(state=RequestState.DONE).count() == 60
         models = (DeliveryReport, FilterReport, GroupMemberEvent, NewSubscriber)
         counts = [model.objects.count() for model in models]
         assert min(counts) > 0
         assert sum(counts) == 60
         assert Message.objects.values("status").distinct().count() > 1
-        assert "60 requests in" in said
-        assert "      60  200 done" in said
-        assert "Rows: 60 new, 0 repeats, 0 problems" in said
-        assert SECRET not in said
+        assert "60 requests in" in output
+        assert "      60  200 done" in output
+        assert "Rows: 60 new, 0 repeats, 0 problems" in output
+        assert SECRET not in output
 
-    def test_trouble(self, simulate):
-        said = simulate(
+    def test_noise(self, simulate):
+        output = simulate(
             *("--count", "120", "--rows", "3", "--seed", "1", "--json"),
             *("--repeats", "20", "--disorder", "20", "--garbage", "20"),
         )
-        summary = json.loads(said)
+        summary = json.loads(output)
         assert summary["requests"] == sum(summary["answers"].values()) == 120
         assert summary["unexpected"] == 0
         assert set(summary["answers"]) > {"200 done", "400 quarantined"}
@@ -245,13 +251,13 @@ class TestPosting:
         assert summary["milliseconds"]["slowest"] >= summary["milliseconds"]["median"] > 0
 
     def test_one_kind_at_a_rate(self, simulate):
-        said = simulate("--kind", "filter_report", "--count", "10", "--rate", "20", "--json")
-        assert 0.45 <= json.loads(said)["seconds"] < 5
+        output = simulate("--kind", "filter_report", "--count", "10", "--rate", "20", "--json")
+        assert 0.45 <= json.loads(output)["seconds"] < 5
         assert FilterReport.objects.count() == 10
 
     def test_several_at_a_time(self, simulate, monkeypatch):
-        said = simulate("--count", "40", "--connections", "4", "--json")
-        assert json.loads(said)["rows"]["accepted"] == 40
+        output = simulate("--count", "40", "--connections", "4", "--json")
+        assert json.loads(output)["rows"]["accepted"] == 40
 
     def test_progress_on_a_terminal(self, simulate):
         terminal = Terminal()
@@ -259,19 +265,19 @@ class TestPosting:
         assert "[########################] 5 of 5 posted (100%" in terminal.getvalue()
 
     def test_recorded_requests(self, simulate):
-        """As they came: their bytes, their label and their query, in their order."""
+        """They keep their body, content type, query and order."""
         for status in (4, 1):
             post(delivery_report(msg_id="M1", status=status))
         post(b"cut", to=f"{url()}?campaign=7", content_type="text/plain")
         post(delivery_report(msg_id="erased"))
-        ingest.requests().filter(pk=ingest.requests().latest("pk").pk).update(
-            erased_at=ingest.requests().latest("pk").received_at
+        requests().filter(pk=requests().latest("pk").pk).update(
+            erased_at=requests().latest("pk").received_at
         )
-        before = list(ingest.requests().order_by("pk"))[:3]
-        said = json.loads(simulate("--recorded", "--json"))
-        assert said["answers"] == {"200 done": 2, "400 quarantined": 1}
-        assert said["rows"]["repeats"] == 2
-        again = list(ingest.requests().order_by("pk"))[4:]
+        before = list(requests().order_by("pk"))[:3]
+        summary = json.loads(simulate("--recorded", "--json"))
+        assert summary["answers"] == {"200 done": 2, "400 quarantined": 1}
+        assert summary["rows"]["repeats"] == 2
+        again = list(requests().order_by("pk"))[4:]
         for old, new in zip(before, again, strict=True):
             assert (bytes(old.body), old.content_type, old.query) == (
                 bytes(new.body),
@@ -285,34 +291,34 @@ class TestPosting:
         post(b"cut")
         arguments = ("--recorded", "--kind", "delivery_report", "--count", "2", "--json")
         assert json.loads(simulate(*arguments))["requests"] == 2
-        again = list(ingest.requests().order_by("pk"))[4:]
+        again = list(requests().order_by("pk"))[4:]
         ids = [json.loads(bytes(each.body))["data"][0]["msg_id"] for each in again]
         assert ids == ["M2", "M3"]
 
     def test_nothing_recorded(self, simulate):
-        with pytest.raises(CommandError, match="there are none"):
+        with pytest.raises(CommandError, match="no such requests"):
             simulate("--recorded")
 
     def test_recorded_garbage_that_was_discarded(self, simulate):
         post(b"ping")
-        ingest.discard(WebhookRequest.objects.get().pk, "somebody", "no matter")
+        ingest.discard(WebhookRequest.objects.get().pk, "someone", "no matter")
         assert json.loads(simulate("--recorded", "--json"))["answers"] == {"400 quarantined": 1}
 
     def test_without_a_content_type(self, simulate):
         post(delivery_report(), content_type="")
         simulate("--recorded")
-        # Where none comes, the server of this test has one of its own.
-        assert [each.content_type for each in ingest.requests().order_by("pk")] == [
+        # The server of this test sets a default if there is none.
+        assert [each.content_type for each in requests().order_by("pk")] == [
             "",
             "text/plain",
         ]
 
     def test_a_wrong_secret(self, simulate, served):
-        with pytest.raises(CommandError, match="5 of 5 requests were not answered as"):
+        with pytest.raises(CommandError, match="5 of 5 requests failed"):
             simulate("--count", "5", to=f"{served}{url('wrong' * 8)}")
         assert not WebhookRequest.objects.exists()
 
-    def test_what_came_until_it_was_interrupted(self, simulate, monkeypatch):
+    def test_the_responses_until_it_was_interrupted(self, simulate, monkeypatch):
         post_all = posting.post_all
 
         def interrupted(*args, **named):
@@ -320,11 +326,11 @@ class TestPosting:
             raise KeyboardInterrupt
 
         monkeypatch.setattr(pickyassist_simulate, "post_all", interrupted)
-        said = StringIO()
+        output = StringIO()
         with pytest.raises(CommandError, match="Interrupted") as raised:
-            simulate("--json", stdout=said)
+            simulate("--json", stdout=output)
         assert raised.value.returncode == 130
-        assert json.loads(said.getvalue())["requests"] == 3
+        assert json.loads(output.getvalue())["requests"] == 3
 
     def test_the_same_seed(self, simulate):
         kinds = []
@@ -335,7 +341,7 @@ class TestPosting:
             kinds.append(list(requests.values_list("kind", "problem_count")))
         assert kinds[0] == kinds[1] != kinds[2]
 
-    def test_nothing_is_posted_once_somebody_has_hung_up(self, served):
+    def test_nothing_is_posted_after_hanging_up(self, served):
         sender = posting._Sender(address(served))
         sender.hang_up()
         assert sender.post(traffic(1)[0]).name == "no answer (ConnectionAbortedError)"
@@ -350,10 +356,10 @@ class TestPosting:
 
 
 class TestAnswers:
-    """What is taken for the answer of an app that works."""
+    """The responses that count as expected."""
 
     @pytest.mark.parametrize(
-        ("is_sound", "status", "said", "is_expected"),
+        ("is_sound", "status", "content", "is_expected"),
         [
             (True, 200, {"ok": True}, True),
             (True, 200, {"ok": False, "state": "quarantined"}, False),
@@ -368,20 +374,20 @@ class TestAnswers:
             (False, 503, {"ok": False}, False),
         ],
     )
-    def test_expected_ones(self, is_sound, status, said, is_expected):
-        assert posting.Answer(is_sound, status, said=said).is_expected is is_expected
+    def test_expected_ones(self, is_sound, status, content, is_expected):
+        assert posting.Answer(is_sound, status, content=content).is_expected is is_expected
 
     def test_times(self):
         answers = [posting.Answer(True, 200, number / 1000) for number in range(1, 101)]
         answers.append(posting.Answer(True, fault="no answer (TimeoutError)"))
-        took = pickyassist_simulate.summed_up(answers, 1)["milliseconds"]
+        took = pickyassist_simulate.summarize(answers, 1)["milliseconds"]
         assert took == {"median": 50.5, "p95": 95.0, "slowest": 100.0}
 
 
 class Odd(BaseHTTPRequestHandler):
-    """Answers 200, but not as this app does; and the second time not at all."""
+    """Respond with 200 but other content than this app; the second time, do not respond."""
 
-    said = (
+    bodies = (
         b"<html>",
         None,
         b"[]",
@@ -390,16 +396,16 @@ class Odd(BaseHTTPRequestHandler):
         b'{"ok": true, "state": "\\u001b[31mred"}',
         b"[" * 50_000,
     )
-    answers = iter(said)
+    answers = iter(bodies)
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
-        said = next(self.answers)
-        if said is None:
+        body = next(self.answers)
+        if body is None:
             return
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(said)
+        self.wfile.write(body)
 
     def log_message(self, *args):
         pass
@@ -407,7 +413,7 @@ class Odd(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def odd():
-    Odd.answers = iter(Odd.said)
+    Odd.answers = iter(Odd.bodies)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Odd)
     Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_port
@@ -415,26 +421,28 @@ def odd():
     server.server_close()
 
 
-def test_a_server_that_is_another(odd):
-    said = StringIO()
+def test_a_server_with_another_program(odd):
+    output = StringIO()
     with pytest.raises(CommandError, match="5 of 7"):
-        call_command("pickyassist_simulate", f"http://127.0.0.1:{odd}/x/", "--count=7", stdout=said)
-    assert "       6  200\n       1  no answer (RemoteDisconnected)" in said.getvalue()
-    assert "\x1b" not in said.getvalue()
+        call_command(
+            "pickyassist_simulate", f"http://127.0.0.1:{odd}/x/", "--count=7", stdout=output
+        )
+    assert "       6  200\n       1  no answer (RemoteDisconnected)" in output.getvalue()
+    assert "\x1b" not in output.getvalue()
 
 
-def test_https_is_spoken(odd):
-    said = StringIO()
+def test_https_is_used(odd):
+    output = StringIO()
     with pytest.raises(CommandError, match="1 of 1"):
         call_command(
-            "pickyassist_simulate", f"https://127.0.0.1:{odd}/x/", "--count=1", stdout=said
+            "pickyassist_simulate", f"https://127.0.0.1:{odd}/x/", "--count=1", stdout=output
         )
-    assert "no answer (SSLError)" in said.getvalue()
+    assert "no answer (SSLError)" in output.getvalue()
 
 
 @pytest.fixture
 def silent():
-    """Take connections, and say nothing."""
+    """Accept connections without a response."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(20)
@@ -446,17 +454,17 @@ def address_of(listening):
     return f"http://127.0.0.1:{listening.getsockname()[1]}/x/"
 
 
-def test_a_server_that_says_nothing(silent, monkeypatch):
+def test_a_silent_server(silent, monkeypatch):
     monkeypatch.setattr(posting, "TIMEOUT", 0.2)
-    said = StringIO()
+    output = StringIO()
     with pytest.raises(CommandError, match="2 of 2"):
-        call_command("pickyassist_simulate", address_of(silent), "--count=2", stdout=said)
-    assert "2  no answer (TimeoutError)" in said.getvalue()
+        call_command("pickyassist_simulate", address_of(silent), "--count=2", stdout=output)
+    assert "2  no answer (TimeoutError)" in output.getvalue()
 
 
 @pytest.mark.parametrize("connections", ["1", "8"])
 def test_interrupted(silent, connections):
-    """Nobody waits for a server that says nothing."""
+    """The command does not wait for a silent server."""
     command = ["pickyassist_simulate", address_of(silent), "--count=99"]
     code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
     code += "from django.core.management import execute_from_command_line as run; run(sys.argv)"
@@ -468,12 +476,12 @@ def test_interrupted(silent, connections):
         stderr=subprocess.PIPE,
         text=True,
     )
-    # The first only looks whether somebody is there.
+    # The first connection only checks that a server is there.
     taken = [silent.accept()[0] for _ in range(1 + int(connections))]
     process.send_signal(signal.SIGINT)
-    said, told = process.communicate(timeout=10)
+    output, errors = process.communicate(timeout=10)
     for each in taken:
         each.close()
-    assert process.returncode == 130, told
-    assert "0 requests in" in said
-    assert "Interrupted" in told
+    assert process.returncode == 130, errors
+    assert "0 requests in" in output
+    assert "Interrupted" in errors

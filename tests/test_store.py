@@ -1,4 +1,4 @@
-"""Each event once, in constant statements; facts that follow from the history."""
+"""Each event once, in constant statements; current state from the history."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 
 class TestOnce:
-    def test_same_ids_of_other_kinds_projects_and_spellings_are_other_events(self):
+    def test_equal_ids_of_other_kinds_projects_and_spellings_are_other_events(self):
         post(delivery(row("a1")))
         post(delivery(row("A1"), row("a1", push_id="other")))
         post(delivery(row("a1"), project_id=None))
@@ -42,14 +42,14 @@ class TestOnce:
         assert not any(report.raised_status for report in DeliveryReport.objects.all())
 
     def test_reports_that_outlived_their_message(self):
-        """Nobody looks for reports of a message that is new; where some are there, all do."""
+        """Reports of a new message are not looked up at first; if some exist, they are."""
         post(delivery(row("1"), row("2")))
         Message.objects.all().delete()
         answer = post(delivery(row("1", reference_number="late"), row("3"))).json()
         assert (answer["accepted"], answer["repeats"]) == (1, 1)
         assert DeliveryReport.objects.get(msg_id="1").reference_number == "late"
 
-    def test_a_receiver_gets_the_request_at_hand(self, listen, django_assert_num_queries):
+    def test_a_receiver_gets_the_same_request_object(self, listen, django_assert_num_queries):
         calls = listen("delivery_received")
         post(delivery(row("1")))
         with django_assert_num_queries(0):
@@ -96,7 +96,7 @@ class TestOnce:
 @pytest.mark.parametrize("rows", [1, 100, 1000])
 @pytest.mark.parametrize("build", [delivery, filtered])
 def test_statements_do_not_grow_with_the_batch(rows, build):
-    """But for the chunks that SQLite forces on older versions of Django."""
+    """Except for the chunks that older versions of Django need on SQLite."""
 
     def statements(payload):
         with CaptureQueriesContext(connection) as captured:
@@ -115,7 +115,7 @@ def test_statements_do_not_grow_with_the_batch(rows, build):
     richer = statements(
         build(*[row(f"m{number}", "1", reference_number="r") for number in range(rows)])
     )
-    savepoints = 4  # inside of the test's own transaction each of ours is two statements
+    savepoints = 4  # inside the test's transaction each of ours is two statements
     for counted in (fresh, rising, repeats, richer):
         assert counted <= 7 + savepoints + chunks
 
@@ -149,8 +149,8 @@ class TestMessage:
         post(delivery(row("3", reference_number="R")))
         assert [m.msg_id for m in Message.objects.for_reference("R")] == ["3", "1"]
 
-    def test_kept_by_whatever_comes_first(self):
-        """Processed in another order than kept, the facts and the times are the same."""
+    def test_the_order_of_processing_does_not_matter(self):
+        """If requests are processed in another order, the state and the times are equal."""
         requests = [
             keep(body)
             for body in (
@@ -174,7 +174,7 @@ class TestVerdicts:
             post(filtered(row(msg_id, status)))
         assert self.standing() == {"15550001111": 2}
 
-    def test_unknown_stands_where_nothing_else_does(self):
+    def test_unknown_stays_if_there_is_no_other(self):
         post(filtered(row("1", 0), row("2", 0, number="7"), row("3", 1, number="")))
         assert self.standing() == {"15550001111": 0, "7": 0}
 
@@ -189,13 +189,13 @@ class TestVerdicts:
             body = b'{"event_id":2,"data":[{"msg_id":"%d","number":"7","status":"%d"}]}'
             return keep(body % (status, status))
 
-        one, two, one_again = kept(1), kept(2), kept(1)
-        for request in (one_again, two, one):
+        first, second, repeat = kept(1), kept(2), kept(1)
+        for request in (repeat, second, first):
             ingest.process(request.pk)
         assert self.standing() == {"7": 2}
 
     @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-    def test_places_in_a_batch_count_whoever_is_faster(self, order):
+    def test_positions_in_a_batch_count_in_any_order_of_processing(self, order):
         first = b'{"msg_id":"x","status":0},{"msg_id":"3","number":"7","status":1}'
         first += b',{"msg_id":"y","status":0},{"msg_id":"5","number":"7","status":2}'
         again = b'{"msg_id":"5","number":"7","status":2}'
@@ -203,8 +203,8 @@ class TestVerdicts:
             keep(b'{"event_id":2,"data":[' + rows + b"]}")
             for rows in (first.replace(b'"status":0', b'"number":"1","status":0'), again)
         ]
-        for place in order:
-            ingest.process(requests[place].pk)
+        for index in order:
+            ingest.process(requests[index].pk)
         assert self.standing()["7"] == 2
 
 
@@ -258,7 +258,7 @@ class TestMembers:
         assert post(member()).json()["accepted"] == accepted
 
     def test_a_faster_worker_does_not_change_who_is_in(self):
-        """Kept as join, exit, join; processed so that the second join looked like a repeat."""
+        """Saved as join, exit, join; processed so that the second join looked like a repeat."""
 
         def kept(action):
             return keep(b'{"event_id":3,"group_id":"A4100","number":"7","action":%d}' % action)

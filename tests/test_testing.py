@@ -1,4 +1,4 @@
-"""The helpers for tests of projects: what they post is what they say, and all of it happens."""
+"""The test tools for projects: payloads, posting, captured signals and the spool."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from django.urls import clear_script_prefix, set_script_prefix
 from pickyassist_webhooks import testing
 from pickyassist_webhooks.choices import EventKind
 from pickyassist_webhooks.models import MODELS, Message, ReceiverFailure, WebhookRequest
-from pickyassist_webhooks.payloads import parse
+from pickyassist_webhooks.parsing.payloads import parse
 from pickyassist_webhooks.testing import (
     WebhookTestMixin,
     batch,
@@ -52,7 +52,7 @@ def test_every_kind_has_a_builder():
 @pytest.mark.django_db
 @pytest.mark.parametrize("kind", EventKind)
 class TestBuilders:
-    def test_what_it_makes_is_valid_and_new(self, kind):
+    def test_payloads_are_valid_and_new(self, kind):
         build = BUILDERS[kind]
         for _ in range(2):
             answer = post_event(Client(), build()).json()
@@ -63,17 +63,17 @@ class TestBuilders:
 
     def test_any_field_can_be_given(self, kind):
         name = "msg_id" if "report" in kind else "number" if "group" in kind else "subscriber_id"
-        payload = BUILDERS[kind](project_id="7", **{name: "mine", "custom": "field"})
+        payload = BUILDERS[kind](project_id="7", **{name: "chosen", "custom": "field"})
         post_event(Client(), payload)
         event = MODELS[kind]._default_manager.get()
-        assert (event.project_id, getattr(event, name)) == ("7", "mine")
+        assert (event.project_id, getattr(event, name)) == ("7", "chosen")
         assert event.extra == {"custom": "field"}
 
-    def test_of_the_envelope_too(self, kind):
+    def test_fields_of_the_envelope_too(self, kind):
         payload = BUILDERS[kind](event_id=77, project_id=None, data="x")
         assert (payload["event_id"], payload["project_id"], payload["data"]) == (77, None, "x")
 
-    def test_also_one_that_is_refused(self, kind):
+    def test_an_invalid_field(self, kind):
         build = BUILDERS[kind]
         name = {EventKind.GROUP_MEMBER: "action", EventKind.NEW_SUBSCRIBER: "subscriber_id"}
         answer = post_event(Client(), build(**{name.get(kind, "status"): ["odd"]})).json()
@@ -90,17 +90,17 @@ class TestBuilders:
         ],
         ids=["a list", "by label"],
     )
-    def test_its_project_is_one_that_is_accepted(self, kind, configured, settings):
+    def test_the_settings_accept_its_project(self, kind, configured, settings):
         settings.PICKYASSIST_WEBHOOKS = settings.PICKYASSIST_WEBHOOKS | configured
         assert BUILDERS[kind]()["project_id"] == "70"
         assert post_event(Client(), BUILDERS[kind]()).json()["accepted"] == 1
 
 
 def test_ids_are_new_in_another_process_too():
-    """Or what it posts to a database that is kept would be repeats."""
+    """Otherwise its events would be repeats in a database that is kept."""
     code = "from pickyassist_webhooks.testing import *; print(delivery_report(), new_subscriber())"
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
-    said = [
+    outputs = [
         subprocess.run(
             [sys.executable, "-c", f"import django; django.setup(); {code}"],
             cwd=ROOT,
@@ -111,9 +111,9 @@ def test_ids_are_new_in_another_process_too():
         ).stdout
         for _ in range(2)
     ]
-    found = [set(re.findall(r"'((?:[PMS]|ORD-)[0-9A-F]{6}[-0-9]+)'", each)) for each in said]
-    assert list(map(len, found)) == [4, 4]
-    assert not found[0] & found[1]
+    ids = [set(re.findall(r"'((?:[PMS]|ORD-)[0-9A-F]{6}[-0-9]+)'", text)) for text in outputs]
+    assert list(map(len, ids)) == [4, 4]
+    assert not ids[0] & ids[1]
 
 
 def parsed(payload):
@@ -136,7 +136,7 @@ class TestBatch:
         ],
         ids=["none", "kinds", "projects", "no rows"],
     )
-    def test_what_cannot_be_one(self, payloads):
+    def test_payloads_that_cannot_be_combined(self, payloads):
         with pytest.raises(ValueError, match="expected"):
             batch(*payloads)
 
@@ -144,17 +144,17 @@ class TestBatch:
 @pytest.mark.django_db
 class TestPosting:
     @pytest.mark.parametrize("processor", ["none", "nowhere.to.be_found"])
-    def test_it_is_processed_whatever_the_settings_say(self, processor, settings):
+    def test_it_is_processed_with_any_settings(self, processor, settings):
         configured = {**settings.PICKYASSIST_WEBHOOKS, "PROCESSOR": processor}
         settings.PICKYASSIST_WEBHOOKS = configured
         assert post_event(Client(), delivery_report()).json()["state"] == "done"
         assert settings.PICKYASSIST_WEBHOOKS is configured
 
-    def test_bytes_go_as_they_are(self):
+    def test_bytes_are_sent_unchanged(self):
         assert post_event(Client(), b"not even JSON").status_code == 400
         assert bytes(WebhookRequest.objects.get().body) == b"not even JSON"
 
-    def test_text_and_its_label(self):
+    def test_text_and_its_content_type(self):
         post_event(Client(), "event_id=3&number=1", content_type="text/plain")
         request = WebhookRequest.objects.get()
         assert (bytes(request.body), request.content_type) == (
@@ -194,13 +194,13 @@ class TestPosting:
         listen("delivery_received", breaks)
         assert post_event(Client(), delivery_report()).json()["state"] == "failing"
         assert "as in a test" in ReceiverFailure.objects.get().error
-        [place, told] = caplog.messages
-        assert f"raised ValueError at {__file__}:" in place
-        assert "as in a test" not in place
-        assert "breaks raised:\nTraceback" in told
-        assert "as in a test" in told
+        [location, report] = caplog.messages
+        assert f"raised ValueError at {__file__}:" in location
+        assert "as in a test" not in location
+        assert "breaks raised:\nTraceback" in report
+        assert "as in a test" in report
 
-    def test_an_answer_of_somebody_else(self, settings):
+    def test_a_response_of_a_middleware(self, settings):
         settings.SECURE_SSL_REDIRECT = True
         assert post_event(Client(), delivery_report()).status_code == 301
 
@@ -211,7 +211,7 @@ class TestPosting:
 
 
 class TestMixin(WebhookTestMixin, TestCase):
-    """Inside of the transaction of a ``TestCase``, where nothing is ever committed."""
+    """Inside the transaction of a ``TestCase``, which is never committed."""
 
     def test_signals_are_sent(self):
         self.post_event(delivery_report(msg_id="M1", status=4))
@@ -223,7 +223,7 @@ class TestMixin(WebhookTestMixin, TestCase):
         assert [event.status for event in self.captured_events.events] == [4, 1]
         assert len(self.captured_events) == 4
 
-    def test_only_what_is_sent_meanwhile(self):
+    def test_only_signals_inside_the_block(self):
         self.post_event({"event_id": 99})
         with capture_events() as captured:
             self.post_event(group_member())
@@ -231,12 +231,12 @@ class TestMixin(WebhookTestMixin, TestCase):
             self.post_event(new_subscriber(), secret=None)
         self.post_event(filter_report())
         names = ["member_joined", "member_exited", "subscriber_added"]
-        assert [one.signal for one in captured] == names
+        assert [call.signal for call in captured] == names
         everything = ["webhook_quarantined", *names, "number_filtered"]
-        assert [one.signal for one in self.captured_events] == everything
+        assert [call.signal for call in self.captured_events] == everything
         assert next(iter(self.captured_events)).event is None
 
-    def test_a_name_that_is_none(self):
+    def test_an_unknown_name(self):
         self.post_event(filter_report())
         with pytest.raises(KeyError):
             self.captured_events.named("delivery_recieved")
@@ -254,14 +254,14 @@ def test_fixtures(post_event, captured_events):
 
 
 @pytest.mark.parametrize(
-    ("ini", "said"),
+    ("ini", "message"),
     [
         ("DJANGO_SETTINGS_MODULE = tests.settings", "1 passed"),
         ("addopts = -p no:django", "install pytest-django"),
-        ("", "say in pytest.ini DJANGO_SETTINGS_MODULE"),
+        ("", "set DJANGO_SETTINGS_MODULE"),
     ],
 )
-def test_pytest_plugin(ini, said, tmp_path):
+def test_pytest_plugin(ini, message, tmp_path):
     (tmp_path / "conftest.py").write_text(
         'pytest_plugins = ["pickyassist_webhooks.testing.plugin"]\n'
     )
@@ -277,4 +277,210 @@ def test_pytest_plugin(ini, said, tmp_path):
         text=True,
         check=False,
     )
-    assert said in done.stdout + done.stderr
+    assert message in done.stdout + done.stderr
+
+
+#: A project with a spool folder that contains a real request.
+SPOOLING_PROJECT = {
+    "mysite/__init__.py": "",
+    "mysite/settings.py": """
+from pathlib import Path
+
+from tests.settings import *
+
+BASE_DIR = Path(__file__).parent.parent
+DATABASES = {
+    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}
+}
+SPOOL = BASE_DIR / "spool"
+PICKYASSIST_WEBHOOKS = PICKYASSIST_WEBHOOKS | {"SPOOL_DIR": SPOOL}
+""",
+    "pytest.ini": "[pytest]\nDJANGO_SETTINGS_MODULE = mysite.settings\npython_files = tests.py\n",
+    "shop/__init__.py": "",
+    # Without the test tools of this app.
+    "shop/tests.py": """
+import os
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from django.core.management import call_command
+from django.db import connection
+from django.test import LiveServerTestCase, TestCase, TransactionTestCase, override_settings
+
+from mysite.settings import PICKYASSIST_WEBHOOKS, SPOOL
+from pickyassist_webhooks.models import WebhookRequest
+from pickyassist_webhooks.testing import WebhookTestMixin
+
+PATH = f"/pickyassist/events/{PICKYASSIST_WEBHOOKS['SECRETS'][0]}/"
+
+
+def names(folder=SPOOL):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def refuse(execute, sql, params, many, context):
+    if sql.startswith("INSERT INTO"):
+        raise ConnectionError("as if the database were away")
+    return execute(sql, params, many, context)
+
+
+class Sweeping:
+    def test_sweep(self):
+        with self.captureOnCommitCallbacks(execute=True):
+            call_command("pickyassist_process")
+            call_command("pickyassist_erase", "15550001111", "--no-input")
+        assert not WebhookRequest.objects.exists()
+
+
+class InTestCase(Sweeping, TestCase):
+    pass
+
+
+class InTransactionTestCase(TransactionTestCase):
+    def test_sweep(self):
+        call_command("pickyassist_process")
+        assert not WebhookRequest.objects.exists()
+
+
+class WithLiveServer(LiveServerTestCase):
+    def test_sweep(self):
+        urlopen(Request(self.live_server_url + PATH, b'{"event_id": 3, "number": "1"}'))
+        call_command("pickyassist_process")
+        assert WebhookRequest.objects.count() == 1
+
+
+class WithTheKit(WebhookTestMixin):
+    def spool(self):
+        with connection.execute_wrapper(refuse):
+            return self.post_event({"event_id": 3, "number": "15550001111"}).json()
+
+    def test_spooled(self):
+        real = names()
+        assert self.spool()["state"] == "spooled"
+        assert names() == real
+        call_command("pickyassist_process")
+        assert WebhookRequest.objects.count() == 1
+
+    test_spooled_again = test_spooled
+
+    @override_settings(PICKYASSIST_WEBHOOKS={**PICKYASSIST_WEBHOOKS, "PROCESSOR": "none"})
+    def test_other_settings(self):
+        self.test_spooled()
+
+    def test_a_folder_of_its_own(self):
+        own = SPOOL.with_name("own")
+        own_settings = {**PICKYASSIST_WEBHOOKS, "SPOOL_DIR": own}
+        with override_settings(PICKYASSIST_WEBHOOKS=own_settings):
+            answer = self.spool()
+        assert answer["id"] + ".request" in names(own)
+
+
+class WithTheKitInTestCase(WithTheKit, TestCase):
+    pass
+
+
+class WithTheKitInTransactionTestCase(WithTheKit, TransactionTestCase):
+    pass
+
+
+class WithTheKitAndLiveServer(WithTheKit, LiveServerTestCase):
+    pass
+
+
+ALL = {**PICKYASSIST_WEBHOOKS, "SPOOL_DIR": SPOOL.with_name("all")}
+
+
+@override_settings(PICKYASSIST_WEBHOOKS=ALL)
+class WithAFolderForAll(WebhookTestMixin, TestCase):
+    def test_spooled(self):
+        with connection.execute_wrapper(refuse):
+            answer = self.post_event({"event_id": 3, "number": "1"}).json()
+        assert names(SPOOL.with_name("all")) == [answer["id"] + ".request"]
+""",
+    "conftest.py": 'pytest_plugins = ["pickyassist_webhooks.testing.plugin"]\n',
+    # Uses neither the fixtures of the plugin nor a database.
+    "with_the_plugin/__init__.py": "",
+    "with_the_plugin/tests.py": """
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+
+from mysite.settings import SPOOL
+from shop.tests import PATH, names, refuse
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("time", [1, 2])
+def test_with_a_database(time):
+    post(time)
+
+
+@pytest.mark.parametrize("time", [1, 2])
+def test_without_a_database(time):
+    post(time)
+
+
+def post(time):
+    real = names()
+    with connection.execute_wrapper(refuse):
+        answer = Client().post(PATH, {"event_id": 3}, content_type="application/json").json()
+    assert answer["state"] == "spooled"
+    folder = settings.PICKYASSIST_WEBHOOKS["SPOOL_DIR"]
+    assert folder != SPOOL
+    from pickyassist_webhooks.conf import app_settings
+    assert names(app_settings.spool_dir) == [answer["id"] + ".request"]
+    assert names() == real
+""",
+}
+
+
+class TestSpoolOfAProject:
+    """A request in a project's folder survives the tests of the project."""
+
+    @pytest.fixture
+    def project(self, tmp_path):
+        for name, content in SPOOLING_PROJECT.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(content)
+        code = (
+            "import django; django.setup(); from shop.tests import *; "
+            "from django.test import Client; "
+            "print(Client().post(PATH, {'event_id': 3, 'number': '15550001111'}).json()['state'])"
+        )
+        assert "spooled" in self.run(tmp_path, "-c", code)  # there are no tables yet
+        return tmp_path
+
+    def run(self, project, *arguments):
+        path = os.pathsep.join([str(project), str(ROOT), os.environ.get("PYTHONPATH", "")])
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=project,
+            env=os.environ
+            | {"PYTHONPATH": path, "TEST_DATABASE": "sqlite"}
+            | {"DJANGO_SETTINGS_MODULE": "mysite.settings"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    @pytest.mark.parametrize(
+        ("runner", "summary"),
+        [
+            (["-m", "django", "test"], "Ran 16 tests"),
+            (["-m", "pytest", "-q", "-p", "no:cacheprovider"], "20 passed"),
+        ],
+        ids=["django", "pytest"],
+    )
+    def test_it_is_there_after_all_tests(self, project, runner, summary):
+        [real] = (project / "spool").iterdir()
+        content = real.read_bytes()
+        assert summary in self.run(project, *runner)
+        assert [path.name for path in (project / "spool").iterdir()] == [real.name]
+        assert real.read_bytes() == content
+        self.run(project, "-m", "django", "migrate", "--verbosity=0")
+        assert "Took 1 from the spool" in self.run(project, "-m", "django", "pickyassist_process")
+        assert not list((project / "spool").iterdir())

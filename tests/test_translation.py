@@ -1,4 +1,4 @@
-"""Every word of the admin's pages can be translated: what is not data has gone through gettext."""
+"""Every word of the admin's pages can be translated: all text except data uses gettext."""
 
 from __future__ import annotations
 
@@ -15,15 +15,25 @@ from django.urls import reverse
 from django.utils.translation import trans_real
 from django.utils.translation.trans_real import CONTEXT_SEPARATOR
 
-from pickyassist_webhooks import decoding, fields, ingest, payloads, shapes, signals, worker
+from pickyassist_webhooks import ingest, signals
 from pickyassist_webhooks.admin.expectations import EXPECTATIONS
+from pickyassist_webhooks.inbox import worker
 from pickyassist_webhooks.models import DeliveryReport, GroupMemberEvent, WebhookRequest
+from pickyassist_webhooks.parsing import (
+    decoding,
+    event_types,
+    forms,
+    literals,
+    multipart,
+    payloads,
+    values,
+)
 from tests.requests import delivery, filtered, keep, member, post, row, subscriber
 
 pytestmark = pytest.mark.django_db
 
 APP = "pickyassist_webhooks"
-OURS = [model for model in admin.site._registry if model._meta.app_label == APP]
+MODELS = [model for model in admin.site._registry if model._meta.app_label == APP]
 
 
 #: Tokens, paths of receivers, media types, and the names of actions.
@@ -32,12 +42,12 @@ DATA = re.compile(
     r"|(?:delete|erase|process|member|event)_\w+|data\[\d?\]\.status|not_an_integer|unknown_event|user0"
 )
 
-#: Functions and classes of the parser whose last argument is what was expected.
-SAYING = {"NotUnderstood", "Problem", "UnreadablePayload", "missing", "warn", "_mend"}
+#: Functions and classes of the parser; their last argument is the expected value.
+EXPECTING = {"InvalidPayload", "Problem", "UnreadablePayload", "missing", "warn"}
 
 
 class Marking(NullTranslations):
-    """A language in which every text is itself between brackets."""
+    """A language that puts every text between brackets."""
 
     def gettext(self, message):
         return f"⟦{message.rpartition(CONTEXT_SEPARATOR)[2]}⟧"
@@ -64,7 +74,7 @@ def marked():
 
 
 def left(response):
-    """Return the words of a page that did not go through gettext and are no code."""
+    """Return the words of a page that did not use gettext and are not code."""
     assert response.status_code == 200
     page = response.content.decode()
     page = page[page.index('id="content-start"') :].partition(">")[2]
@@ -78,7 +88,7 @@ def left(response):
 
 
 def attributes(tag):
-    """Return what a tag says to people."""
+    """Return the text of a tag that people read."""
     return " ".join(re.findall(r' (?:title|aria-label|placeholder|value)="([^"]*)"', tag[0])) or " "
 
 
@@ -102,8 +112,8 @@ def filled(settings):
     keep({"project_id": "1"})
 
 
-def test_marks_what_is_not_translated(client):
-    """This test can fail: the words of a page in no language but English are all left."""
+def test_finds_text_that_is_not_translated(client):
+    """Make sure that the other tests can fail: all words of an English page are left."""
     client.force_login(get_user_model().objects.create_superuser("4711"))
     assert "Overview" in left(client.get(reverse("admin:app_list", args=[APP])))
 
@@ -111,7 +121,7 @@ def test_marks_what_is_not_translated(client):
 def pages():
     yield reverse("admin:app_list", args=[APP])
     yield reverse("admin:app_list", args=[APP]) + "?days=7"
-    for model in OURS:
+    for model in MODELS:
         name = f"admin:{APP}_{model._meta.model_name}"
         yield reverse(f"{name}_changelist")
         for pk in model._default_manager.values_list("pk", flat=True):
@@ -123,8 +133,8 @@ def pages():
 
 
 def test_pages(filled, root, marked):
-    found = {page: words for page in pages() if (words := left(root.get(page)))}
-    assert found == {}
+    untranslated = {page: words for page in pages() if (words := left(root.get(page)))}
+    assert untranslated == {}
 
 
 def test_pages_of_an_empty_database(root, marked):
@@ -136,36 +146,36 @@ def test_answers_to_buttons(filled, root, marked):
     name = f"admin:{APP}_webhookrequest"
     pk = WebhookRequest.objects.exclude(problem=None).last().pk
     assert left(root.post(reverse(f"{name}_url"))) == set()
-    for deed, reason in (("replay", ""), ("retry", ""), ("discard", ""), ("discard", "1")):
+    for action, reason in (("replay", ""), ("retry", ""), ("discard", ""), ("discard", "1")):
         for _ in range(2):
-            page = reverse(f"{name}_{deed}", args=[pk])
+            page = reverse(f"{name}_{action}", args=[pk])
             answer = root.post(page, {"reason": reason}, follow=True)
-            assert left(answer) == set(), deed
+            assert left(answer) == set(), action
     chosen = {"action": "erase_numbers", "_selected_action": [DeliveryReport.objects.first().pk]}
     page = reverse(f"admin:{APP}_deliveryreport_changelist")
     assert left(root.post(page, chosen)) == set()
     assert left(root.post(page, chosen | {"erase": "yes"}, follow=True)) == set()
 
 
-def test_all_that_the_parser_expects_is_there_for_translators():
-    said = set()
-    for module in (fields, shapes, payloads, decoding, worker):
+def test_translators_see_each_expectation_of_the_parser():
+    expectations = set()
+    for module in (values, event_types, payloads, decoding, literals, forms, multipart, worker):
         tree = ast.parse(Path(module.__file__).read_text("utf-8"))
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in SAYING:
-                said |= texts(node.args[-1], module)
+            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in EXPECTING:
+                expectations |= texts(node.args[-1], module)
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "expected":
-                said |= texts(node.value, module)
-    said |= {expected for _, _, expected in shapes.FOREIGN} | {payloads._EVENT_IDS}
-    assert said == set(EXPECTATIONS)
+                expectations |= texts(node.value, module)
+    expectations |= {expected for _, _, expected in event_types.FOREIGN} | {payloads._EVENT_IDS}
+    assert expectations == set(EXPECTATIONS)
 
 
 def texts(node, module):
-    """Return the text that an expression of a module stands for, for each kind if it names one."""
+    """Return the text of an expression of a module, one for each kind if it contains a kind."""
     if not isinstance(node, ast.Constant | ast.JoinedStr):
         return set()
     code = compile(ast.Expression(node), module.__file__, "eval")
     return {
-        eval(code, vars(module) | {"shape": shape})  # noqa: S307 -- our own source
-        for shape in (shapes.SHAPES if "shape" in code.co_names else [None])
+        eval(code, vars(module) | {"event_type": event_type})  # noqa: S307 -- our own source
+        for event_type in (event_types.EVENT_TYPES if "event_type" in code.co_names else [None])
     }

@@ -1,4 +1,4 @@
-"""The tests' URLs, and the read API."""
+"""The URLs of the tests and the read API."""
 
 from django.urls import include, path
 

@@ -1,6 +1,6 @@
-"""The admin: every row can be looked at and followed to what belongs to it, none is edited.
+"""The admin: pages to browse every row and to follow it to related rows; no row is edited.
 
-Importing this package registers it all, which is what Django's autodiscovery does.
+Django's autodiscovery imports this package, which registers all pages.
 """
 
 from .events import DeliveryReportAdmin, FilterReportAdmin, NewSubscriberAdmin

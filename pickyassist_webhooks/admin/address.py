@@ -1,4 +1,4 @@
-"""The URL to paste into Picky Assist, which is a secret: shown to whoever may see it and asks."""
+"""The URL to paste into Picky Assist. It is a secret: users need a permission and a button."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from .. import masking
 from ..conf import app_settings
+from ..models import masking
 from ..permissions import VIEW_URL
 from .base import ReadOnlyAdmin
 
-#: What stands for a secret until it is hidden.
-_PLACE = "the-secret-is-hidden"
+#: A placeholder for the secret, until it is masked.
+_PLACEHOLDER = "the-secret-is-hidden"
 
 
 class AddressAdmin(ReadOnlyAdmin):
-    """A page with the URLs to paste, which no link leads to: it is asked for by a button."""
+    """A page with the URLs to paste. No link leads to it: a button posts to it."""
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(never_cache(self.url_view)))
@@ -42,18 +42,18 @@ class AddressAdmin(ReadOnlyAdmin):
 
 
 def urls(request: HttpRequest) -> list[tuple[str, str]]:
-    """Return label and URL of each secret; none where an authenticator of the project's decides."""
-    found = []
+    """Return label and URL of each secret; none if the project has its own authenticator."""
+    labelled = []
     for label, secret in app_settings.secrets if app_settings.authenticates_by_secret else []:
         with suppress(NoReverseMatch):  # no URL leads to the view, or the secret fits into none
-            found.append((label, _url(request, secret)))
-    return found
+            labelled.append((label, _url(request, secret)))
+    return labelled
 
 
 def hidden_url(request: HttpRequest) -> str:
-    """Return the URL with its secret hidden, or nothing where no URL leads to the view."""
+    """Return the URL with its secret masked, or nothing if no URL leads to the view."""
     try:
-        return _url(request, _PLACE).replace(_PLACE, masking.HIDDEN)
+        return _url(request, _PLACEHOLDER).replace(_PLACEHOLDER, masking.HIDDEN)
     except NoReverseMatch:
         return ""
 

@@ -1,4 +1,4 @@
-"""What all pages of this admin share: they are read-only, and safe for what strangers sent."""
+"""The base of all admin pages: read-only, and safe for text of strangers."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from django.utils.http import urlencode
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from ..characters import visible
-from ..masking import Masks
 from ..models import WebhookRequest
+from ..models.masking import Masks
+from ..parsing.characters import visible
 from .labels import channel, unrecognised
 from .lists import ListAdmin
 from .text import preformatted, pretty_json, shortened
 
-# Of a body too, which is bytes.
+# A body is bytes.
 _EMPTY: tuple[Any, ...] = ("", b"", None, {})
 
 Column = str | Callable[[Any], str | bool]
 
 
 class ReadOnlyAdmin(ListAdmin):
-    """Rows as they came. They are evidence: nobody adds or edits any, and deleting is Django's."""
+    """Rows as they came. They are evidence: no one adds or edits any; Django deletes them."""
 
     #: Columns of the admin's own that show a field of the model.
     fields_shown: ClassVar[dict[str, str]] = {}
@@ -56,27 +56,31 @@ class ReadOnlyAdmin(ListAdmin):
         ]
 
     def page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
-        """Return a page of this admin beside Django's own."""
-        found = {
+        """Return a page of this admin next to Django's own."""
+        request.current_app = self.admin_site.name
+        page_context = {
             **self.admin_site.each_context(request),
             "title": title,
+            # The last breadcrumb.
+            "original": title,
+            "has_view_permission": self.has_view_permission(request),
             "opts": self.opts,
             "media": self.media,
             **context,
         }
-        return TemplateResponse(request, f"pickyassist_webhooks/admin/{template}", found)
+        return TemplateResponse(request, f"pickyassist_webhooks/admin/{template}", page_context)
 
     def viewed(self, request: HttpRequest, pk: int) -> Any:
-        """Return the row that a page is about, if there is one and the user may view it."""
-        found = self.get_object(request, str(pk))
-        if found is None:
+        """Return the row of a page. Raises ``Http404``, or ``PermissionDenied`` if it is hidden."""
+        row = self.get_object(request, str(pk))
+        if row is None:
             raise Http404
-        if not self.has_view_permission(request, found):
+        if not self.has_view_permission(request, row):
             raise PermissionDenied
-        return found
+        return row
 
     def link(self, model: type[models.Model], text: Any, pk: Any = None, **query: Any) -> Any:
-        """Return a link to a row, or to a list of them, or only its text where there is no page."""
+        """Return a link to a row or a list of rows, or the text alone if there is no page."""
         if not self.admin_site.is_registered(model):
             return text
         page, arguments = ("changelist", []) if pk is None else ("change", [pk])
@@ -87,7 +91,7 @@ class ReadOnlyAdmin(ListAdmin):
         )
 
     def list_link(self, model: type[models.Model], count: int, **query: Any) -> Any:
-        """Return a link to a list of rows, with its name and how many there are."""
+        """Return a link to a list of rows, with its name and count."""
         name = capfirst(model._meta.verbose_name_plural)
         return self.link(model, f"{name}: {count}", **query)
 
@@ -101,7 +105,7 @@ class ReadOnlyAdmin(ListAdmin):
         return self.link(WebhookRequest, str(request), request.pk)
 
     def _column(self, name: str, masks: Masks, in_list: bool = False) -> Column:
-        """Return what shows a field; Django's own way where that is safe for every value."""
+        """Return the column for a field: Django's own if that is safe for every value."""
         if (shown := self.fields_shown.get(name)) in masks:
             name = str(shown)
         try:
@@ -117,7 +121,7 @@ class ReadOnlyAdmin(ListAdmin):
             value = getattr(row, name)
             return self.get_empty_value_display() if value in _EMPTY else show(value)
 
-        column.__name__ = name  # Django makes the cell's CSS class of it
+        column.__name__ = name  # Django makes the CSS class of it
         return column
 
 

@@ -1,4 +1,4 @@
-"""JSON text as it is shown: indented, and what lies where in it. Pure: no HTML, no database."""
+"""JSON text to show: indented, with the position of each value. Pure: no HTML, no database."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from ..shapes import SHAPES
+from ..parsing.event_types import EVENT_TYPES
 
 _TOKEN = re.compile(
     r'[ \t\r\n]*("[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[{}\[\],:]|[^ \t\r\n{}\[\],:"]+)', re.DOTALL
@@ -15,34 +15,34 @@ _BARE = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|null|NaN|-?Infinity")
 _MAX_INDENT = 40
 
 _PATH = re.compile(r"(?:data\[([0-9]{1,9})\]\.?)?([\w-]*)")
-_MARKS = frozenset().union(*(shape.marks for shape in SHAPES))
+_MARKS = frozenset().union(*(event_type.signature_fields for event_type in EVENT_TYPES))
 
 
 @dataclass
-class Place:
-    """A value as it is shown: from where to where, with its key if there is more in it.
+class Position:
+    """The position of a value in the text. Objects and lists include their key.
 
-    Of an object or a list these are the characters up to its opening bracket.
+    An object or a list ends here at its opening bracket.
     """
 
     start: int
     end: int
     opening: str
-    children: dict[str, Place] = field(default_factory=dict)
+    children: dict[str, Position] = field(default_factory=dict)
     is_whole: bool = False
 
 
 class Outline:
-    """What lies where in a text, as ``json.loads`` would read it, found by a problem's path."""
+    """The positions of all values, as ``json.loads`` would read them, to find by a path."""
 
     def __init__(self) -> None:
-        self._top = Place(0, 0, "[")
+        self._top = Position(0, 0, "[")
         self._open = [self._top]
         self._key, self._key_start = "", 0
-        self._rows: list[Place] | None = None
+        self._rows: list[Position] | None = None
 
     def follow(self, token: str, before: str, start: int, end: int) -> None:
-        """Take the next token, the one before it, and where it is shown."""
+        """Take the next token, the one before it, and its position."""
         parent = self._open[-1]
         if token in ("}", "]"):
             if len(self._open) > 1:
@@ -56,36 +56,36 @@ class Outline:
             opening = token if token in ("{", "[") else ""
             if opening and parent.opening == "{":
                 start = self._key_start
-            # Of a key that is repeated the last value counts, in the place of the first.
-            parent.children[name] = place = Place(start, end, opening)
+            # If a key is repeated its last value counts, at the position of the first.
+            parent.children[name] = position = Position(start, end, opening)
             if opening:
-                self._open.append(place)
+                self._open.append(position)
 
-    def find(self, path: str, code: str) -> tuple[Place, str] | None:
-        """Return the value that a problem is about, or the object that lacks it and its name.
+    def find(self, path: str, code: str) -> tuple[Position, str] | None:
+        """Return the position of a problem's value; if it is missing, its object and its name.
 
-        ``None`` where it lies beyond what is shown, or may.
+        ``None`` if it may be outside of the shown part.
         """
         match = _PATH.fullmatch(path)
         if match is None:
             return None
-        place, name = self._top.children["0"], match[2]
+        position, name = self._top.children["0"], match[2]
         if match[1]:
             rows, index = self._rows_shown(), int(match[1])
             if index >= len(rows):
                 return None
-            place = rows[index]
+            position = rows[index]
         if not name:
-            return place, ""
-        if name in place.children:
-            return place.children[name], ""
-        # What is called missing was not in what is not shown either.
-        if place.is_whole or code == "missing":
-            return place, name
+            return position, ""
+        if name in position.children:
+            return position.children[name], ""
+        # A missing value is not in the part that is not shown either.
+        if position.is_whole or code == "missing":
+            return position, name
         return None
 
-    def _rows_shown(self) -> list[Place]:
-        """Return the rows under ``data``, told from a single one as ``payloads`` does."""
+    def _rows_shown(self) -> list[Position]:
+        """Return the rows of ``data``, as ``payloads`` tells them from a single row."""
         if self._rows is None:
             data = self._top.children["0"].children.get("data")
             if data is None:
@@ -97,16 +97,16 @@ class Outline:
         return self._rows
 
 
-def _is_row(data: Place) -> bool:
+def _is_row(data: Position) -> bool:
     values = data.children.values()
-    return not _MARKS.isdisjoint(data.children) or not any(each.opening == "{" for each in values)
+    return not _MARKS.isdisjoint(data.children) or not any(value.opening == "{" for value in values)
 
 
 def indented(text: str, length: int) -> tuple[str, int, Outline]:
-    """Return the beginning of JSON text with line breaks, how much is left out, and its outline.
+    """Return the beginning of JSON text, indented, the count of omitted characters, and an outline.
 
-    Works on the text, so that repeated keys, ``1e400`` and a body cut short are shown as they came,
-    and only as much of 10 MiB is read as is shown. Raises ``ValueError`` where it is no JSON.
+    It works on the text: repeated keys, ``1e400`` and a cut body are shown as they came, and only
+    the shown part of 10 MiB is read. Raises ``ValueError`` if the text is not JSON.
     """
     pieces: list[str] = []
     outline = Outline()
@@ -145,7 +145,7 @@ def _gap(before: str, piece: str, depth: int) -> str:
 
 
 def _readable(token: str) -> str:
-    r"""Return a JSON string with letters in place of PHP's ``\u0906``, or as it came."""
+    r"""Return a JSON string with letters instead of PHP's ``\u0906``, or as it came."""
     try:
         return json.dumps(json.loads(token, strict=False), ensure_ascii=False)
     except ValueError:

@@ -1,31 +1,34 @@
 """Charts as SVG: their geometry here, their markup in templates, their colours in the style sheet.
 
 All coordinates are units of a drawing 320 wide, which is a phone's width: no text gets smaller.
+If a language is written from right to left, the chart is mirrored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from django.utils.formats import date_format
+from django.utils.translation import get_language_bidi
 
-from ..overview import Funnel
+from ..insights.overview import Funnel
 from .labels import grouped, percent
 
 WIDTH = 320
 
-#: Of the bars, the line under it with dates, and the line above it with the largest number.
-_HEIGHT, _FOOT, _HEAD = 80, 16, 14
+#: Heights: of the bars, of the line of dates below them, and of the line with the largest number
+#: above. Text is 11 high, and the letters of some scripts reach further up and down.
+_HEIGHT, _FOOT, _HEAD = 80, 20, 18
 
-#: Of a step of a funnel: its words, then its bar.
-_STEP, _WORDS, _BAR = 34, 13, 12
+#: Heights in a funnel: of a step, of its text, and of its bar.
+_STEP, _WORDS, _BAR = 36, 14, 12
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A rectangle, and what it stands for in words."""
+    """A rectangle, with its label and its value."""
 
     x: float
     y: float
@@ -44,26 +47,43 @@ class Chart:
     top: str = ""
     first: str = ""
     last: str = ""
+    is_mirrored: bool = field(default_factory=get_language_bidi)
 
     width = WIDTH
+    roof, floor = _HEAD, _HEAD + _HEIGHT
+
+    @property
+    def direction(self) -> str:
+        """The direction of the text, on a page of any direction."""
+        return "rtl" if self.is_mirrored else "ltr"
+
+    @property
+    def start(self) -> float:
+        """The x at which a line of text starts."""
+        return WIDTH if self.is_mirrored else 0
+
+    @property
+    def end(self) -> float:
+        """The x at which a line of text ends."""
+        return WIDTH - self.start
 
     @property
     def foot(self) -> float:
-        """Where the words under the bars stand."""
-        return self.height - 4
+        """The y of the text below the bars."""
+        return self.height - 6
 
 
 def of_days(days: Sequence[date], counts: Sequence[int]) -> Chart:
-    """Return a bar for each day, as high as its count is beside the largest."""
+    """Return a bar for each day, in proportion to the largest count."""
     largest = max(counts)
     step = WIDTH / len(days)
     bars = []
-    for place, (day, count) in enumerate(zip(days, counts, strict=True)):
-        # The smallest count is seen, too.
+    for index, (day, count) in enumerate(zip(days, counts, strict=True)):
+        # The smallest count stays visible.
         height = max(_HEIGHT * count / largest, 1) if count else 0
         bars.append(
             Bar(
-                x=round(place * step, 2),
+                x=_from_start(index * step, step * 0.8),
                 y=round(_HEAD + _HEIGHT - height, 2),
                 width=round(step * 0.8, 2),
                 height=round(height, 2),
@@ -75,15 +95,15 @@ def of_days(days: Sequence[date], counts: Sequence[int]) -> Chart:
 
 
 def of_funnel(funnel: Funnel, labels: Sequence[tuple[str, str]]) -> Chart:
-    """Return a bar for each fact of ``labels``, as long as its part of all messages."""
+    """Return a bar for each count of ``labels``, in proportion to all messages."""
     bars = []
-    for place, (name, label) in enumerate(labels):
+    for index, (name, label) in enumerate(labels):
         count: int = getattr(funnel, name)
         rate = funnel.rate(count)
         bars.append(
             Bar(
-                x=0,
-                y=place * _STEP + _WORDS + 4,
+                x=_from_start(0, WIDTH * rate),
+                y=index * _STEP + _WORDS + 4,
                 width=round(WIDTH * rate, 2),
                 height=_BAR,
                 label=label,
@@ -91,3 +111,8 @@ def of_funnel(funnel: Funnel, labels: Sequence[tuple[str, str]]) -> Chart:
             )
         )
     return Chart(bars, len(bars) * _STEP)
+
+
+def _from_start(distance: float, width: float) -> float:
+    """Return the x of a bar at this distance from the start of the text."""
+    return round(WIDTH - distance - width if get_language_bidi() else distance, 2)

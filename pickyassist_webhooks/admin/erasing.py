@@ -1,4 +1,4 @@
-"""The action that erases all that is kept of a number, after a page that says how much that is."""
+"""The action that erases everything stored about numbers, after a page with the counts."""
 
 from __future__ import annotations
 
@@ -6,35 +6,51 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db.models import Min, QuerySet
+from django.db.models import Count, Min, QuerySet, Sum
+from django.db.models.functions import Length
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ..erasure import IN_WORK, Erasure, described
-from ..numbers import Number
+from ..exceptions import NotANumber
+from ..models.requests import requests
 from ..permissions import ERASE_PERSONAL_DATA, VIEW_PERSONAL_DATA
+from ..privacy.erasure import IN_WORK, Erasure, described
+from ..privacy.phone_numbers import Number
 from .base import ReadOnlyAdmin
 
-#: Numbers erased at once: every kept body is read for each of them.
+#: Numbers erased at once: each of them reads every stored body.
 MAX_NUMBERS = 10
+
+#: Bodies and bytes that one web request may read; ten megabytes take half a second.
+MAX_BODIES = 50_000
+MAX_BYTES = 100 * 2**20
 
 
 class ErasingAdmin(ReadOnlyAdmin):
-    """An admin of rows that each have a number, which can be erased from there."""
+    """An admin of rows with numbers that can be erased."""
 
     actions = ("erase_numbers",)
 
     def has_erase_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(ERASE_PERSONAL_DATA)
 
-    @admin.action(permissions=["erase"], description=_("Erase all that is kept of these numbers"))
+    @admin.action(
+        permissions=["erase"], description=_("Erase everything stored about these numbers")
+    )
     def erase_numbers(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         written = queryset.order_by().exclude(number="").values_list("number", flat=True)
         numbers, unknown = _read(written.distinct()[: MAX_NUMBERS + 1])
         if unknown or not numbers or len(numbers) > MAX_NUMBERS:
             expected = gettext("Select rows of 1 to %(count)d phone numbers.")
             self.message_user(request, expected % {"count": MAX_NUMBERS}, messages.ERROR)
+            return None
+        if _are_too_many(len(numbers)):
+            refusal = gettext(
+                "There are too many request bodies to read within a web request: select fewer "
+                "numbers, or use the command pickyassist_erase."
+            )
+            self.message_user(request, refusal, messages.ERROR)
             return None
         if request.POST.get("erase") == "yes":
             self._erase(request, numbers)
@@ -44,7 +60,7 @@ class ErasingAdmin(ReadOnlyAdmin):
     def _erase(self, request: HttpRequest, numbers: list[Number]) -> None:
         for number in numbers:
             erased = Erasure(number).carry_out(request.user.get_username())
-            message = gettext("Erased of number %(number)s: %(counts)s.")
+            message = gettext("Erased number %(number)s: %(counts)s.")
             named = {"number": number, "counts": described(erased)}
             level = messages.WARNING if erased[IN_WORK] else messages.SUCCESS
             self.message_user(request, message % named, level)
@@ -52,30 +68,39 @@ class ErasingAdmin(ReadOnlyAdmin):
     def _confirmation(
         self, request: HttpRequest, queryset: QuerySet[Any], numbers: list[Number]
     ) -> HttpResponse:
-        open_to = request.user.has_perm(VIEW_PERSONAL_DATA)
-        found = [
-            (number.digits if open_to else str(number), described(Erasure(number).find()))
+        is_unmasked = request.user.has_perm(VIEW_PERSONAL_DATA)
+        counted = [
+            (number.digits if is_unmasked else str(number), described(Erasure(number).find()))
             for number in numbers
         ]
         return self.page(
             request,
             "erase.html",
-            gettext("Erase all that is kept of these numbers"),
-            found=found,
+            gettext("Erase everything stored about these numbers"),
+            counted=counted,
             action_checkbox_name=ACTION_CHECKBOX_NAME,
-            # One row of each: a form of a thousand fields is refused.
-            selected=queryset.order_by().values("number").annotate(one=Min("pk")),
+            # One row of each number: Django refuses a form of a thousand fields.
+            selected=queryset.order_by().values("number").annotate(row=Min("pk")),
         )
 
 
+def _are_too_many(numbers: int) -> bool:
+    """Tell whether a search for so many numbers in all stored bodies would take too long."""
+    sizes = requests().filter(erased_at=None).order_by("pk").annotate(size=Length("body"))
+    stored = sizes.values("size")[: MAX_BODIES + 1].aggregate(
+        bodies=Count("size"), bytes=Sum("size")
+    )
+    return numbers * stored["bodies"] > MAX_BODIES or numbers * (stored["bytes"] or 0) > MAX_BYTES
+
+
 def _read(written: Any) -> tuple[list[Number], list[str]]:
-    """Return the numbers written there, each once, and what is none."""
+    """Return the numbers, each once, and the texts that are none."""
     numbers: dict[str, Number] = {}
     unknown: list[str] = []
     for text in written:
         try:
             number = Number(text)
-        except ValueError:
+        except NotANumber:
             unknown.append(text)
         else:
             numbers[number.digits] = number

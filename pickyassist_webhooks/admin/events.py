@@ -1,4 +1,4 @@
-"""The four kinds of events."""
+"""Delivery reports, filter reports and subscribers; group members have a module of their own."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from .. import keys
-from ..models import DeliveryReport, FilterReport, Message, NewSubscriber
+from ..models import DeliveryReport, FilterReport, Message, NewSubscriber, keys
 from .erasing import ErasingAdmin
 from .filters import ChannelFilter, MessageFilter, RequestFilter
 
 ORIGIN: Any = (
-    _("Where it came from"),
+    _("Origin"),
     {"fields": ("project_id", "received_at", "request_link", "index", "extra")},
 )
 
@@ -21,7 +20,7 @@ ORIGIN: Any = (
 class EventAdmin(ErasingAdmin):
     """An admin of events, the newest first."""
 
-    # With the status or the action before it this is an index.
+    # An index has this order, after the status or the action.
     ordering = ("-received_at", "-pk")
     large: ClassVar[tuple[str, ...]] = ("extra",)
 
@@ -57,7 +56,7 @@ class DeliveryReportAdmin(EventAdmin):
         ORIGIN,
     )
 
-    @admin.display(description=_("what became of the message"))
+    @admin.display(description=_("status of the message"))
     def message_link(self, report: DeliveryReport) -> Any:
         key = keys.message(report.project_id, report.msg_id)
         message = Message.objects.using(report._state.db).filter(key=key).first()

@@ -1,15 +1,16 @@
-"""What the parser expected, in the reader's language: the parser itself knows of none."""
+"""The parser's expectations in the reader's language: the parser itself translates nothing."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from ..characters import visible
+from ..parsing.characters import visible
 
-#: All that the parser says it expected, for translators.
+#: Every text of the parser, for translators.
 EXPECTATIONS = (
     _("1, 2, 3, 4 or 5"),
+    _("JSON"),
     _("a JSON object"),
     _("a JSON object or form fields"),
     _("a body without a Content-Encoding"),
@@ -26,14 +27,17 @@ EXPECTATIONS = (
     _("an Event Webhook: this is the Teambox Event Webhook's payload"),
     _("an object"),
     _("at most 1000 fields in one row"),
-    _("at most 100000 characters beside the columns"),
+    _("at most 1000000 digits that are written as exponents"),
+    _("at most 100000 characters outside the columns"),
+    _("at most 15000 rows"),
+    _("at most 16384 characters of headers in a part"),
     _("at most 200000 form fields"),
     _("at most 255 characters"),
     _("at most 600000 brackets of a form"),
     _("at most 64 levels"),
     _("at most one bracket in 20 characters, one value in 8, and 600000 of them"),
     _("each key once; the last one counts"),
-    _("less beside data than in it"),
+    _("fewer or shorter fields next to data"),
     _("one of the PROJECT_IDS of this secret"),
     _("text without NUL or surrogates"),
     _("the fields of a delivery_report"),
@@ -44,6 +48,6 @@ EXPECTATIONS = (
 
 
 def expected(problem: dict[str, str]) -> str:
-    """Return what was expected where there is a problem."""
+    """Return the expectation of a problem, translated."""
     text = problem["expected"]
     return visible(gettext(text) if text else text)

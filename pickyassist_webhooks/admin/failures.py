@@ -44,8 +44,8 @@ class ReceiverFailureAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, obj: ReceiverFailure | None = None
     ) -> bool:
         allowed = super().has_delete_permission(request, obj)
-        # While its request is unfinished a failure is the note of whom to call again: without it
-        # the request would be processed, and announced to all receivers, from the start.
+        # While its request is unfinished a failure says which receiver to call again. Without it
+        # the request would be processed from the start, and every receiver called.
         return allowed and (obj is None or not self._awaited(obj))
 
     def _awaited(self, failure: ReceiverFailure) -> bool:

@@ -1,4 +1,4 @@
-"""Filters by what a row belongs to."""
+"""Filters by a related row."""
 
 from __future__ import annotations
 
@@ -12,38 +12,41 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ..characters import storable
+from ..insights.overview import channels_in_use
 from ..models import GroupMemberEvent, Message, WebhookRequest
 from ..models.requests import LARGE
-from ..overview import channels_in_use
+from ..parsing.characters import storable
 from ..permissions import to_view
 from .labels import channel
 
 
 class OneParentFilter(admin.SimpleListFilter):
-    """Shows what belongs to one row: the links lead here, and it is not offered elsewhere."""
+    """Shows the rows that belong to one row. Only links lead here: it is not offered in lists."""
 
     parent: type[models.Model]
-    #: Columns of the parent that are too large to be read for its name.
+    #: Columns of the parent that are too large to read for its name.
     deferred: tuple[str, ...] = ()
+    #: The name of the choice, with the parent as ``%(row)s``.
+    label: Any = "%(row)s"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         value = self.value()
         if value is None:
             return []
-        parent = self.found
+        parent = self.parent_row
         if parent and not request.user.has_perm(to_view(self.parent)):
-            return [(value, value)]
-        return [(value, str(parent) if parent else gettext("not found"))]
+            return [(value, self.label % {"row": value})]
+        name = self.label % {"row": parent} if parent else gettext("not found")
+        return [(value, name)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         # Django asks only filters that offer something, so a value was given.
-        parent = self.found
+        parent = self.parent_row
         return self.children(queryset, parent) if parent else queryset.none()
 
     @cached_property
-    def found(self) -> Any:
-        """The row of the parent, or ``None``."""
+    def parent_row(self) -> Any:
+        """The parent, or ``None``."""
         value = self.value() or ""
         if not (value.isascii() and value.isdecimal()) or len(value) > 18:
             return None
@@ -62,59 +65,63 @@ class RequestFilter(OneParentFilter):
 
 
 class LikeFilter(OneParentFilter):
-    """By a row that is like them, so that no text of a stranger's making stands in a link."""
+    """Shows the rows that have some values of one row: no text of a stranger is in the link."""
 
-    #: Fields that are the same in all of them.
-    same: tuple[str, ...]
+    #: Fields with the same value in all rows.
+    shared: tuple[str, ...]
 
     def children(self, queryset: QuerySet[Any], parent: Any) -> QuerySet[Any]:
-        return queryset.filter(**{name: getattr(parent, name) for name in self.same})
+        return queryset.filter(**{name: getattr(parent, name) for name in self.shared})
 
 
 class MessageFilter(LikeFilter):
     title = _("message")
     parameter_name = "of_message"
     parent = Message
-    same = ("project_id", "msg_id")
+    shared = ("project_id", "msg_id")
 
 
 class ReferenceFilter(LikeFilter):
-    title = _("the same reference number as")
+    title = _("reference number")
+    label = _("Same reference number as %(row)s")
     parameter_name = "reference_of"
     parent = Message
-    same = ("reference_number",)
+    shared = ("reference_number",)
 
 
 class PushFilter(LikeFilter):
-    title = _("the same push as")
+    title = _("push")
+    label = _("Same push as %(row)s")
     parameter_name = "push_of"
     parent = Message
-    same = ("project_id", "push_id")
+    shared = ("project_id", "push_id")
 
 
 class GroupFilter(LikeFilter):
-    title = _("the same group as")
+    title = _("group")
+    label = _("Same group as %(row)s")
     parameter_name = "group_of"
     parent = GroupMemberEvent
-    same = ("project_id", "group_id")
+    shared = ("project_id", "group_id")
 
 
 class ProblemFilter(LikeFilter):
-    title = _("the same problem as")
+    title = _("problem")
+    label = _("Same problem as request %(row)s")
     parameter_name = "problem_of"
     parent = WebhookRequest
     deferred = LARGE
-    same = ("problem",)
+    shared = ("problem",)
 
 
 class ChannelFilter(admin.SimpleListFilter):
-    """Offers the channels of the newest subscribers: a list of all would read all of them."""
+    """Offers the channels of the newest subscribers: a list of all would read every row."""
 
     title = _("channel")
     parameter_name = "channel"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(each, channel(each)) for each in channels_in_use() if each]
+        return [(name, channel(name)) for name in channels_in_use() if name]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
@@ -126,7 +133,7 @@ class ConflictFilter(admin.SimpleListFilter):
     parameter_name = "conflict"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("A receipt and a failure"))]
+        return [("yes", _("Delivered, but also failed or refunded"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.in_conflict() if self.value() else queryset

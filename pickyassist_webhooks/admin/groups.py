@@ -1,4 +1,4 @@
-"""Who joined and left a group, and who is in it now."""
+"""The joins and exits of groups, and their current members."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from .. import overview
-from ..characters import visible
 from ..choices import GroupAction
+from ..insights import overview
 from ..models import GroupMemberEvent
+from ..parsing.characters import visible
 from . import charts
 from .events import ORIGIN, EventAdmin
 from .filters import GroupFilter, RequestFilter
 from .labels import grouped
 from .text import shortened
 
-#: Members listed of one group: WhatsApp takes up to 1,024.
+#: Members listed of one group: WhatsApp allows 1,024.
 MAX_MEMBERS = 1100
 
-#: Days shown of what happened in a group.
+#: Days shown of a group.
 DAYS = 90
 
 
@@ -54,7 +54,7 @@ class GroupMemberEventAdmin(EventAdmin):
         return format_html('<a href="{}">{}</a>', self.url("group", event.pk), name)
 
     def group_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Show who is in the group of an event, and its joins and exits day by day."""
+        """Show the current members of an event's group, and its joins and exits by day."""
         event: Any = self.viewed(request, pk)
         masks = self.masks(request)
         events: Any = self.get_queryset(request).filter(
@@ -62,10 +62,10 @@ class GroupMemberEventAdmin(EventAdmin):
         )
         members = events.members_of(event.group_id, event.project_id).order_by("-received_at")
         days = overview.latest_days(DAYS)
-        happened = events.filter(received_at__gte=overview.midnight(days[0]))
+        recent = events.filter(received_at__gte=overview.midnight(days[0]))
         counts: Counter[Any] = Counter(
             (action, (timezone.localtime(at) if timezone.is_aware(at) else at).date())
-            for action, at in happened.values_list("action", "received_at")
+            for action, at in recent.values_list("action", "received_at")
         )
         show = masks.get("number", visible)
         actions = (
@@ -78,7 +78,7 @@ class GroupMemberEventAdmin(EventAdmin):
             shortened(event.group_subject) or gettext("unnamed"),
             group_id=masks.get("group_id", visible)(event.group_id),
             count=grouped(members.count()),
-            members=[(show(each.number), each) for each in members[:MAX_MEMBERS]],
+            members=[(show(member.number), member) for member in members[:MAX_MEMBERS]],
             charts=[
                 {
                     "id": f"action-{action.value}",

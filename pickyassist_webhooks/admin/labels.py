@@ -1,4 +1,4 @@
-"""Codes, numbers and alarms as people read them."""
+"""Codes, counts and alarms in words."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from ..characters import visible
 from ..choices import CHANNELS
+from ..parsing.characters import visible
 from .text import shortened
 
 
@@ -26,12 +26,12 @@ def channel(value: str) -> str:
 
 
 def alarm(text: Any) -> SafeString:
-    """Return text that a person should look at; colour only repeats what the words say."""
+    """Return text that a person should notice; the colour only repeats the words."""
     return format_html('<span class="pickyassist-alarm">{}</span>', text)
 
 
 def grouped(count: int) -> str:
-    """Return a count with its thousands apart."""
+    """Return a count with separators between thousands."""
     return number_format(count, force_grouping=True)
 
 

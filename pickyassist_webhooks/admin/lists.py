@@ -1,4 +1,4 @@
-"""Lists that answer at once, however many rows there are, and can be taken along as a file."""
+"""Lists that are fast with any number of rows, and that can be exported as a file."""
 
 from __future__ import annotations
 
@@ -14,29 +14,32 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
-from django.utils.text import capfirst
+from django.utils.text import get_text_list
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
-from ..masking import Masks
+from ..models import DeliveryReport
+from ..models.masking import Masks
+from ..models.numbers import MIN_END
 from ..permissions import VIEW_PERSONAL_DATA
 from ..transactions import outside_of_transactions
 from .exporting import FORMATS, file_response
+from .searching import condition
 
 if TYPE_CHECKING:
     AnyModelAdmin = admin.ModelAdmin[Any]
 else:
     AnyModelAdmin = admin.ModelAdmin
 
-#: Rows found by one search, the newest of them.
-MAX_FOUND = 1000
+#: Rows that one search returns, the newest ones.
+MAX_MATCHES = 1000
 
-#: Rows that a list counts and has pages for, the newest of them.
+#: Rows that a list counts and pages through, the newest ones.
 MAX_COUNTED = 5000
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts no further than people leaf."""
+    """Counts only as many rows as people page through."""
 
     @cached_property
     def _counted(self) -> int:
@@ -66,20 +69,20 @@ class BoundedList(ChangeList):
 
 
 class ListAdmin(AnyModelAdmin):
-    """A list of which every filter, every search and the order is a range of an index."""
+    """A list in which every filter, search and order is a range of an index."""
 
     change_list_template = "pickyassist_webhooks/admin/change_list.html"
     list_per_page = 50
-    # Counts of the whole table, for a number on the page.
+    # Django would count the whole table for a number on the page.
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
     sortable_by: ClassVar[tuple[str, ...]] = ("received_at",)
-    #: Columns that no list shows and that may be as large as a request.
+    #: Columns that may be as large as a request; no list shows them.
     large: ClassVar[tuple[str, ...]] = ()
 
     def masks(self, request: HttpRequest) -> Masks:
-        """Return how fields with personal data are shown to whoever asks."""
+        """Return the masks of personal data for this user."""
         return {} if request.user.has_perm(VIEW_PERSONAL_DATA) else self.model.personal
 
     def get_urls(self) -> list[URLPattern]:
@@ -93,18 +96,18 @@ class ListAdmin(AnyModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return BoundedList
 
-    # Actions process requests, which commits before receivers are called.
+    # Actions process requests, and those commit before they call receivers.
     @outside_of_transactions
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         context = {"tools": self.tools(request), **(extra_context or {})}
         return super().changelist_view(request, context)
 
     def tools(self, request: HttpRequest) -> list[tuple[Any, str]]:
-        """Return label and URL of what the list offers besides its rows."""
-        asked = request.GET.copy()
-        asked.pop(PAGE_VAR, None)
+        """Return label and URL of each link above the list."""
+        parameters = request.GET.copy()
+        parameters.pop(PAGE_VAR, None)
         return [
-            (file.label, f"{self.url(f'export_{name}')}?{asked.urlencode()}")
+            (file.label, f"{self.url(f'export_{name}')}?{parameters.urlencode()}")
             for name, file in FORMATS.items()
         ]
 
@@ -113,27 +116,32 @@ class ListAdmin(AnyModelAdmin):
     ) -> Any:
         across = request.POST.get("select_across", "0") != "0"
         if across and BoundedPaginator(queryset, self.list_per_page).is_cut:
-            said = gettext("These are more than %(count)d: narrow them down by a filter first.")
-            self.message_user(request, said % {"count": MAX_COUNTED}, messages.ERROR)
+            refusal = gettext("More than %(count)d rows are selected: filter the list first.")
+            self.message_user(request, refusal % {"count": MAX_COUNTED}, messages.ERROR)
             return None
         return super().response_action(request, queryset, *args, **named)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        # Django lets anybody filter by any column in the URL, whether there is an index or not,
-        # and so find out what is in it.
-        asked = lookup.partition("__")[0]
-        columns = {name for field in self.opts.fields for name in (field.name, field.attname)}
-        if asked in columns - {*map(str, self.list_filter), *self._parameters(), "id"}:
+        # Django allows filters by any column in the URL, also by one without an index or with
+        # personal data.
+        name = lookup.partition("__")[0]
+        columns = {each for field in self.opts.fields for each in (field.name, field.attname)}
+        if name in columns - {*map(str, self.list_filter), *self._parameters(), "id"}:
             return False
         return super().lookup_allowed(lookup, value, request)
 
     def _parameters(self) -> set[str]:
-        return {getattr(each, "parameter_name", "") for each in self.list_filter}
+        return {getattr(filter_, "parameter_name", "") for filter_ in self.list_filter}
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)
-        names = capfirst(", ".join(self.searched(request)))
-        changelist.search_help_text = gettext("%(names)s: the whole of it.") % {"names": names}
+        searched = self.searched(request)
+        names = get_text_list(searched, gettext("or"))
+        help_text = gettext("Exact match: %(names)s.") % {"names": names}
+        if verbose_name(DeliveryReport, "number") in searched:
+            end = gettext("The last %(count)d digits or more also find a number.")
+            help_text = f"{help_text} {end % {'count': MIN_END}}"
+        changelist.search_help_text = help_text
         return changelist
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
@@ -141,62 +149,62 @@ class ListAdmin(AnyModelAdmin):
         return [name for name in map(str, self.search_fields) if name not in masks]
 
     def searched(self, request: HttpRequest) -> list[str]:
-        """Return the names of what a search looks into."""
+        """Return the names of the fields that a search reads."""
         return [verbose_name(self.model, name) for name in self.get_search_fields(request)]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Find by the whole of an id or number; Django's own search would split "Mum (home)"."""
+        """Find an exact id or number; Django's own search would split "Mum (home)"."""
         if term := search_term.strip():
-            found = self.found(term, request, queryset.db, MAX_FOUND + 1)
-            if len(found) > MAX_FOUND:
-                said = gettext("There are more than %(count)d: these are the newest of them.")
-                self.message_user(request, said % {"count": MAX_FOUND})
-            queryset = queryset.filter(pk__in=found[:MAX_FOUND])
+            pks = self.matches(term, request, queryset.db, MAX_MATCHES + 1)
+            if len(pks) > MAX_MATCHES:
+                note = gettext("More than %(count)d rows match; these are the newest.")
+                self.message_user(request, note % {"count": MAX_MATCHES})
+            queryset = queryset.filter(pk__in=pks[:MAX_MATCHES])
         return queryset, False
 
-    def found(
+    def matches(
         self, term: str, request: HttpRequest, database: str, limit: int | None = None
     ) -> list[int]:
-        """Return the ids of what a search finds, the newest first.
+        """Return the ids of the rows that match a search, the newest first.
 
-        Asked for before the rows: in one statement with their order PostgreSQL would leaf through
-        all rows there are, from the newest on, and MariaDB ask a subquery for each of them.
+        They are read before the rows: in one statement with an order PostgreSQL would read all
+        rows from the newest on, and MariaDB would run a subquery for each.
         """
-        places = [
-            rows.order_by().values_list("found", flat=True)
-            for rows in self.places(term, request, database)
+        searches = [
+            rows.order_by().values_list("match", flat=True)
+            for rows in self.searches(term, request, database)
         ]
-        if not places:
+        if not searches:
             return []
-        first, *others = places
-        return list(first.union(*others).order_by("-found")[:limit])
+        first, *others = searches
+        return list(first.union(*others).order_by("-match")[:limit])
 
-    def places(self, term: str, request: HttpRequest, database: str) -> list[QuerySet[Any]]:
-        """Return where a search looks: rows by one index each, ``found`` being the id."""
+    def searches(self, term: str, request: HttpRequest, database: str) -> list[QuerySet[Any]]:
+        """Return the querysets of a search: each uses one index and has the id as ``match``."""
         rows: QuerySet[Any] = self.model._default_manager.using(database)
         names = self.get_search_fields(request)
-        return [rows.filter(**{name: term}).annotate(found=F("pk")) for name in names]
+        return [rows.filter(condition(name, term)).annotate(match=F("pk")) for name in names]
 
     def export_view(self, request: HttpRequest, name: str) -> HttpResponseBase:
-        """Send all rows that the filters in the URL leave, newest first, as a file."""
+        """Send all rows that pass the filters of the URL, newest first, as a file."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        asked = request.GET.copy()
-        term = "".join(asked.pop(SEARCH_VAR, [])).strip()
-        request.GET = asked  # type: ignore[assignment]
+        parameters = request.GET.copy()
+        term = "".join(parameters.pop(SEARCH_VAR, [])).strip()
+        request.GET = parameters  # type: ignore[assignment]
         try:
             rows = self.get_changelist_instance(request).queryset
         except IncorrectLookupParameters:
             return HttpResponseRedirect(f"{self.url('changelist')}?{ERROR_FLAG}=1")
         pks = None
-        if term:  # found without a limit; text with NUL is nowhere, and PostgreSQL refuses to look
-            pks = [] if "\0" in term else self.found(term, request, rows.db)
+        if term:  # no row has text with NUL, and PostgreSQL refuses to search for it
+            pks = [] if "\0" in term else self.matches(term, request, rows.db)
         return file_response(request, FORMATS[name], rows, self.masks(request), pks)
 
     def url(self, page: str, *args: Any) -> str:
-        """Return where a page of this admin is."""
+        """Return the URL of a page of this admin."""
         return reverse(f"{self.admin_site.name}:{self._page(page)}", args=args)
 
     def _page(self, name: str) -> str:
@@ -204,6 +212,6 @@ class ListAdmin(AnyModelAdmin):
 
 
 def verbose_name(model: type[models.Model], name: str) -> str:
-    """Return the name of a model's field as people read it."""
+    """Return the verbose name of a model's field."""
     field: Any = model._meta.get_field(name)
     return str(field.verbose_name)

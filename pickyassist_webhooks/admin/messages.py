@@ -1,4 +1,4 @@
-"""What became of each message."""
+"""Messages, each with its reports as a timeline."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ..characters import visible
 from ..choices import DeliveryStatus
 from ..models import DeliveryReport, Message, WebhookRequest
+from ..parsing.characters import visible
 from .erasing import ErasingAdmin
 from .filters import ConflictFilter, PushFilter, ReferenceFilter
 from .labels import alarm, unrecognised
 
-#: Reports shown of one message, the first of them; there are rarely more than three.
+#: Reports shown of one message, the first ones; there are rarely more than three.
 MAX_REPORTS = 100
 
 
@@ -46,39 +46,39 @@ class MessageAdmin(ErasingAdmin):
         ),
         (_("Timeline"), {"fields": ("timeline", "history")}),
         (_("When"), {"fields": ("first_reported_at", "changed_at")}),
-        (_("What was seen"), {"fields": ("facts",)}),
+        (_("Results"), {"fields": ("reported",)}),
     )
 
     @admin.display(description=_("conflict"))
     def conflict(self, message: Message) -> Any:
         if not message.conflict:
             return self.get_empty_value_display()
-        return alarm(gettext("received, yet failed or refunded"))
+        return alarm(gettext("delivered, but also failed or refunded"))
 
     @admin.display(description=_("conflict"))
     def conflict_explained(self, message: Message) -> Any:
         if not message.conflict:
             return self.get_empty_value_display()
-        said = gettext("refunded") if message.refunded else gettext("failed")
+        status = gettext("refunded") if message.refunded else gettext("failed")
         return alarm(
             gettext(
                 "The phone confirmed that it received this message, and Picky Assist also reported "
-                "it as %(said)s. The receipt counts. Have a look at the timeline, and ask Picky "
-                "Assist if money is at stake."
+                "it as %(status)s. The receipt counts. Check the timeline, and ask Picky Assist if "
+                "money is at stake."
             )
-            % {"said": said}
+            % {"status": status}
         )
 
-    @admin.display(description=_("facts"))
-    def facts(self, message: Message) -> str:
-        """Name what was seen: as three icons, what did not happen would look like a fault."""
-        seen = {
-            gettext("a receipt"): message.delivered,
-            gettext("a failure"): message.failed_seen,
-            gettext("a refund"): message.refunded,
+    @admin.display(description=_("reported so far"))
+    def reported(self, message: Message) -> str:
+        """Name the results: as three icons, a missing one would look like a fault."""
+        results = {
+            gettext("delivered"): message.delivered,
+            gettext("failed"): message.failed_seen,
+            gettext("refunded"): message.refunded,
         }
-        named = ", ".join(name for name, was_seen in seen.items() if was_seen)
-        return named or self.get_empty_value_display()
+        names = ", ".join(name for name, is_reported in results.items() if is_reported)
+        return names or self.get_empty_value_display()
 
     @admin.display(description=_("reference number"))
     def reference_link(self, message: Message) -> Any:
@@ -94,7 +94,7 @@ class MessageAdmin(ErasingAdmin):
 
     @admin.display(description=_("reports"))
     def timeline(self, message: Message) -> Any:
-        """List the reports of a message in the order in which they count, and what each changed."""
+        """List the reports of a message in the order in which they count, with their changes."""
         reports = message.reports().defer("message", "media", "extra")[:MAX_REPORTS]
         items = [
             (
@@ -123,7 +123,7 @@ class MessageAdmin(ErasingAdmin):
             return gettext("request pruned")
         return self.link(WebhookRequest, gettext("request"), report.request_id)
 
-    @admin.display(description=_("all of them"))
+    @admin.display(description=_("all reports"))
     def history(self, message: Message) -> Any:
         return self.list_link(DeliveryReport, message.reports().count(), of_message=message.pk)
 

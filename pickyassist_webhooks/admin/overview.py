@@ -1,4 +1,4 @@
-"""The overview: is it working, what became of my messages, what needs attention?"""
+"""The overview: events and messages in numbers, and the requests that need attention."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from .. import masking, overview
-from ..characters import visible
 from ..choices import UNFINISHED, RequestState
+from ..insights import overview
 from ..models import (
     MODELS,
     DeliveryReport,
@@ -24,17 +23,19 @@ from ..models import (
     NewSubscriber,
     ReceiverFailure,
     WebhookRequest,
+    masking,
 )
+from ..parsing.characters import visible
 from ..permissions import VIEW_PERSONAL_DATA, VIEW_URL, to_view
 from . import charts
 from .address import hidden_url
 from .labels import channel, grouped, percent
 from .text import shortened
 
-#: Periods to choose from, in days, and the one that is shown first.
+#: Periods in days, and the default.
 PERIODS, PERIOD = (7, 30, 90), 30
 
-FACTS = (
+RESULTS = (
     ("submitted", _("Submitted")),
     ("delivered", _("Delivered")),
     ("read", _("Read")),
@@ -42,17 +43,17 @@ FACTS = (
     ("refunded", _("Refunded")),
 )
 
-#: What a person should look at, and where each is listed.
+#: States that need a person.
 _ATTENTION = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
 
 
 class Overview:
-    """The parts of the overview that one user may see, each read when the page asks for it."""
+    """The parts of the overview that one user may see, each read when the page needs it."""
 
     def __init__(self, request: HttpRequest, site: AdminSite) -> None:
         self.request, self.site = request, site
-        asked = request.GET.get("days", "")
-        self.period = int(asked) if asked in map(str, PERIODS) else PERIOD
+        days = request.GET.get("days", "")
+        self.period = int(days) if days in map(str, PERIODS) else PERIOD
         self.periods = PERIODS
         self.days = overview.latest_days(self.period)
 
@@ -66,15 +67,15 @@ class Overview:
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing has ever come."""
+        """Whether nothing has arrived yet."""
         models: list[Any] = [WebhookRequest, *MODELS.values()]
-        some = (model._default_manager.exists() for model in models)
-        return self.may_view(WebhookRequest) and not any(some)
+        has_rows = (model._default_manager.exists() for model in models)
+        return self.may_view(WebhookRequest) and not any(has_rows)
 
     @property
     def may_view_url(self) -> bool:
-        is_there = self.site.is_registered(WebhookRequest) and self.url_hidden
-        return bool(is_there) and self.request.user.has_perm(VIEW_URL)
+        has_url = self.site.is_registered(WebhookRequest) and self.url_hidden
+        return bool(has_url) and self.request.user.has_perm(VIEW_URL)
 
     @property
     def url_page(self) -> str:
@@ -85,15 +86,15 @@ class Overview:
         return hidden_url(self.request)
 
     def kinds(self) -> list[dict[str, Any]]:
-        """Return what came of each kind of events."""
+        """Return the traffic of each kind of events."""
         days = overview.latest_days(max(PERIOD, self.period))
-        found = []
+        kinds = []
         for model in MODELS.values():
             if not self.may_view(model):
                 continue
             traffic = overview.traffic(model, days)
             counts = traffic.per_day[-self.period :]
-            found.append(
+            kinds.append(
                 {
                     "id": model._meta.model_name,
                     "name": capfirst(model._meta.verbose_name_plural),
@@ -111,19 +112,19 @@ class Overview:
                     "chart": charts.of_days(self.days, counts),
                 }
             )
-        return found
+        return kinds
 
     def funnel(self) -> dict[str, Any] | None:
-        """Return what became of the messages of the period."""
+        """Return the results of the period's messages."""
         if not self.may_view(Message):
             return None
         funnel = overview.funnel(self.since)
         conflicts = overview.conflicts()
         return {
-            "chart": charts.of_funnel(funnel, [(name, str(label)) for name, label in FACTS]),
+            "chart": charts.of_funnel(funnel, [(name, str(label)) for name, label in RESULTS]),
             "rows": [
                 (label, grouped(getattr(funnel, name)), percent(funnel.rate(getattr(funnel, name))))
-                for name, label in FACTS
+                for name, label in RESULTS
             ],
             "any": funnel.submitted,
             "conflicts": grouped(conflicts) if conflicts else "",
@@ -135,14 +136,18 @@ class Overview:
         """Return code, text and count of the most frequent errors of the period."""
         if not self.may_view(DeliveryReport):
             return None
-        open_to = self.request.user.has_perm(VIEW_PERSONAL_DATA)
+        is_unmasked = self.request.user.has_perm(VIEW_PERSONAL_DATA)
         return [
-            (shortened(code), visible(text) if open_to else masking.hidden(text), grouped(count))
+            (
+                shortened(code),
+                visible(text) if is_unmasked else masking.hidden(text),
+                grouped(count),
+            )
             for code, text, count in overview.errors(self.since)
         ]
 
     def attention(self) -> dict[str, Any] | None:
-        """Return the requests that a person, or a worker, still has to do something about."""
+        """Return the counts of unfinished requests, and of those that need a person."""
         if not self.may_view(WebhookRequest):
             return None
         counts = overview.states()
@@ -203,7 +208,7 @@ class Overview:
         ]
 
     def groups(self) -> list[dict[str, Any]] | None:
-        """Return the groups in which something happened last."""
+        """Return the recently active groups."""
         if not self.may_view(GroupMemberEvent):
             return None
         return [

@@ -1,4 +1,4 @@
-"""What was not understood, by what was wrong with it, and how to process it all again."""
+"""The quarantine: requests grouped by their problem, and a page to process a group again."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from .. import ingest, quarantine
-from ..characters import visible
 from ..choices import RequestState
-from ..models.requests import WebhookRequestQuerySet
+from ..insights import quarantine
+from ..models.requests import WebhookRequestQuerySet, requests
+from ..parsing.characters import visible
 from ..transactions import outside_of_transactions
 from .expectations import expected
 from .labels import grouped
 from .replaying import ReplayingAdmin
 from .text import shortened
 
-#: Seconds of processing for which a browser, and the proxy before it, surely waits.
+#: Seconds of processing for which browsers and proxies wait.
 SECONDS = 10.0
 
 _SALT = "pickyassist_webhooks.problem"
@@ -34,7 +34,7 @@ _CHUNK = 1000
 
 
 class ProblemsAdmin(ReplayingAdmin):
-    """A page of the problems there are, and one to process all requests of a problem again."""
+    """A page of all problems, and one to process all requests of a problem again."""
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -51,7 +51,7 @@ class ProblemsAdmin(ReplayingAdmin):
         return [(gettext("Quarantine"), self.url("problems")), *super().tools(request)]
 
     def problems_view(self, request: HttpRequest) -> HttpResponse:
-        """List the problems, the one that was seen last first, and the fields nobody knows."""
+        """List the problems, the latest first, and the unknown fields."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         groups = [
@@ -91,13 +91,12 @@ class ProblemsAdmin(ReplayingAdmin):
         )
 
     def group_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Say how many requests have the problem of this one, then process them again."""
+        """Show how many requests have the problem of this one, then process them again."""
         if not (self.has_view_permission(request) and self.has_replay_permission(request)):
             raise PermissionDenied
         problem = _signed(request.POST.get("problem", ""))
         if problem is None:
-            found = ingest.requests().filter(pk=pk)
-            problem = found.values_list("problem", flat=True).first()
+            problem = requests().filter(pk=pk).values_list("problem", flat=True).first()
         if problem is None:
             raise Http404
         after = _number(request.POST.get("after"))
@@ -119,7 +118,7 @@ class ProblemsAdmin(ReplayingAdmin):
             "replay.html",
             title=gettext("Process again"),
             problem=visible(problem),
-            # The request that named it may be gone, or understood, before the last one of them.
+            # The request of the URL may be deleted or done before the last one is.
             signed=signing.dumps(problem, salt=_SALT),
             count=count,
             after=after,
@@ -135,9 +134,9 @@ def _signed(text: str) -> str | None:
 
 
 def _of(problem: str) -> WebhookRequestQuerySet:
-    # Where a part of a batch was understood, the rest may be now.
+    # If a part of a batch was valid, the rest may be valid now.
     states = (RequestState.QUARANTINED, RequestState.DONE)
-    return ingest.requests().filter(problem=problem, state__in=states, erased_at=None)
+    return requests().filter(problem=problem, state__in=states, erased_at=None)
 
 
 def _number(text: str | None) -> int:

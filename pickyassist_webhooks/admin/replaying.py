@@ -1,4 +1,4 @@
-"""Processing many requests again, each by itself, with an account of what became of them."""
+"""Processes many requests again, each by itself, and reports the results."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from .. import ingest
 from ..choices import RequestState
 from ..exceptions import BodyErased, RequestInWork
 from ..models import WebhookRequest
+from ..models.requests import requests
 from ..permissions import REPLAY
 from .base import ReadOnlyAdmin
 
@@ -27,7 +28,7 @@ class ReplayingAdmin(ReadOnlyAdmin):
 
     @admin.action(permissions=["replay"], description=_("Process selected requests again"))
     def process_again(self, http_request: HttpRequest, queryset: QuerySet[WebhookRequest]) -> None:
-        # Read before the first replay, which may take rows out of the filter; in the order kept.
+        # The ids first: a replay may take rows out of the filter.
         self.replay(http_request, list(queryset.order_by("pk").values_list("pk", flat=True)))
 
     def replay(
@@ -36,12 +37,12 @@ class ReplayingAdmin(ReadOnlyAdmin):
         pks: Iterable[int],
         stop: Callable[[], bool] = lambda: False,
     ) -> int | None:
-        """Replay requests until ``stop`` says so, say what became of them; return the last one.
+        """Replay requests until ``stop`` returns true, show the results, and return the last id.
 
-        What one of them raises costs no other its turn.
+        An error of one request does not stop the others.
         """
         outcomes: Counter[str] = Counter()
-        in_work = 0
+        skipped = 0
         last = None
         for pk in pks:
             if stop():
@@ -50,18 +51,18 @@ class ReplayingAdmin(ReadOnlyAdmin):
             try:
                 replayed = ingest.replay(pk, http_request.user.get_username())
             except (RequestInWork, BodyErased, WebhookRequest.DoesNotExist):
-                in_work += 1
+                skipped += 1
                 continue
-            # None: a worker was faster, and is doing what was asked for.
+            # None: a worker was faster, and does it now.
             state = RequestState(replayed.state if replayed else RequestState.RECEIVED)
             outcomes[state] += 1
-            if row := replayed or ingest.requests().only("kind", "token").filter(pk=pk).first():
-                said = gettext("Processed again, now: %(state)s.") % {"state": state.label}
-                self.log_change(http_request, row, said)
-        self._report(http_request, outcomes, in_work)
+            if row := replayed or requests().only("kind", "token").filter(pk=pk).first():
+                change = gettext("Processed again: %(state)s.") % {"state": state.label}
+                self.log_change(http_request, row, change)
+        self._report(http_request, outcomes, skipped)
         return last
 
-    def _report(self, http_request: HttpRequest, outcomes: Counter[str], in_work: int) -> None:
+    def _report(self, http_request: HttpRequest, outcomes: Counter[str], skipped: int) -> None:
         count = outcomes.total()
         sentences = []
         if count:
@@ -76,16 +77,15 @@ class ReplayingAdmin(ReadOnlyAdmin):
                 )
                 % {"count": count, "states": states}
             )
-        if in_work:
+        if skipped:
             sentences.append(
                 ngettext(
-                    "%(count)d request was left alone: a worker holds it, or it is gone or erased.",
-                    "%(count)d requests were left alone: a worker holds them, or they are gone or "
-                    "erased.",
-                    in_work,
+                    "%(count)d request was skipped: in progress, deleted or erased.",
+                    "%(count)d requests were skipped: in progress, deleted or erased.",
+                    skipped,
                 )
-                % {"count": in_work}
+                % {"count": skipped}
             )
-        fine = not in_work and set(outcomes) == {RequestState.DONE}
-        level = messages.SUCCESS if fine else messages.WARNING
+        is_fine = not skipped and set(outcomes) == {RequestState.DONE}
+        level = messages.SUCCESS if is_fine else messages.WARNING
         self.message_user(http_request, " ".join(sentences), level)

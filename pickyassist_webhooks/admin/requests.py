@@ -1,4 +1,4 @@
-"""Requests, what became of them, and how to process them again."""
+"""Requests, with their results, problems and actions."""
 
 from __future__ import annotations
 
@@ -15,31 +15,32 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from ..characters import visible
-from ..choices import UNFINISHED, RequestState
+from ..choices import UNFINISHED, WAITING, RequestState
 from ..models import MODELS, Event, ReceiverFailure, WebhookRequest
 from ..models.requests import LARGE
+from ..parsing.characters import visible
 from ..permissions import VIEW_PERSONAL_DATA, to_view
+from .actions import ActionsAdmin
 from .address import AddressAdmin
-from .deeds import DeedsAdmin
 from .expectations import expected
 from .filters import ProblemFilter
 from .labels import alarm
 from .lists import verbose_name
 from .problems import ProblemsAdmin
+from .searching import condition
 from .text import both_views
 
-#: Problems listed of one request; all of them are counted, and up to 1,000 kept.
+#: Problems listed of one request; all are counted, and up to 1,000 stored.
 MAX_PROBLEMS = 50
 
-#: What a number or an id is looked for in, of each kind of event.
-FOUND_BY = ("number", "msg_id", "reference_number", "subscriber_id", "group_id")
+#: Fields of events that a search reads.
+SEARCHED = ("number", "msg_id", "reference_number", "subscriber_id", "group_id")
 
 _ALARMING = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
 
 
 @admin.register(WebhookRequest)
-class WebhookRequestAdmin(DeedsAdmin, ProblemsAdmin, AddressAdmin):
+class WebhookRequestAdmin(ActionsAdmin, ProblemsAdmin, AddressAdmin):
     list_display = ("received_at", "state_shown", "kind", "events_shown", "problems_counted")
     list_filter = ("state", "received_at", ProblemFilter)
     search_fields = ("token",)
@@ -63,12 +64,12 @@ class WebhookRequestAdmin(DeedsAdmin, ProblemsAdmin, AddressAdmin):
             },
         ),
         (
-            _("What went wrong"),
+            _("Problems and errors"),
             {"fields": ("problems_shown", "warnings_shown", "failures_shown", "error")},
         ),
         (_("Body"), {"fields": ("body_shown",)}),
         (
-            _("How it came"),
+            _("Origin"),
             {
                 "fields": (
                     "content_type",
@@ -86,7 +87,7 @@ class WebhookRequestAdmin(DeedsAdmin, ProblemsAdmin, AddressAdmin):
                     "attempts",
                     "due_at",
                     "claimed_by",
-                    "workers_lost",
+                    "crash_count",
                     "replays",
                     "history_shown",
                 )
@@ -97,8 +98,8 @@ class WebhookRequestAdmin(DeedsAdmin, ProblemsAdmin, AddressAdmin):
     def has_delete_permission(
         self, request: HttpRequest, obj: WebhookRequest | None = None
     ) -> bool:
-        # Picky Assist never sends an event again: until its events are rows and its signals are
-        # sent, this is their only copy, and a worker may hold it right now.
+        # Picky Assist never sends an event again: until its events are stored and its signals sent
+        # this is their only copy, and a worker may be processing it now.
         allowed = super().has_delete_permission(request, obj)
         return allowed and (obj is None or obj.state not in UNFINISHED)
 
@@ -106,36 +107,38 @@ class WebhookRequestAdmin(DeedsAdmin, ProblemsAdmin, AddressAdmin):
         names = {
             verbose_name(model, name): None
             for model in MODELS.values()
-            for name in self._found_by(model, request)
+            for name in self._searched_fields(model, request)
         }
         return [*names, *super().searched(request)]
 
-    def places(self, term: str, request: HttpRequest, database: str) -> list[QuerySet[Any]]:
-        found: list[QuerySet[Any]] = []
+    def searches(self, term: str, request: HttpRequest, database: str) -> list[QuerySet[Any]]:
+        searches: list[QuerySet[Any]] = []
         for model in MODELS.values():
             events: QuerySet[Any] = model._default_manager.using(database).exclude(request=None)
-            found += [
-                events.filter(**{name: term}).annotate(found=F("request_id"))
-                for name in self._found_by(model, request)
+            searches += [
+                events.filter(condition(name, term)).annotate(match=F("request_id"))
+                for name in self._searched_fields(model, request)
             ]
         try:
             token = UUID(term)
         except ValueError:
-            return found
+            return searches
         requests = WebhookRequest.objects.using(database).filter(token=token)
-        return [*found, requests.annotate(found=F("pk"))]
+        return [*searches, requests.annotate(match=F("pk"))]
 
-    def _found_by(self, model: type[Event], request: HttpRequest) -> list[str]:
+    def _searched_fields(self, model: type[Event], request: HttpRequest) -> list[str]:
         if not request.user.has_perm(to_view(model)):
             return []
-        there = {field.name for field in model._meta.fields}
+        names = {field.name for field in model._meta.fields}
         hidden = {} if request.user.has_perm(VIEW_PERSONAL_DATA) else model.personal
-        return [name for name in FOUND_BY if name in there and name not in hidden]
+        return [name for name in SEARCHED if name in names and name not in hidden]
 
     @admin.display(description=_("state"))
     def state_shown(self, request: WebhookRequest) -> Any:
         label = request.get_state_display()
-        return alarm(label) if request.state in _ALARMING else label
+        # It was tried, and no worker has it: an error of ours.
+        failed = request.state in WAITING and request.attempts > 0 and not request.claimed_by
+        return alarm(label) if failed or request.state in _ALARMING else label
 
     @admin.display(description=_("events"))
     def events_shown(self, request: WebhookRequest) -> Any:
@@ -161,7 +164,7 @@ class WebhookRequestAdmin(DeedsAdmin, ProblemsAdmin, AddressAdmin):
     @admin.display(description=_("history"))
     def history_shown(self, request: WebhookRequest) -> Any:
         lines = [
-            (_moment(each["at"]), visible(each["by"]), _done(each)) for each in request.history
+            (_moment(entry["at"]), visible(entry["by"]), _done(entry)) for entry in request.history
         ]
         return (
             format_html_join("", "<div>{}: {}, {}</div>", lines) or self.get_empty_value_display()
@@ -199,17 +202,17 @@ class WebhookRequestAdmin(DeedsAdmin, ProblemsAdmin, AddressAdmin):
         return format_html('<ul class="pickyassist-problems">{}</ul>', items)
 
     def _worded(self, rows: Iterable[tuple[str, str, str]]) -> Iterable[tuple[str, str, str]]:
-        for path, code, what in rows:
-            yield path, code, gettext("expected: %(expected)s") % {"expected": what}
+        for path, code, expectation in rows:
+            yield path, code, gettext("expected: %(expected)s") % {"expected": expectation}
 
     @admin.display(description=_("body"))
     def body_shown(self, request: WebhookRequest) -> Any:
         if request.erased_at:
-            return gettext("Erased, as it held personal data.")
+            return gettext("Erased, because it contained personal data.")
         return both_views(bytes(request.body), [*request.problems, *request.warnings])
 
 
-#: What a history says was done, as ``remember`` is called with it.
+#: The texts of ``remember``, translated.
 _DONE = {
     "processed again": _("processed again"),
     "failed receivers called again": _("failed receivers called again"),
@@ -219,9 +222,9 @@ _DONE = {
 
 
 def _done(entry: dict[str, str]) -> str:
-    what, _colon, reason = entry["what"].partition(": ")
-    done = str(_DONE.get(what, what))
-    return f"{done}: {visible(reason)}" if reason else done
+    text, _colon, reason = entry["what"].partition(": ")
+    translated = str(_DONE.get(text, text))
+    return f"{translated}: {visible(reason)}" if reason else translated
 
 
 def _moment(text: str) -> str:

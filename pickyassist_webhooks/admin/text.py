@@ -1,4 +1,4 @@
-"""What a stranger sent, as text that a page can hold and a person can read."""
+"""Text of strangers as safe HTML that a person can read."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
-from ..characters import UNSEEN, escaped, visible
+from ..parsing.characters import UNSEEN, escaped, visible
 from .bodies import Outline, indented
 from .expectations import expected
 
-#: Characters shown of a body or a long text. A body may be 10 MiB, a phone shows 2,000 at once.
+#: Characters shown of a body or a long text. A body may have 10 MiB; a phone shows 2,000 at once.
 MAX_SHOWN = 10_000
 
 #: Characters shown of a text in a list.
 MAX_IN_LIST = 60
 
-#: Problems of a body that are written out beside their places; the others are only marked.
+#: Problems of a body with a note at the end of their line; the others are only marked.
 MAX_NOTES = 50
 
-#: Where a value starts and ends in a text, and what is wrong with it: whether that gets a note.
+#: By start and end of a value: its problems, and whether each gets a note.
 Remarks = dict[tuple[int, int], dict[str, bool]]
 
 _MARK = '<mark class="pickyassist-problem" title="{}">{}</mark>'
@@ -33,7 +33,7 @@ _UNSEEN_IN_LINES = re.compile(rf"(?![\t\n]){UNSEEN.pattern}")
 
 
 def visible_lines(text: str) -> str:
-    r"""Return text with its line breaks and tabs, and whatever else cannot be seen written out."""
+    r"""Return text with its line breaks and tabs; other invisible characters are written out."""
     return _UNSEEN_IN_LINES.sub(escaped, text.replace("\r\n", "\n"))
 
 
@@ -43,7 +43,7 @@ def shortened(text: str) -> str:
 
 
 def preformatted(text: str) -> SafeString:
-    """Return a long text as HTML, with how much of it was left out."""
+    """Return a long text as HTML, with the count of omitted characters."""
     return _shown(visible_lines(text[:MAX_SHOWN]), len(text) - MAX_SHOWN)
 
 
@@ -53,15 +53,15 @@ def pretty_json(value: object) -> SafeString:
 
 
 def pretty_body(body: bytes, problems: Iterable[dict[str, str]] = ()) -> SafeString:
-    r"""Return a body as HTML: JSON indented, with its problems marked; everything else as it came.
+    r"""Return a body as HTML: JSON indented, with its problems marked; other bodies as received.
 
-    Bytes that are no text show as ``\xXX``.
+    Bytes that are no text are shown as ``\xXX``.
     """
     return _pretty(_text_of(body), problems)
 
 
 def both_views(body: bytes, problems: Iterable[dict[str, str]] = ()) -> SafeString:
-    """Return a body as ``pretty_body`` does, and below it as it came where that is different."""
+    """Return a body as ``pretty_body`` does, and below it as received if that is different."""
     text = _text_of(body)
     pretty, raw = _pretty(text, problems), preformatted(text)
     if pretty == raw:
@@ -69,7 +69,7 @@ def both_views(body: bytes, problems: Iterable[dict[str, str]] = ()) -> SafeStri
     return format_html(
         '{}<details class="pickyassist-raw"><summary>{}</summary>{}</details>',
         pretty,
-        gettext("As it came"),
+        gettext("As received"),
         raw,
     )
 
@@ -82,10 +82,10 @@ def _pretty(text: str, problems: Iterable[dict[str, str]]) -> SafeString:
     begun = text.lstrip(" \t\r\n")
     if begun[:1] in ("{", "["):
         try:
-            # More than is shown, however it is escaped: a long text is not read to its end.
+            # Enough for the shown part with any escapes: a long text is not read to its end.
             shown, left_out, outline = indented(begun[: 10 * MAX_SHOWN], MAX_SHOWN)
         except ValueError:
-            pass  # no JSON after all
+            pass  # not JSON
         else:
             marked = _marked(shown, _remarks(outline, problems))
             return _shown(marked, left_out + max(0, len(begun) - 10 * MAX_SHOWN))
@@ -93,19 +93,19 @@ def _pretty(text: str, problems: Iterable[dict[str, str]]) -> SafeString:
 
 
 def _remarks(outline: Outline, problems: Iterable[dict[str, str]]) -> Remarks:
-    """Return what is to be said of which places, each thing once; true is what gets a note."""
+    """Return the problems of each value, each once, and whether it gets a note."""
     remarks: Remarks = {}
-    said = 0
+    notes = 0
     for problem in problems:
-        if found := outline.find(problem["path"], problem["code"]):
-            place, missing = found
-            what = gettext("expected: %(expected)s") % {"expected": expected(problem)}
-            where = f"{missing}: " if missing else ""
-            remark = visible(f"{where}{problem['code']}, {what}")
-            here = remarks.setdefault((place.start, place.end), {})
-            if remark not in here:
-                here[remark] = said < MAX_NOTES
-                said += 1
+        if result := outline.find(problem["path"], problem["code"]):
+            position, missing = result
+            expectation = gettext("expected: %(expected)s") % {"expected": expected(problem)}
+            name = f"{missing}: " if missing else ""
+            remark = visible(f"{name}{problem['code']}, {expectation}")
+            of_value = remarks.setdefault((position.start, position.end), {})
+            if remark not in of_value:
+                of_value[remark] = notes < MAX_NOTES
+                notes += 1
     return remarks
 
 
@@ -113,15 +113,15 @@ def _marked(text: str, remarks: Remarks) -> SafeString:
     """Return text with marks, and with notes at the ends of their lines."""
     pieces: list[tuple[str]] = []
     shown = 0
-    for (start, end), here in sorted(remarks.items()):
+    for (start, end), of_value in sorted(remarks.items()):
         if start < shown:
-            continue  # a second value in one line is no JSON
-        notes = [(remark,) for remark, is_noted in here.items() if is_noted]
+            continue  # two values in one line are not JSON
+        notes = [(remark,) for remark, is_noted in of_value.items() if is_noted]
         line_end = text.find("\n", end)
         line_end = len(text) if line_end < 0 else line_end
         pieces += (
             (visible_lines(text[shown:start]),),
-            (format_html(_MARK, "; ".join(here), visible_lines(text[start:end])),),
+            (format_html(_MARK, "; ".join(of_value), visible_lines(text[start:end])),),
             (visible_lines(text[end:line_end]),),
             (format_html_join("", _NOTE, notes),),
         )
@@ -130,7 +130,7 @@ def _marked(text: str, remarks: Remarks) -> SafeString:
 
 
 def _shown(text: str, left_out: int) -> SafeString:
-    """Return a text as HTML, and below it how many characters of it are left out."""
+    """Return a text as HTML, and below it the count of omitted characters."""
     shown = format_html('<pre class="pickyassist-text">{}</pre>', text)
     if left_out <= 0:
         return shown

@@ -1,0 +1,1 @@
+"""The read API with Django REST framework."""

@@ -1,21 +1,23 @@
-"""What the API answers where it does not answer with what was asked for."""
+"""The error responses of the API."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from .components import ref
 
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 
 COMPONENTS: dict[str, dict[str, Any]] = {
     "Detail": {
         "type": "object",
-        "description": "Why there is no other answer.",
+        "description": "The reason for the error.",
         "required": ["detail"],
         "properties": {"detail": {"type": "string"}},
     },
     "BadRequest": {
         "type": "object",
-        "description": "What is wrong with each parameter or field; in `detail`, with the body.",
+        "description": "The error of each parameter or field; `detail` is about the body.",
         "additionalProperties": {"anyOf": [{"type": "string"}, _TEXTS]},
     },
 }
@@ -23,33 +25,33 @@ COMPONENTS: dict[str, dict[str, Any]] = {
 #: Description and example of each status.
 _ERRORS: dict[str, tuple[str, dict[str, Any]]] = {
     "400": (
-        "A parameter that there is not, or a value that it cannot have.",
+        "Unknown parameter or invalid value.",
         {"page_size": ["Expected a whole number from 1 to 1000."]},
     ),
     "401": (
-        "Nobody is logged in.",
+        "Not logged in.",
         {"detail": "Authentication credentials were not provided."},
     ),
     "403": (
-        "A permission is missing, or nobody is logged in and no authentication of the project "
-        "asks for credentials.",
+        "A permission is missing; or the client is not logged in, and no authentication of the "
+        "project asks for credentials.",
         {"detail": "You do not have permission to perform this action."},
     ),
-    "404": ("There is no such row, or no such `format`.", {"detail": "Not found."}),
+    "404": ("The row or the `format` does not exist.", {"detail": "Not found."}),
     "406": (
-        "No format that `Accept` names.",
+        "No format in `Accept` is available.",
         {"detail": "Could not satisfy the request Accept header."},
     ),
     "409": (
-        "A worker holds the request, or none of its receivers waits to be called.",
-        {"detail": "A worker holds this request, or none of its receivers waits to be called."},
+        "A worker is processing the request, or it has no failed receivers to call.",
+        {"detail": "A worker is processing this request, or it has no failed receivers to call."},
     ),
     "410": (
-        "The bytes of the request are erased.",
-        {"detail": "The bytes of this request are erased."},
+        "The body of the request is erased.",
+        {"detail": "The body of this request is erased."},
     ),
     "415": (
-        "A body that is not in a format the project reads.",
+        "The project does not support the format of the body.",
         {"detail": 'Unsupported media type "text/plain" in request.'},
     ),
     "429": (
@@ -59,16 +61,16 @@ _ERRORS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-#: What is refused of operations that have none of the parameters of lists.
+#: Examples of a 400 for operations without the parameters of a list.
 _REFUSED: dict[str, dict[str, Any]] = {
     "stats": {"days": ["Ensure this value is less than or equal to 90."]},
     "requests_replay": {"only_failed_receivers": ["Must be a valid boolean."]},
-    "retrieve": {"statu": ["No such parameter here. Expected one of: number, status."]},
+    "retrieve": {"statu": ["Unknown parameter. Expected one of: number, status."]},
 }
 
 
 def responses(name: str, statuses: set[str], media_types: list[str]) -> dict[str, dict[str, Any]]:
-    """Return the answers of an operation with these statuses, as OpenAPI describes them."""
+    """Return the OpenAPI error responses of an operation for these statuses."""
     return {status: _response(name, status, media_types) for status in sorted(statuses)}
 
 
@@ -78,7 +80,7 @@ def _response(name: str, status: str, media_types: list[str]) -> dict[str, Any]:
         example = _REFUSED.get(name) or _REFUSED.get(name.rpartition("_")[2], example)
     schema = "BadRequest" if status == "400" else "Detail"
     content = {
-        "schema": {"$ref": f"#/components/schemas/{schema}"},
+        "schema": ref(schema),
         "examples": {"usual": {"value": example}},
     }
     return {

@@ -1,4 +1,4 @@
-"""Realistic examples: of what comes, of what is answered, and of each resource."""
+"""Realistic examples of webhooks, responses and each resource."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from ..choices import EventKind
 
-#: A realistic one of each.
+#: One payload of each kind.
 WEBHOOKS: dict[EventKind, dict[str, Any]] = {
     EventKind.DELIVERY_REPORT: {
         "project_id": "4100",
@@ -60,17 +60,17 @@ WEBHOOKS: dict[EventKind, dict[str, Any]] = {
     },
 }
 
-_ID_OF_ANSWER = "1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b"
+_REQUEST_ID = "1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b"
 
-#: Status, description, component, example of each of our answers to a webhook.
+#: Status, description, component and example of each response to a webhook.
 ANSWERS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     (
         "200",
-        "The bytes are committed, or synced to the spool, whatever they say.",
+        "The body is committed to the database or synced to the spool, even if it is invalid.",
         "WebhookAnswer",
         {
             "ok": True,
-            "id": _ID_OF_ANSWER,
+            "id": _REQUEST_ID,
             "state": "done",
             "accepted": 2,
             "repeats": 0,
@@ -79,30 +79,30 @@ ANSWERS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ),
     (
         "400",
-        "No bytes at all, which keeps nothing; or no JSON object and no form fields, which is kept "
-        "and answered as a quarantined request.",
+        "Empty: nothing is stored. Neither a JSON object nor form fields: the request is stored "
+        "and quarantined.",
         "WebhookRefusal",
         {"ok": False, "error": "empty", "expected": "a JSON object in the body"},
     ),
     (
         "403",
-        "No secret, or a wrong one. Nothing is kept.",
+        "The secret is missing or wrong. Nothing is stored.",
         "WebhookRefusal",
         {"ok": False, "error": "forbidden", "expected": "the webhook URL with its secret"},
     ),
     (
         "413",
-        "Larger than `MAX_BODY_BYTES`. Nothing is kept.",
+        "Larger than `MAX_BODY_BYTES`. Nothing is stored.",
         "WebhookRefusal",
         {"ok": False, "error": "too_large", "expected": "at most 10485760 bytes"},
     ),
     (
         "415",
-        "A `Content-Encoding`, which is not read. The bytes are kept, quarantined.",
+        "`Content-Encoding` is not supported. The body is stored, and the request quarantined.",
         "WebhookAnswer",
         {
             "ok": False,
-            "id": _ID_OF_ANSWER,
+            "id": _REQUEST_ID,
             "state": "quarantined",
             "accepted": 0,
             "repeats": 0,
@@ -112,13 +112,13 @@ ANSWERS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ),
     (
         "503",
-        "Neither the database nor the spool took the bytes. Nothing is kept.",
+        "Neither the database nor the spool could store the body. Nothing is stored.",
         "WebhookRefusal",
         {"ok": False, "error": "unavailable", "expected": "a retry later"},
     ),
 )
 
-_OF_EVENT: dict[str, Any] = {
+_EVENT: dict[str, Any] = {
     "id": 7,
     "project_id": "4100",
     "request": 3,
@@ -126,7 +126,7 @@ _OF_EVENT: dict[str, Any] = {
     "received_at": "2026-05-29T10:31:07.120000Z",
 }
 _REPORT: dict[str, Any] = {
-    **_OF_EVENT,
+    **_EVENT,
     "push_id": "700001",
     "number": "15550001111",
     "msg_id": "900001",
@@ -150,7 +150,7 @@ _DELIVERY: dict[str, Any] = {
 }
 _REQUEST: dict[str, Any] = {
     "id": 3,
-    "token": _ID_OF_ANSWER,
+    "token": _REQUEST_ID,
     "kind": "delivery_report",
     "kind_label": "delivery report",
     "state": "done",
@@ -168,7 +168,7 @@ _REQUEST: dict[str, Any] = {
 }
 _COUNT = {"last_at": None, "count": 0, "per_day": [{"day": "2026-05-29", "count": 0}]}
 
-#: One row of each, by the name of its schema.
+#: One row of each resource, by schema name.
 ROWS: dict[str, dict[str, Any]] = {
     "WebhookRequest": _REQUEST,
     "WebhookRequestDetail": {
@@ -186,7 +186,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "DeliveryReport": _DELIVERY,
     "FilterReport": {**_REPORT, "status_label": "WhatsApp number", "extra": {}},
     "GroupMemberEvent": {
-        **_OF_EVENT,
+        **_EVENT,
         "action": 1,
         "action_label": "joined",
         "group_id": "120363041234567890@g.us",
@@ -196,7 +196,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "extra": {},
     },
     "NewSubscriber": {
-        **_OF_EVENT,
+        **_EVENT,
         "subscriber_id": "ZZ100",
         "number": "15550001111",
         "name": "Ada",
@@ -260,5 +260,5 @@ _MASKED = {
 
 
 def masked(row: dict[str, Any]) -> dict[str, Any]:
-    """Return how a row is shown to who may not view personal data."""
+    """Return a row as shown without the permission to view personal data."""
     return row | {name: _MASKED[name] for name in row.keys() & _MASKED if row[name]}

@@ -1,4 +1,4 @@
-"""Fields that are shown as no field of a model would be."""
+"""Serializer fields with a schema of their own."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from ..choices import EventKind, RequestState
+from .components import named
 
 
 class Label(serializers.SerializerMethodField):
-    """What a code stands for; blank where the vendor's page does not list it."""
+    """The label of a code; blank if the vendor does not document the code."""
 
     def __init__(self, field: str) -> None:
         self.code = field
@@ -28,37 +29,32 @@ class Label(serializers.SerializerMethodField):
 
 @extend_schema_field({"type": "integer", "format": "int64"})
 class Code(serializers.ChoiceField):
-    """A code of the vendor: those that are known are hints, and no list of what there is."""
+    """A vendor code; the known codes are hints, not a complete list."""
 
 
-@extend_schema_field({"$ref": "#/components/schemas/RequestState"})
+@extend_schema_field(
+    {"type": "string", "description": "The state of a request.", "enum": RequestState.values},
+    component_name=named("RequestState"),
+)
 class State(serializers.CharField):
     pass
 
 
-@extend_schema_field({"$ref": "#/components/schemas/EventKind"})
+@extend_schema_field(
+    {
+        "type": "string",
+        "description": "The kind of event; blank if the payload was invalid.",
+        "enum": [*EventKind.values, ""],
+    },
+    component_name=named("EventKind"),
+)
 class Kind(serializers.CharField):
     pass
 
 
-#: What the fields above refer to.
-COMPONENTS: dict[str, dict[str, Any]] = {
-    "RequestState": {
-        "type": "string",
-        "description": "What became of a request.",
-        "enum": RequestState.values,
-    },
-    "EventKind": {
-        "type": "string",
-        "description": "What a request held; blank where it was not understood.",
-        "enum": [*EventKind.values, ""],
-    },
-}
-
-
 @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
 class Extra(serializers.JSONField):
-    """Fields that this version does not know; null for who may not see them."""
+    """Unknown fields; null without the permission to view personal data."""
 
 
 @extend_schema_field(OpenApiTypes.STR)

@@ -1,18 +1,16 @@
-"""What rows can be asked for by: fields with an index."""
+"""Filters of the lists: only fields with an index."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from datetime import timezone as zones
 from typing import Any
 
 from django import forms
-from django.conf import settings
-from django.db.models import QuerySet
-from django.utils import timezone
+from django.apps import apps
+from django.db.models import Model, QuerySet
 from django_filters import rest_framework as filters
-from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
+from django_filters.utils import translate_validation
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
@@ -26,48 +24,64 @@ from ..models import (
     NewSubscriber,
     WebhookRequest,
 )
-from ..permissions import VIEW_PERSONAL_DATA
+from ..models.moments import moment
+from ..models.numbers import of_number
+from ..permissions import VIEW_PERSONAL_DATA, hidden_look_ups
 from .pagination import CURSOR, ORDERING, SIZE
 
 #: Parameters of every list.
-_OF_EVERY_LIST = {CURSOR, ORDERING, SIZE}
+_LIST_PARAMETERS = {CURSOR, ORDERING, SIZE}
 
-_FIRST, _LAST = datetime(1900, 1, 1), datetime(9998, 1, 1)
-
-_IN_CONFLICT = "Expected true: what is not in conflict is everything else."
+_IN_CONFLICT = "Expected true; omit the parameter to include all messages."
 
 
 def refuse_unknown(request: Request, allowed: set[str]) -> None:
-    """Raise ``ValidationError`` for parameters that there are not, saying which there are."""
-    # "format" is Django REST framework's own.
+    """Raise ``ValidationError`` for unknown parameters; the message lists the valid ones."""
+    # "format" belongs to Django REST framework.
     unknown = request.query_params.keys() - allowed - {"format"}
     if unknown:
         expected = f"Expected one of: {', '.join(sorted(allowed))}." if allowed else ""
-        said = [f"No such parameter here. {expected}".rstrip()]
-        raise ValidationError(dict.fromkeys(sorted(unknown), said))
+        message = [f"Unknown parameter. {expected}".rstrip()]
+        raise ValidationError(dict.fromkeys(sorted(unknown), message))
+
+
+def refuse_hidden(request: Request, model: type[Model], values: dict[str, Any]) -> None:
+    """Raise ``PermissionDenied`` if the user may not filter by these values."""
+    if names := hidden_look_ups(request.user, model, values):
+        needed = f"requires the permission {VIEW_PERSONAL_DATA}"
+        raise PermissionDenied(f"A search by {', '.join(names)} {needed}.")
 
 
 class StrictBackend(DjangoFilterBackend):
-    """Refuses what is no filter, rather than answer with every row there is."""
+    """Refuse unknown filters instead of returning every row."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
-        allowed = set(view.filterset_class.base_filters) | view.parameters
-        refuse_unknown(request, allowed | _OF_EVERY_LIST)
-        hidden = request.query_params.keys() & view.queryset.model.personal.keys()
-        if hidden and not request.user.has_perm(VIEW_PERSONAL_DATA):
-            names = ", ".join(sorted(hidden))
-            raise PermissionDenied(f"To filter by {names} the permission {VIEW_PERSONAL_DATA}.")
-        return super().filter_queryset(request, queryset, view)
+        declared = view.filterset_class.base_filters
+        refuse_unknown(request, {*declared, *view.parameters, *_LIST_PARAMETERS})
+        filterset = self.get_filterset(request, queryset, view)
+        if not filterset.is_valid():
+            raise translate_validation(filterset.errors)
+        # Check the cleaned values: a form field strips spaces.
+        cleaned = filterset.form.cleaned_data
+        asked = {declared[name].field_name: value for name, value in cleaned.items() if value}
+        refuse_hidden(request, queryset.model, {**view.kwargs, **asked})
+        return filterset.qs
+
+    def to_html(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
+        """Return the filter form of the browsable API if its app is installed."""
+        if not apps.is_installed("django_filters"):
+            return None
+        return super().to_html(request, queryset, view)
 
 
-@extend_schema_field({"type": "integer"})
+@extend_schema_field({"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1})
 class Whole(filters.Filter):
-    """A code or an id: any whole number, as codes that nobody lists are kept too."""
+    """A code or an id: any whole number, because unknown codes are stored too."""
 
     field_class = forms.IntegerField
 
     def __init__(self, **named: Any) -> None:
-        # As the columns are: SQLite fails on more, and nothing is there.
+        # The range of the columns: SQLite fails on larger numbers.
         super().__init__(**named, min_value=-(2**63), max_value=2**63 - 1)
 
 
@@ -80,29 +94,31 @@ class _True(forms.Field):
 
 @extend_schema_field({"type": "boolean", "const": True})
 class Only(filters.Filter):
-    """Those of which something is true, or all."""
+    """Only rows with a property; all rows if the parameter is missing."""
 
     field_class = _True
 
 
-class _Moment(IsoDateTimeField):
-    """A moment as rows have it: no database takes every offset, nor the first and last years."""
-
-    def clean(self, value: Any) -> datetime | None:
-        found = super().clean(value)
-        if found is None:
+class _Moment(forms.DateTimeField):
+    def to_python(self, value: Any) -> datetime | None:
+        # Django's field refuses a local time that a clock change skips or repeats.
+        if value in self.empty_values:
             return None
-        # Nothing came before or will come after, so that the bound says the same.
-        bounded = min(max(found.replace(tzinfo=None), _FIRST), _LAST).replace(tzinfo=found.tzinfo)
-        if found.tzinfo is None:
-            return bounded
-        if settings.USE_TZ:
-            return bounded.astimezone(zones.utc)
-        return timezone.make_naive(bounded, timezone.get_default_timezone())
+        try:
+            return moment(str(value))
+        except ValueError:
+            raise forms.ValidationError(self.error_messages["invalid"], "invalid") from None
 
 
 class Moment(filters.IsoDateTimeFilter):
     field_class = _Moment
+
+
+class OfNumber(filters.CharFilter):
+    """A full number in any usual format, or the text stored instead of a number."""
+
+    def filter(self, qs: Any, value: str) -> Any:
+        return qs.filter(of_number(value)) if value else qs
 
 
 class Received(filters.FilterSet):
@@ -121,7 +137,7 @@ class RequestFilters(Received):
 
 class EventFilters(Received):
     request = Whole(field_name="request_id")
-    number = filters.CharFilter()
+    number = OfNumber()
 
 
 class ReportFilters(EventFilters):
@@ -164,7 +180,7 @@ class MessageFilters(filters.FilterSet):
     first_reported_at_after = Moment("first_reported_at", "gte")
     first_reported_at_before = Moment("first_reported_at", "lt")
     status = Whole()
-    number = filters.CharFilter()
+    number = OfNumber()
     msg_id = filters.CharFilter()
     reference_number = filters.CharFilter()
     push_id = filters.CharFilter()

@@ -1,4 +1,4 @@
-"""Pages that cost the same however far one has read: by the place of a row, without a count."""
+"""Keyset pagination: each page costs the same, because nothing is counted or skipped."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.utils.urls import replace_query_param
 
-#: Rows on a page where neither the request nor the project's ``PAGE_SIZE`` says another number.
+from . import texts
+from .components import for_version
+
+#: Rows on a page if neither the request nor the project's ``PAGE_SIZE`` sets a number.
 PAGE_SIZE, MAX_PAGE_SIZE = 100, 1000
 
 CURSOR, SIZE, ORDERING = "cursor", "page_size", "ordering"
 
 
 class KeysetPagination(BasePagination):
-    """Orders by an indexed field and then by id; a cursor is the place of a row in that order."""
+    """Order by an indexed field, then by id; a cursor is the position of a row in that order."""
 
     def paginate_queryset(
         self, queryset: QuerySet[Any], request: Request, view: Any = None
@@ -33,27 +36,28 @@ class KeysetPagination(BasePagination):
         self.size = page_size(request)
         ordering = self._ordering(request, view)
         self.field, descending = ordering.lstrip("-"), ordering.startswith("-")
-        place = self._place(request)
-        backward = bool(place and place["back"])
+        position = self._position(request)
+        backward = bool(position and position["back"])
         rows = queryset.order_by(*_order(self.field, descending != backward))
-        if place:
-            rows = rows.filter(_beyond(self.field, place, descending != backward))
-        found = list(rows[: self.size + 1])
-        more, page = len(found) > self.size, found[: self.size]
+        if position:
+            rows = rows.filter(_beyond(self.field, position, descending != backward))
+        rows_and_next = list(texts.shortened(rows)[: self.size + 1])
+        page = texts.page(rows_and_next[: self.size])
+        more = len(rows_and_next) > len(page)
         if backward:
             page.reverse()
         self.has_next = more or backward
-        self.has_previous = bool(place) and (more or not backward)
+        self.has_previous = bool(position) and (more or not backward)
         self.page = page
         return page
 
     def get_paginated_response(self, data: Any) -> Response:
-        following = self._link(-1, False) if self.has_next and self.page else None
+        after = self._link(-1, False) if self.has_next and self.page else None
         before = self._link(0, True) if self.has_previous and self.page else None
-        return Response({"next": following, "previous": before, "results": data})
+        return Response({"next": after, "previous": before, "results": data})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        link = {"type": ["string", "null"], "format": "uri"}
+        link = for_version({"type": ["string", "null"], "format": "uri"})
         return {
             "type": "object",
             "required": ["next", "previous", "results"],
@@ -63,11 +67,15 @@ class KeysetPagination(BasePagination):
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         orderings = [sign + field for field in view.orderings for sign in ("-", "")]
         return [
-            _parameter(CURSOR, "Where to go on, from `next` or `previous`.", {"type": "string"}),
+            _parameter(CURSOR, "The cursor from `next` or `previous`.", {"type": "string"}),
             _parameter(
                 SIZE, "Rows on a page.", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE}
             ),
-            _parameter(ORDERING, "`-` is the newest first.", {"type": "string", "enum": orderings}),
+            _parameter(
+                ORDERING,
+                "`-` puts the newest first.",
+                {"type": "string", "enum": orderings},
+            ),
         ]
 
     def _ordering(self, request: Request, view: Any) -> str:
@@ -77,18 +85,18 @@ class KeysetPagination(BasePagination):
             raise ValidationError({ORDERING: [f"Expected one of: {', '.join(allowed)}."]})
         return ordering
 
-    def _place(self, request: Request) -> dict[str, Any] | None:
+    def _position(self, request: Request) -> dict[str, Any] | None:
         text = request.query_params.get(CURSOR)
         if not text:
             return None
-        place = read(CURSOR, text)
-        if place.get("by") != self.field:
+        position = read_cursor(CURSOR, text)
+        if position.get("by") != self.field:
             raise bad(CURSOR)
         try:
             return {
-                "value": (identifier if self.field == "id" else _moment)(place["value"]),
-                "id": identifier(place["id"]),
-                "back": bool(place["back"]),
+                "value": (identifier if self.field == "id" else _moment)(position["value"]),
+                "id": identifier(position["id"]),
+                "back": bool(position["back"]),
             }
         except (KeyError, TypeError, ValueError, OverflowError):
             raise bad(CURSOR) from None
@@ -96,17 +104,19 @@ class KeysetPagination(BasePagination):
     def _link(self, index: int, back: bool) -> str:
         row = self.page[index]
         value = getattr(row, self.field)
-        place = {
+        position = {
             "by": self.field,
             "value": value if self.field == "id" else value.isoformat(),
             "id": row.pk,
             "back": back,
         }
-        return replace_query_param(self.request.build_absolute_uri(), CURSOR, written(place))
+        return replace_query_param(
+            self.request.build_absolute_uri(), CURSOR, encode_cursor(position)
+        )
 
 
 def page_size(request: Request) -> int:
-    """Return how many rows a page has. Raises ``ValidationError`` for what is no such number."""
+    """Return the number of rows on a page. Raise ``ValidationError`` if it is invalid."""
     text = request.query_params.get(SIZE)
     if not text:
         return int(min(api_settings.PAGE_SIZE or PAGE_SIZE, MAX_PAGE_SIZE))
@@ -116,41 +126,41 @@ def page_size(request: Request) -> int:
     return size
 
 
-def written(place: dict[str, Any]) -> str:
-    """Return a place as a cursor, which nobody needs to look into."""
-    text = json.dumps(place, separators=(",", ":"))
+def encode_cursor(position: dict[str, Any]) -> str:
+    """Return a position as an opaque cursor."""
+    text = json.dumps(position, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def read(name: str, text: str) -> dict[str, Any]:
-    """Return the place that a cursor stands for. Raises ``ValidationError`` where it is none."""
+def read_cursor(name: str, text: str) -> dict[str, Any]:
+    """Return the position in a cursor. Raise ``ValidationError`` if the cursor is invalid."""
     try:
-        place = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        position = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, RecursionError):
         raise bad(name) from None
-    if not isinstance(place, dict):
+    if not isinstance(position, dict):
         raise bad(name)
-    return place
+    return position
 
 
 def bad(name: str) -> ValidationError:
-    return ValidationError({name: ["Expected a cursor of an answer of this list and ordering."]})
+    return ValidationError({name: ["Expected a cursor from this list with the same ordering."]})
 
 
 def identifier(value: Any) -> int:
-    """Return an id. Raises ``ValueError`` where it is none."""
+    """Return an id. Raise ``ValueError`` if it is invalid."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
         raise ValueError(value)
     return value
 
 
 def _moment(text: str) -> datetime:
-    # As rows have it: no database fails at that, as it may at offsets and years that are far off.
+    # As stored in rows: databases can fail at other offsets and at distant years.
     offset = timedelta(0) if settings.USE_TZ else None
-    found = parse_datetime(text)
-    if found is None or found.utcoffset() != offset or not 1900 <= found.year <= 9998:
+    value = parse_datetime(text)
+    if value is None or value.utcoffset() != offset or not 1900 <= value.year <= 9998:
         raise ValueError(text)
-    return found
+    return value
 
 
 def _order(field: str, descending: bool) -> list[str]:
@@ -158,14 +168,14 @@ def _order(field: str, descending: bool) -> list[str]:
     return [f"-{name}" if descending else name for name in names]
 
 
-def _beyond(field: str, place: dict[str, Any], descending: bool) -> Q:
+def _beyond(field: str, position: dict[str, Any], descending: bool) -> Q:
     past = "lt" if descending else "gt"
-    beyond = Q(**{f"id__{past}": place["id"]})
+    beyond = Q(**{f"id__{past}": position["id"]})
     if field == "id":
         return beyond
-    # The first condition is where an index can start; the others are about rows of the same time.
-    start = Q(**{f"{field}__{past}e": place["value"]})
-    return start & (Q(**{f"{field}__{past}": place["value"]}) | beyond)
+    # The first condition lets the index seek; the others order rows of the same time.
+    start = Q(**{f"{field}__{past}e": position["value"]})
+    return start & (Q(**{f"{field}__{past}": position["value"]}) | beyond)
 
 
 def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:

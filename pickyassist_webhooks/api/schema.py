@@ -1,226 +1,172 @@
-"""The description of the API, and of the incoming webhooks, as OpenAPI 3.1."""
+"""The OpenAPI description of each API view."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
-from django.utils import translation
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
-from drf_spectacular.settings import SPECTACULAR_DEFAULTS, patched_settings
 from drf_spectacular.utils import extend_schema
-from drf_spectacular.views import SpectacularAPIView
-from rest_framework.permissions import IsAuthenticated
-from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.settings import api_settings
 
-from . import errors, examples, fields, serializers, webhooks
+from . import errors, examples, fields, serializers
+from .components import PREFIX, Schema, for_version, named, operation_id, tag
 
-Schema = dict[str, Any]
-
-#: Settings of the project's own description, which may be patched for no single one.
-_NOT_OURS = ("SERVE_", "DEFAULT_GENERATOR_CLASS")
-
-#: All there are, so that those of the project do not matter.
-SETTINGS: Schema = {
-    **{
-        name: value
-        for name, value in SPECTACULAR_DEFAULTS.items()
-        if not name.startswith(_NOT_OURS)
+#: The description of a request ID in a URL.
+ID: Schema = {
+    "schema": {
+        "type": "string",
+        "pattern": "^([0-9]{1,18}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$",
     },
-    "OAS_VERSION": "3.1.0",
-    "TITLE": "Picky Assist webhooks",
-    "DESCRIPTION": "What Picky Assist reported, for programs: whoever has a model's `view` "
-    "permission may read it. Without `view_personal_data` numbers are `•••` and their last three "
-    "characters, texts are `•••`, objects and bodies are null. Below `webhooks` is what Picky "
-    "Assist sends.",
-    "VERSION": "1",
-    "SCHEMA_PATH_PREFIX": "",
-    "SERVERS": [],
-    "TAGS": [
-        {"name": "requests", "description": "Accepted POSTs, and what became of each."},
-        {"name": "delivery-reports", "description": "Event 1: what was reported of messages."},
-        {"name": "filter-reports", "description": "Event 2: which numbers are on WhatsApp."},
-        {"name": "group-events", "description": "Event 3: who joined and left a group."},
-        {"name": "subscribers", "description": "Event 4: who wrote for the first time."},
-        {"name": "messages", "description": "What became of each message."},
-        {"name": "groups", "description": "Who is in a group now."},
-        {"name": "numbers", "description": "Whether a number is on WhatsApp."},
-        {"name": "stats", "description": "The figures of the admin's overview."},
-        {"name": "webhooks", "description": "What Picky Assist sends, and what it is answered."},
-    ],
-    # Without the one that names enums: it remembers the names of whoever was described first.
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enum_id_removal",
-        f"{__name__}.completed",
-    ],
+    "description": "The ID of a request, or its token (the `id` in the webhook response).",
 }
 
 _WITHOUT_NUL = {"type": "string", "pattern": r"^[^\x00]*$"}
 
-# drf-spectacular patches settings of the whole process, so that two at once would mix them up.
-_one_at_a_time = threading.Lock()
-
 
 class Described(AutoSchema):
-    """Adds to each operation an example and all that it answers beside."""
+    """Describe operations in the same way in this app's document and the project's.
+
+    Names have our prefix; paths, settings and hooks of a project do not change them.
+    """
 
     def get_operation(self, *args: Any) -> Schema:
         operation: Any = super().get_operation(*args)
-        name = operation["operationId"]
+        name = self._name()
         is_page = self._is_list_view()
-        found = operation["responses"]["200"]
-        for content in found["content"].values():
-            row = content["schema"]["$ref"].rpartition("/")[2]
-            row = row.removeprefix("Paginated").removesuffix("List") if is_page else row
-            content["examples"] = _examples(row, is_page)
+        success = operation["responses"]["200"]
+        for content in success["content"].values():
+            row = content["schema"]["$ref"].rpartition("/")[2].removeprefix(PREFIX)
+            content["examples"] = _examples(row.removesuffix("Page") if is_page else row, is_page)
             if name == "requests_list":
-                content["examples"] |= {"followed": {"value": _followed_page()}}
-                content["schema"] = {"oneOf": [content["schema"], self._followed()]}
+                content["examples"] |= {"change_feed": {"value": _change_feed_page()}}
+                content["schema"] = {"oneOf": [content["schema"], self._change_feed()]}
         for parameter in operation.get("parameters", ()):
             if parameter["in"] == "query" and parameter["schema"]["type"] != "array":
-                parameter["allowEmptyValue"] = True  # as forms send what nobody filled in
+                parameter["allowEmptyValue"] = True  # forms send empty fields
+            if parameter["in"] == "path":
+                parameter |= self.view.paths.get(parameter["name"], {})
             if parameter["schema"] == {"type": "string"}:
                 parameter["schema"] = _WITHOUT_NUL
-        found["description"] = "A page of them." if is_page else "As it is now."
+        success["description"] = "One page of rows." if is_page else "The current state."
         statuses = {"401", "403", "404", "406"} | set(operation.pop("x-answers", ()))
-        # A single request is looked up without the filters, and so without their refusals.
+        # A single request is read without filters, so no filter can fail.
         if name != "requests_retrieve":
             statuses.add("400")
         if self.view.get_throttles():
             statuses.add("429")
-        operation["responses"] |= errors.responses(name, statuses, list(found["content"]))
-        return operation
+        for component, schema in errors.COMPONENTS.items():
+            self._register(component, schema)
+        operation["responses"] |= errors.responses(name, statuses, list(success["content"]))
+        described: Schema = for_version(operation)
+        return described
+
+    def get_operation_id(self) -> str:
+        return operation_id(self._name())
+
+    def get_tags(self) -> list[str]:
+        return [tag(self.view.resource)]
+
+    def get_serializer_name(self, *args: Any) -> str:
+        return named(super().get_serializer_name(*args))
+
+    def get_paginated_name(self, serializer_name: str) -> str:
+        return f"{serializer_name}Page"
+
+    def _name(self) -> str:
+        """Return the resource and the action of an operation."""
+        action = getattr(self.view, "action", self.view.part)
+        return f"{self.view.resource}_{action}".rstrip("_").replace("-", "_")
 
     def get_summary(self) -> str:
-        """Return the first line of the docstring, after what is done."""
-        said = self.get_description().partition("\n")[0].rstrip(".")
+        """Return the action and the first line of the docstring."""
+        line = self.get_description().partition("\n")[0].rstrip(".")
         verb = {"list": "List: ", "retrieve": "Read one: "}.get(
             getattr(self.view, "action", ""), ""
         )
-        return verb + (said[:1].lower() + said[1:] if verb else said)
+        return verb + (line[:1].lower() + line[1:] if verb else line)
 
     def get_auth(self) -> list[Schema]:
-        """Describe the authentications that are known, and others by what they ask for."""
-        known: list[Any] = []
+        """Describe known authentication classes, and others by their HTTP scheme."""
+        supported: list[Any] = []
         others: list[Any] = []
         for authenticator in self.view.get_authenticators():
-            is_known = OpenApiAuthenticationExtension.get_match(authenticator)
-            (known if is_known else others).append(authenticator)
-        self.view.get_authenticators = lambda: known
-        # An empty one would mean that nobody needs to log in, which whatever our permissions stand
-        # beside allows.
-        found = [auth for auth in super().get_auth() if auth]
+            is_supported = OpenApiAuthenticationExtension.get_match(authenticator)
+            (supported if is_supported else others).append(authenticator)
+        self.view.get_authenticators = lambda: supported
+        # An empty entry would mean that login is optional: the project's permissions may allow
+        # that, but ours require a login.
+        schemes = [auth for auth in super().get_auth() if auth]
         for authenticator in others:
             scheme = str(authenticator.authenticate_header(self.view.request) or "").split(" ")[0]
             if scheme:
                 name = type(authenticator).__name__
-                self._register(
-                    name,
-                    {"type": "http", "scheme": scheme.lower()},
-                    ResolvedComponent.SECURITY_SCHEMA,
-                )
-                found.append({name: []})
-        return found
+                as_http = {"type": "http", "scheme": scheme.lower()}
+                self._register(name, as_http, ResolvedComponent.SECURITY_SCHEMA)
+                schemes.append({named(name): []})
+        return schemes
 
     def _map_serializer_field(self, field: Any, *args: Any, **kwargs: Any) -> Schema:
         mapped: Schema = super()._map_serializer_field(field, *args, **kwargs)
         if isinstance(field, fields.Code):
-            known = ", ".join(f"{code} {label}" for code, label in field.choices.items())
-            mapped["description"] = f"Known are: {known}. Others are kept as they came."
-        return mapped
+            codes = ", ".join(f"{code} {label}" for code, label in field.choices.items())
+            mapped["description"] = f"Known codes: {codes}. Other codes are stored unchanged."
+        older: Schema = for_version(mapped)
+        return older
 
-    def _followed(self) -> Schema:
+    def _change_feed(self) -> Schema:
+        for event in serializers.EVENTS.values():
+            self.resolve_serializer(event, "response")
         row = self.resolve_serializer(serializers.FollowedRequestSerializer, "response").ref
         page = {
             "type": "object",
-            "description": "What has come to rest since the cursor, which `after` asks for.",
+            "description": "The requests finished since the cursor in `after`.",
             "required": ["next", "more", "results"],
             "properties": {
                 "next": {"type": "string", "format": "uri"},
-                "more": {"type": "boolean", "description": "Whether to ask again at once."},
+                "more": {
+                    "type": "boolean",
+                    "description": "Whether to continue at once.",
+                },
                 "results": {"type": "array", "items": row},
             },
         }
         return self._register("FollowedRequestPage", page)
 
     def _register(self, name: str, schema: Schema, kind: str = ResolvedComponent.SCHEMA) -> Schema:
-        component = ResolvedComponent(name=name, type=kind, schema=schema, object=name)
+        full_name = named(name)
+        component = ResolvedComponent(
+            name=full_name, type=kind, schema=for_version(schema), object=full_name
+        )
         self.registry.register_on_missing(component)
         return dict(component.ref)
 
 
-def described(**said: Any) -> Callable[[Any], Any]:
-    """Describe an operation, whatever the project's ``DEFAULT_SCHEMA_CLASS`` is."""
+def described(**options: Any) -> Callable[[Any], Any]:
+    """Describe an operation, independent of the project's ``DEFAULT_SCHEMA_CLASS``."""
 
     def decorate(operation: Any) -> Any:
         operation.kwargs = {"schema": Described, **getattr(operation, "kwargs", {})}
-        return extend_schema(**said)(operation)
+        return extend_schema(**options)(operation)
 
     return decorate
 
 
-def _examples(row: str, is_page: bool) -> Schema:
-    whole = examples.ROWS[row]
-    found = {"usual": whole}
+def _examples(schema: str, is_page: bool) -> Schema:
+    whole = examples.ROWS[schema]
+    rows = {"usual": whole}
     if (hidden := examples.masked(whole)) != whole:
-        found["without_view_personal_data"] = hidden
+        rows["without_view_personal_data"] = hidden
     if not is_page:
-        return {name: {"value": each} for name, each in found.items()}
+        return {name: {"value": row} for name, row in rows.items()}
     page = {"next": "https://example.com/?cursor=eyJ9", "previous": None}
-    return {name: {"value": {**page, "results": [each]}} for name, each in found.items()}
+    return {name: {"value": {**page, "results": [row]}} for name, row in rows.items()}
 
 
-def _followed_page() -> Schema:
+def _change_feed_page() -> Schema:
     return {
         "next": "https://example.com/?after=eyJ9",
         "more": False,
         "results": [examples.ROWS["FollowedRequest"]],
     }
-
-
-def completed(result: Schema, **named: Any) -> Schema:
-    """Add to a description what no view shows: errors, codes, and the incoming webhooks."""
-    schemas = result["components"]["schemas"]
-    schemas |= errors.COMPONENTS | fields.COMPONENTS | webhooks.components()
-    result["components"]["schemas"] = dict(sorted(schemas.items()))
-    result["webhooks"] = webhooks.webhooks()
-    return result
-
-
-def generate() -> Schema:
-    """Return the description, without where the API is."""
-    from . import urls  # which imports this module
-
-    # In the language of the source, whoever asks first.
-    with _one_at_a_time, translation.override(None), patched_settings(SETTINGS):
-        generator = SchemaGenerator(patterns=urls.urlpatterns)
-        document: Schema = generator.get_schema(request=None, public=True)
-    return document
-
-
-_generated = cache(generate)
-
-
-def document(mount: str) -> Schema:
-    """Return the description of the API below a path."""
-    return {**_generated(), "servers": [{"url": mount.rstrip("/") or "/"}]}
-
-
-class SchemaView(SpectacularAPIView):
-    """The description of this API alone, whatever else the project has."""
-
-    schema = None
-    custom_settings = SETTINGS
-    authentication_classes = api_settings.DEFAULT_AUTHENTICATION_CLASSES
-    permission_classes = (*api_settings.DEFAULT_PERMISSION_CLASSES, IsAuthenticated)
-    versioning_class = None
-
-    def get(self, request: Request) -> Response:
-        return Response(document(request.path.removesuffix("schema/")))

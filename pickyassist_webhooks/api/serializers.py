@@ -1,4 +1,4 @@
-"""Rows as JSON: fields are named as the models name them, and masked as the admin masks them."""
+"""Rows as JSON: field names follow the models, and masking follows the admin."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from ..models import (
     WebhookRequest,
 )
 from ..permissions import VIEW_PERSONAL_DATA, to_view
+from .components import ref
 from .fields import Code, Extra, Kind, State, StatusLabel
 
-_OF_EVENTS = ("id", "project_id", "request", "index", "received_at")
+_EVENT = ("id", "project_id", "request", "index", "received_at")
 
 
 class RowSerializer(serializers.ModelSerializer[Any]):
-    """A row, with a label beside each code, and without what the user may not see."""
+    """A row with labels for its codes, and masked fields if the user lacks the permission."""
 
     def get_extra_kwargs(self) -> dict[str, dict[str, Any]]:
-        """Have nothing written, and so none of the limits of a database described."""
+        """Make all fields read-only, so the schema contains no database limits."""
         return {name: {"read_only": True} for name in self.Meta.fields}
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
@@ -38,7 +39,7 @@ class RowSerializer(serializers.ModelSerializer[Any]):
             return shown
         for name, mask in instance.personal.items():
             if shown.get(name):
-                # What is no text is left out rather than replaced by one.
+                # Other types become null, so that the type of the field stays the same.
                 shown[name] = mask(shown[name]) if isinstance(shown[name], str) else None
         return shown
 
@@ -68,7 +69,7 @@ class DeliveryReportSerializer(ReportSerializer):
     class Meta:
         model = DeliveryReport
         fields = (
-            *_OF_EVENTS,
+            *_EVENT,
             *_REPORT,
             "previous_status",
             "message",
@@ -85,7 +86,7 @@ class DeliveryReportSerializer(ReportSerializer):
 class FilterReportSerializer(ReportSerializer):
     class Meta:
         model = FilterReport
-        fields = (*_OF_EVENTS, *_REPORT, "extra")
+        fields = (*_EVENT, *_REPORT, "extra")
 
 
 class GroupMemberEventSerializer(EventSerializer):
@@ -94,7 +95,7 @@ class GroupMemberEventSerializer(EventSerializer):
     class Meta:
         model = GroupMemberEvent
         fields = (
-            *_OF_EVENTS,
+            *_EVENT,
             "action",
             "action_label",
             "group_id",
@@ -109,7 +110,7 @@ class NewSubscriberSerializer(EventSerializer):
     class Meta:
         model = NewSubscriber
         fields = (
-            *_OF_EVENTS,
+            *_EVENT,
             "subscriber_id",
             "number",
             "name",
@@ -123,7 +124,7 @@ class NewSubscriberSerializer(EventSerializer):
         )
 
 
-#: How the events of each kind are shown.
+#: The serializer of each kind of event.
 EVENTS: dict[str, type[EventSerializer]] = {
     serializer.Meta.model.kind: serializer
     for serializer in (
@@ -135,8 +136,8 @@ EVENTS: dict[str, type[EventSerializer]] = {
 }
 
 
-# No "one of": whatever is a delivery report has all that a filter report has.
-_EVENTS = [{"$ref": f"#/components/schemas/{each.Meta.model.__name__}"} for each in EVENTS.values()]
+# Not "oneOf": a delivery report also matches the filter report.
+_EVENTS = [ref(serializer.Meta.model.__name__) for serializer in EVENTS.values()]
 
 
 class MessageSerializer(RowSerializer):
@@ -166,7 +167,7 @@ class MessageSerializer(RowSerializer):
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
-    """Where something was not understood, a code for it, and what was expected."""
+    """The path of an invalid value, a code, and the expected value."""
 
     path = serializers.CharField()
     code = serializers.CharField()
@@ -174,7 +175,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
 
 class WebhookRequestSerializer(RowSerializer):
-    """One accepted POST and what became of it; ``token`` is the ``id`` of its answer."""
+    """One accepted POST and its state; ``token`` is the ``id`` in the webhook response."""
 
     state = State(read_only=True)
     kind = Kind(read_only=True)
@@ -204,7 +205,7 @@ class WebhookRequestSerializer(RowSerializer):
 
 
 class WebhookRequestDetailSerializer(WebhookRequestSerializer):
-    """With the exact bytes, in base64; null for who may not see them, and where they are erased."""
+    """With the exact body in base64; null without permission or if it is erased."""
 
     problems = ProblemSerializer(many=True)
     warnings = ProblemSerializer(many=True)
@@ -232,7 +233,7 @@ class WebhookRequestDetailSerializer(WebhookRequestSerializer):
 
 
 class FollowedRequestSerializer(WebhookRequestSerializer):
-    """With the events that were first seen in it."""
+    """With the events that first appeared in this request."""
 
     events = serializers.SerializerMethodField()
 
@@ -241,7 +242,7 @@ class FollowedRequestSerializer(WebhookRequestSerializer):
 
     @extend_schema_field({"type": ["array", "null"], "items": {"anyOf": _EVENTS}})
     def get_events(self, request: WebhookRequest) -> list[dict[str, Any]] | None:
-        """Return the events, null for who may not view those of this kind."""
+        """Return the events, or null if the user may not view this kind."""
         model = MODELS.get(request.kind)
         if model and not self.context["request"].user.has_perm(to_view(model)):
             return None
@@ -250,18 +251,6 @@ class FollowedRequestSerializer(WebhookRequestSerializer):
             return []
         serializer = EVENTS[events[0].kind]
         return list(serializer(events, many=True, context=self.context).data)
-
-
-def events_of(requests: list[WebhookRequest]) -> dict[int, list[Event]]:
-    """Return the events that were first seen in each request, by one statement for each kind."""
-    found: dict[int, list[Event]] = {}
-    for kind in {request.kind for request in requests} & MODELS.keys():
-        pks = [request.pk for request in requests if request.kind == kind]
-        rows: Any = MODELS[kind]._default_manager.using(requests[0]._state.db)
-        rows = rows.filter(request__in=pks)
-        for event in rows.order_by("request", "index"):
-            found.setdefault(event.request_id, []).append(event)
-    return found
 
 
 class ReplaySerializer(serializers.Serializer[Any]):

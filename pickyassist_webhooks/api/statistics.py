@@ -1,4 +1,4 @@
-"""The overview's figures, for programs: from the same code as the admin's page."""
+"""The overview's statistics for the API, from the same code as the admin page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from .. import masking, overview
+from ..insights import overview
 from ..models import (
     MODELS,
     DeliveryReport,
@@ -14,12 +14,13 @@ from ..models import (
     NewSubscriber,
     ReceiverFailure,
     WebhookRequest,
+    masking,
 )
 from ..permissions import VIEW_PERSONAL_DATA, to_view
 
 
 def statistics(days: int, may: Callable[[str], bool]) -> dict[str, Any]:
-    """Return the figures of so many days; a part is null for who may not view its rows."""
+    """Return the statistics of the latest days; a part is null if the user may not view it."""
     period = overview.latest_days(days)
     since = period[0]
 
@@ -52,11 +53,11 @@ def _traffic(model: Any, period: Any) -> dict[str, Any]:
     }
 
 
-def _errors(since: Any, open_to: bool) -> list[dict[str, Any]]:
+def _errors(since: Any, may_view_texts: bool) -> list[dict[str, Any]]:
     return [
         {
             "error_code": code,
-            "error_message": text if open_to or not text else masking.hidden(text),
+            "error_message": text if may_view_texts or not text else masking.hidden(text),
             "count": count,
         }
         for code, text, count in overview.errors(since)

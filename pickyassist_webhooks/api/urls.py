@@ -1,4 +1,4 @@
-"""The URLs of the read API, which a project includes where it likes."""
+"""The URLs of the read API; a project includes them under its own path."""
 
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import include, path
@@ -7,7 +7,7 @@ try:
     from rest_framework.routers import SimpleRouter
 
     from . import views
-    from .schema import SchemaView
+    from .document import SchemaView
 except ModuleNotFoundError as err:
     if str(err.name).partition(".")[0] not in (
         "rest_framework",
@@ -16,7 +16,7 @@ except ModuleNotFoundError as err:
     ):
         raise
     raise ImproperlyConfigured(
-        f"The read API needs {err.name}, which is not installed. Install it: "
+        f"The read API requires {err.name}, which is not installed. Install it: "
         'pip install "django-pickyassist-webhooks[api]".'
     ) from err
 

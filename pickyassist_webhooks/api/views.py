@@ -1,8 +1,9 @@
-"""The read API: requests, events and messages, and what is asked of them most."""
+"""The read API: requests, events, messages, groups, numbers and statistics."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -12,6 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import APIException, NotFound, PermissionDenied
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
@@ -29,77 +31,80 @@ from ..models import (
     WebhookRequest,
 )
 from ..models.requests import LARGE
-from ..permissions import REPLAY, RETRY, VIEW_PERSONAL_DATA
+from ..permissions import REPLAY, RETRY
 from ..transactions import outside_of_transactions
-from . import figures, filters, serializers
-from .following import AFTER, follow
+from . import filters, serializers, statistics_serializers
+from .change_feed import AFTER, change_feed
+from .components import Schema
 from .pagination import KeysetPagination
 from .permissions import MayView
-from .schema import Described, described
+from .renderers import without_links
+from .schema import ID, Described, described
 from .statistics import statistics
 
 
 class Conflict(APIException):
     status_code = status.HTTP_409_CONFLICT
-    default_detail = "A worker holds this request, or none of its receivers waits to be called."
+    default_detail = "A worker is processing this request, or it has no failed receivers to call."
     default_code = "in_work"
 
 
 class Gone(APIException):
     status_code = status.HTTP_410_GONE
-    default_detail = "The bytes of this request are erased."
+    default_detail = "The body of this request is erased."
     default_code = "erased"
 
 
-ID = OpenApiParameter(
-    "id",
-    {
-        "type": "string",
-        "pattern": "^([0-9]{1,18}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$",
-    },
-    OpenApiParameter.PATH,
-    description="The id of a request, or its token, which its answer had.",
-)
-FOLLOWED = OpenApiParameter(
+CHANGE_FEED = OpenApiParameter(
     AFTER,
     str,
-    description="Follow what comes to rest: blank at first, then from `next`. Beside it only "
-    "`state`, of those at rest, and `page_size`.",
+    description="Read the change feed of finished requests: blank at first, then from `next`. Only "
+    "`state` (a finished one) and `page_size` can be combined with it.",
     allow_blank=True,
 )
-GROUP = OpenApiParameter(
-    "group_id", str, OpenApiParameter.PATH, description="The group's id, as the vendor sends it."
-)
-NUMBER = OpenApiParameter(
-    "number", str, OpenApiParameter.PATH, description="The number, as the vendor sends it."
-)
 
 
-class ReadingViewSet(ReadOnlyModelViewSet[Any]):
-    """What all lists share: permissions, filters that refuse what is none, and the order."""
+class ReadingView(APIView):
+    """Base of all views: permissions and OpenAPI description."""
 
     schema = Described()
+    # The project's API versions do not apply here; its path or header can name one.
     versioning_class = None
     permission_classes = (*api_settings.DEFAULT_PERMISSION_CLASSES, MayView)
+    #: The resource and an optional part of it; together they name the operation.
+    resource: str
+    part = ""
+    #: The descriptions of the URL parameters.
+    paths: ClassVar[Mapping[str, Schema]] = {}
+
+    def get_renderers(self) -> list[BaseRenderer]:
+        return [without_links(renderer) for renderer in super().get_renderers()]
+
+
+class ReadingViewSet(ReadingView, ReadOnlyModelViewSet[Any]):
+    """Base of all lists: strict filters and ordering."""
+
     filter_backends = (filters.StrictBackend,)
     pagination_class = KeysetPagination
-    # Whatever it is: what is no id is our 404, rather than a page of the project's.
+    # Match any text, so that an invalid ID gets a JSON 404, not the project's page.
     lookup_value_regex = "[^/]+"
-    #: Fields to order by; the first one, the newest first, is the order without being asked.
+    #: Fields to order by; the default is the first field, newest first.
     orderings: tuple[str, ...] = ("received_at", "id")
-    #: Parameters of a list beside its filters.
+    #: Parameters of a list that are not filters.
     parameters: frozenset[str] = frozenset()
 
 
-@extend_schema_view(list=described(parameters=[FOLLOWED]), retrieve=described(parameters=[ID]))
+@extend_schema_view(list=described(parameters=[CHANGE_FEED]))
 class WebhookRequestViewSet(ReadingViewSet):
-    """Accepted POSTs, and what became of each."""
+    """Accepted POSTs and their state."""
 
     queryset = WebhookRequest.objects.all()
     serializer_class = serializers.WebhookRequestSerializer
     filterset_class = filters.RequestFilters
     orderings = ("id", "received_at")
     parameters = frozenset({AFTER})
+    resource = "requests"
+    paths: ClassVar = dict.fromkeys(("id", "pk"), ID)
 
     @classmethod
     def as_view(cls, *args: Any, **kwargs: Any) -> Any:
@@ -118,153 +123,151 @@ class WebhookRequestViewSet(ReadingViewSet):
         return serializers.WebhookRequestDetailSerializer
 
     def get_object(self) -> Any:
-        """Find a request by its token, which its answer had, or by its id."""
+        """Return a request by its ID or its token."""
         filters.refuse_unknown(self.request, set())
-        asked = self.kwargs["pk"]
-        is_id = asked.isdecimal() and len(asked) < 19
+        key = self.kwargs["pk"]
+        is_id = key.isdecimal() and len(key) < 19
         try:
-            found = self.get_queryset().get(**{"pk" if is_id else "token": asked})
+            row = self.get_queryset().get(**{"pk" if is_id else "token": key})
         except (WebhookRequest.DoesNotExist, ValueError, TypeError, ValidationError):
             raise NotFound from None
-        self.check_object_permissions(self.request, found)
-        return found
+        self.check_object_permissions(self.request, row)
+        return row
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         if AFTER in request.query_params:
-            return follow(request, self.get_queryset(), self.get_serializer_context())
+            return change_feed(request, self.get_queryset(), self.get_serializer_context())
         return super().list(request, *args, **kwargs)
 
     @described(
-        operation_id="requests_replay",
-        parameters=[ID],
         request=serializers.ReplaySerializer,
         responses=serializers.WebhookRequestDetailSerializer,
         extensions={"x-answers": ["409", "410", "415"]},
     )
     @action(detail=True, methods=["post"])
-    def replay(self, request: Request, pk: str = "") -> Response:
-        """Process a request again from its bytes, or only call its failed receivers again."""
+    def replay(self, request: Request, **kwargs: Any) -> Response:
+        """Process a request again, or only call its failed receivers again."""
         asked = serializers.ReplaySerializer(data=request.data)
         if not any(map(request.user.has_perm, (REPLAY, RETRY))):
             raise PermissionDenied
         asked.is_valid(raise_exception=True)
         needed = RETRY if asked.validated_data["only_failed_receivers"] else REPLAY
         if not request.user.has_perm(needed):
-            raise PermissionDenied(f"For this, the permission {needed}.")
-        found = self.get_object()
+            raise PermissionDenied(f"This action requires the permission {needed}.")
+        row = self.get_object()
         try:
-            ingest.replay(found.pk, request.user.get_username(), **asked.validated_data)
+            ingest.replay(row.pk, request.user.get_username(), **asked.validated_data)
         except RequestInWork:
             raise Conflict from None
         except BodyErased:
             raise Gone from None
         except WebhookRequest.DoesNotExist:
-            raise NotFound from None  # deleted, or pruned, meanwhile
+            raise NotFound from None  # deleted or pruned meanwhile
         return Response(self.get_serializer(self.get_object()).data)
 
 
 class DeliveryReportViewSet(ReadingViewSet):
-    """What was reported of messages: submitted, delivered, read, failed, refunded."""
+    """Delivery reports: submitted, delivered, read, failed, refunded."""
 
     queryset = DeliveryReport.objects.all()
     serializer_class = serializers.DeliveryReportSerializer
     filterset_class = filters.DeliveryFilters
+    resource = "delivery-reports"
 
 
 class FilterReportViewSet(ReadingViewSet):
-    """Which numbers are on WhatsApp, as it was reported."""
+    """Filter reports: whether a number is on WhatsApp."""
 
     queryset = FilterReport.objects.all()
     serializer_class = serializers.FilterReportSerializer
     filterset_class = filters.FilterReportFilters
+    resource = "filter-reports"
 
 
 class GroupMemberEventViewSet(ReadingViewSet):
-    """Who joined and left a group."""
+    """Members who joined or left a group."""
 
     queryset = GroupMemberEvent.objects.all()
     serializer_class = serializers.GroupMemberEventSerializer
     filterset_class = filters.GroupFilters
+    resource = "group-events"
 
 
 class NewSubscriberViewSet(ReadingViewSet):
-    """Who wrote to a project for the first time."""
+    """People who wrote to a project for the first time."""
 
     queryset = NewSubscriber.objects.all()
     serializer_class = serializers.NewSubscriberSerializer
     filterset_class = filters.SubscriberFilters
+    resource = "subscribers"
 
 
 class MessageViewSet(ReadingViewSet):
-    """What became of each message."""
+    """Messages with their current state."""
 
     queryset = Message.objects.all()
     serializer_class = serializers.MessageSerializer
     filterset_class = filters.MessageFilters
     orderings = ("first_reported_at", "id")
+    resource = "messages"
 
 
-class StandingView(ListAPIView[Any]):
-    """Facts that follow from all events of a group or a number."""
+class CurrentStateView(ReadingView, ListAPIView[Any]):
+    """Base for the current state of a group or a number."""
 
-    schema = Described()
-    versioning_class = None
-    permission_classes = (*api_settings.DEFAULT_PERMISSION_CLASSES, MayView)
     filter_backends = (filters.StrictBackend,)
     filterset_class = filters.ProjectFilters
     pagination_class = KeysetPagination
     orderings: tuple[str, ...] = ("received_at", "id")
     parameters: frozenset[str] = frozenset()
 
-    def asked(self, name: str) -> str:
-        """Return a text of the URL. One with NUL is nobody's, and PostgreSQL refuses to look."""
+    def url_text(self, name: str) -> str:
+        """Return a text from the URL. Raise ``NotFound`` for NUL, which PostgreSQL refuses."""
         text: str = self.kwargs[name]
         if "\0" in text:
             raise NotFound
         return text
 
 
-@extend_schema_view(get=described(operation_id="groups_members", parameters=[GROUP]))
-class MembersView(StandingView):
-    """Who is in a group now: the events by which they joined."""
+class MembersView(CurrentStateView):
+    """Current members of a group: their join events."""
 
     queryset = GroupMemberEvent.objects.all()
     serializer_class = serializers.GroupMemberEventSerializer
+    resource, part = "groups", "members"
+    paths: ClassVar = {"group_id": {"description": "The group ID, as Picky Assist sends it."}}
 
     def get_queryset(self) -> QuerySet[Any]:
         project_id = self.request.query_params.get("project_id")
-        return GroupMemberEvent.objects.members_of(self.asked("group_id"), project_id)
+        return GroupMemberEvent.objects.members_of(self.url_text("group_id"), project_id)
 
 
-@extend_schema_view(get=described(operation_id="numbers_verdict", parameters=[NUMBER]))
-class VerdictView(StandingView):
-    """Whether a number is on WhatsApp: the standing report of each project."""
+class VerdictView(CurrentStateView):
+    """The current report of each project for a number: on WhatsApp or not."""
 
     queryset = FilterReport.objects.all()
     serializer_class = serializers.FilterReportSerializer
+    resource, part = "numbers", "verdict"
+    paths: ClassVar = {"number": {"description": "The full number with its country code."}}
 
     def get_queryset(self) -> QuerySet[Any]:
-        if not self.request.user.has_perm(VIEW_PERSONAL_DATA):
-            raise PermissionDenied(f"To ask for a number, the permission {VIEW_PERSONAL_DATA}.")
-        return FilterReport.objects.filter(number=self.asked("number")).verdicts()
+        return FilterReport.objects.for_number(self.url_text("number")).verdicts()
 
 
-class StatisticsView(APIView):
-    """The figures of the admin's overview, each part for who may view its rows."""
+class StatisticsView(ReadingView):
+    """The statistics of the admin overview."""
 
-    schema = Described()
-    versioning_class = None
+    resource = "stats"
     permission_classes = (*api_settings.DEFAULT_PERMISSION_CLASSES, IsAuthenticated)
 
     @described(
-        operation_id="stats",
-        parameters=[figures.PeriodSerializer],
-        responses=figures.StatisticsSerializer,
+        parameters=[statistics_serializers.PeriodSerializer],
+        responses=statistics_serializers.StatisticsSerializer,
     )
-    def get(self, request: Request) -> Response:
-        """Return the figures of the admin's overview, each part null for who may not view it."""
+    def get(self, request: Request, **kwargs: Any) -> Response:
+        """Return the statistics of the admin overview; a part is null without its permission."""
         filters.refuse_unknown(request, {"days"})
-        asked = figures.PeriodSerializer(data=request.query_params)
+        asked = statistics_serializers.PeriodSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
-        found = statistics(asked.validated_data["days"], request.user.has_perm)
-        return Response(figures.StatisticsSerializer(found).data)
+        numbers = statistics(asked.validated_data["days"], request.user.has_perm)
+        return Response(statistics_serializers.StatisticsSerializer(numbers).data)

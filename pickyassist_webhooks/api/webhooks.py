@@ -1,13 +1,14 @@
-"""The incoming webhooks as JSON Schemas, from the same definitions that parse them."""
+"""The incoming webhooks as JSON Schemas, from the definitions used by the parser."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..choices import CHANNELS, EventKind, RequestState
-from ..fields import MAX_LENGTH, Fields
 from ..models import MODELS
-from ..shapes import SHAPES, Reader, Shape
+from ..parsing.event_types import EVENT_TYPES, EventType, ReadMethod
+from ..parsing.values import MAX_LENGTH, FieldReader
+from .components import named, operation_id, ref, tag
 from .examples import ANSWERS, WEBHOOKS
 
 Schema = dict[str, Any]
@@ -15,21 +16,21 @@ Schema = dict[str, Any]
 _ID: Schema = {"type": ["string", "integer", "null"], "maxLength": MAX_LENGTH}
 _TEXT: Schema = {"type": ["string", "number", "null"]}
 
-#: What each reader takes as it is; other texts are mended with a warning, other ids refused.
-TYPES: dict[Reader, Schema] = {
-    Fields.identifier: _ID,
-    Fields.integer: {
+#: Values each reader takes unchanged; other texts are replaced with a warning, other ids refused.
+TYPES: dict[ReadMethod, Schema] = {
+    FieldReader.identifier: _ID,
+    FieldReader.integer: {
         "type": ["integer", "string"],
         "minimum": -(2**63),
         "maximum": 2**63 - 1,
         "pattern": r"^\s*[+-]?[0-9]{1,18}\s*$",
     },
-    Fields.text: _TEXT,
-    Fields.short: _TEXT | {"maxLength": MAX_LENGTH},
-    Fields.word: _TEXT | {"maxLength": MAX_LENGTH},
+    FieldReader.text: _TEXT,
+    FieldReader.short: _TEXT | {"maxLength": MAX_LENGTH},
+    FieldReader.word: _TEXT | {"maxLength": MAX_LENGTH},
 }
 
-#: The fields by which an event of each kind is known: all of one of these lists are needed.
+#: The fields that identify an event: all fields of one list are required.
 KNOWN_BY: dict[EventKind, tuple[tuple[str, ...], ...]] = {
     EventKind.DELIVERY_REPORT: (("msg_id",), ("push_id", "number")),
     EventKind.FILTER_REPORT: (("msg_id",), ("push_id", "number")),
@@ -37,7 +38,7 @@ KNOWN_BY: dict[EventKind, tuple[tuple[str, ...], ...]] = {
     EventKind.NEW_SUBSCRIBER: (("subscriber_id",), ("mobile",)),
 }
 
-#: What a request can be once it is answered: only a person discards it.
+#: States in a webhook response; only a person can discard a request.
 _STATES = [state.value for state in RequestState if state != RequestState.DISCARDED]
 
 
@@ -48,18 +49,18 @@ def _count(description: str) -> Schema:
 _COMPONENTS: dict[str, Schema] = {
     "WebhookAnswer": {
         "type": "object",
-        "description": "What became of a request whose bytes are kept.",
+        "description": "The state of a stored request.",
         "required": ["ok", "id", "state"],
         "properties": {
-            "ok": {"type": "boolean", "description": "False where nothing was understood."},
+            "ok": {"type": "boolean", "description": "False if no part of the payload was valid."},
             "id": {"type": "string", "format": "uuid", "description": "The request's `token`."},
             "state": {
                 "type": "string",
                 "enum": [*_STATES, "spooled"],
             },
-            "accepted": _count("Rows that are new."),
-            "repeats": _count("Rows that had come before."),
-            "problems": _count("Rows that were not understood."),
+            "accepted": _count("New rows."),
+            "repeats": _count("Rows that were received before."),
+            "problems": _count("Invalid rows."),
             "errors": {
                 "type": "array",
                 "maxItems": 20,
@@ -73,7 +74,7 @@ _COMPONENTS: dict[str, Schema] = {
     },
     "WebhookRefusal": {
         "type": "object",
-        "description": "Why nothing was kept.",
+        "description": "The reason why nothing was stored.",
         "required": ["ok", "error", "expected"],
         "properties": {
             "ok": {"const": False},
@@ -85,71 +86,67 @@ _COMPONENTS: dict[str, Schema] = {
 
 
 def components() -> dict[str, Schema]:
-    """Return the schemas of the four webhooks, of their rows, and of our answers."""
-    found = dict(_COMPONENTS)
-    for shape in SHAPES:
-        found[f"{_name(shape)}WebhookRow"] = _row(shape)
-        found[f"{_name(shape)}Webhook"] = _body(shape)
-    return found
+    """Return the schemas of the four webhooks, their rows and the responses."""
+    schemas = dict(_COMPONENTS)
+    for event_type in EVENT_TYPES:
+        schemas[f"{_name(event_type)}WebhookRow"] = _row(event_type)
+        schemas[f"{_name(event_type)}Webhook"] = _body(event_type)
+    return {named(name): schema for name, schema in schemas.items()}
 
 
 def webhooks() -> dict[str, Schema]:
-    """Return the path items of the four webhooks, by kind."""
-    return {shape.kind.value: {"post": _operation(shape)} for shape in SHAPES}
+    """Return the path items of the four webhooks by kind."""
+    return {event_type.kind.value: {"post": _operation(event_type)} for event_type in EVENT_TYPES}
 
 
-def _name(shape: Shape) -> str:
-    return shape.kind.value.title().replace("_", "")
+def _name(event_type: EventType) -> str:
+    return event_type.kind.value.title().replace("_", "")
 
 
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _row(shape: Shape) -> Schema:
-    fields = MODELS[shape.kind]._meta
+def _row(event_type: EventType) -> Schema:
+    fields = MODELS[event_type.kind]._meta
     properties = {
-        theirs: TYPES[read] | {"description": _description(fields.get_field(ours))}
-        for theirs, (ours, read) in shape.fields.items()
+        vendor_name: TYPES[read] | {"description": _description(fields.get_field(column))}
+        for vendor_name, (column, read) in event_type.fields.items()
     }
-    whole = [name for name, (_, read) in shape.fields.items() if read is Fields.integer]
+    whole = [name for name, (_, read) in event_type.fields.items() if read is FieldReader.integer]
     return {
         "type": "object",
-        "description": f"One {shape.kind.value.replace('_', ' ')}. Fields beyond these are kept.",
+        "description": f"One {event_type.kind.value.replace('_', ' ')}. Other fields are kept.",
         "properties": properties,
         "required": whole,
         "anyOf": [
-            {"required": list(names), "properties": {name: _known(name) for name in names}}
-            for names in KNOWN_BY[shape.kind]
+            {"required": list(names), "properties": {name: _required(name) for name in names}}
+            for names in KNOWN_BY[event_type.kind]
         ],
         "additionalProperties": True,
     }
 
 
-def _known(name: str) -> Schema:
+def _required(name: str) -> Schema:
     filled: Schema = {"type": ["string", "integer"], "maxLength": MAX_LENGTH, "pattern": r"\S"}
     return filled | {"not": {"enum": ["0", 0]}} if name == "msg_id" else filled
 
 
 def _description(field: Any) -> str:
-    """Return what our model calls a field, and hints on its codes: others are kept as they come."""
+    """Return the model's name for a field, with the known codes."""
     name = str(field.verbose_name)
-    said = f"{name[:1].upper()}{name[1:]}; our `{field.name}`"
+    text = f"{name[:1].upper()}{name[1:]}; our `{field.name}`"
     hints = dict(field.flatchoices) or (CHANNELS if field.name == "channel" else {})
     if not hints:
-        return f"{said}."
-    known = ", ".join(f"{code} {label}" for code, label in hints.items())
-    return f"{said}. Known are: {known}. Others are kept as they come."
+        return f"{text}."
+    codes = ", ".join(f"{code} {label}" for code, label in hints.items())
+    return f"{text}. Known codes: {codes}. Other codes are stored unchanged."
 
 
-def _body(shape: Shape) -> Schema:
-    row = _ref(f"{_name(shape)}WebhookRow")
+def _body(event_type: EventType) -> Schema:
+    row = ref(f"{_name(event_type)}WebhookRow")
     nested: Schema = {
         "required": ["data"],
         "properties": {
             "data": {
-                "description": "A list of rows, one row, or an object of rows (as PHP writes a "
-                "list with a gap); also as JSON in a text, in a form.",
+                "description": "A list of rows, one row, or an object of rows (PHP writes a list "
+                "with a gap in this way); in a form, a JSON text.",
                 "anyOf": [
                     {"type": "array", "items": row},
                     row,
@@ -163,34 +160,34 @@ def _body(shape: Shape) -> Schema:
             }
         },
     }
-    ids = sorted(shape.event_ids)
+    ids = sorted(event_type.event_ids)
     return {
         "type": "object",
         "properties": {
-            "project_id": _ID | {"description": "Whose event it is; our `project_id`."},
+            "project_id": _ID | {"description": "The Picky Assist project; our `project_id`."},
             "event_id": {
-                "description": f"Tells the kind: {' or '.join(map(str, ids))}, or as a text.",
+                "description": f"The kind of event: {' or '.join(map(str, ids))}, number or text.",
                 "enum": [*ids, *map(str, ids)],
             },
         },
         "required": ["event_id"],
-        "anyOf": [nested, row] if shape.is_batch else [row, nested],
+        "anyOf": [nested, row] if event_type.is_batch else [row, nested],
         "additionalProperties": True,
-        "examples": [WEBHOOKS[shape.kind]],
+        "examples": [WEBHOOKS[event_type.kind]],
     }
 
 
-def _operation(shape: Shape) -> Schema:
+def _operation(event_type: EventType) -> Schema:
     body = {
-        "schema": _ref(f"{_name(shape)}Webhook"),
-        "examples": {"usual": {"value": WEBHOOKS[shape.kind]}},
+        "schema": ref(f"{_name(event_type)}Webhook"),
+        "examples": {"usual": {"value": WEBHOOKS[event_type.kind]}},
     }
     return {
-        "operationId": f"receive_{shape.kind.value}",
-        "summary": f"Event {min(shape.event_ids)}: {shape.kind.value.replace('_', ' ')}",
-        "description": "Sent by Picky Assist, once and never again, to the URL with the secret. "
+        "operationId": operation_id(f"receive_{event_type.kind.value}"),
+        "summary": f"Event {min(event_type.event_ids)}: {event_type.kind.value.replace('_', ' ')}",
+        "description": "Picky Assist sends it once, without a retry, to the URL with the secret. "
         "Unknown codes and fields are kept.",
-        "tags": ["webhooks"],
+        "tags": [tag("webhooks")],
         "security": [],
         "requestBody": {
             "required": True,
@@ -212,9 +209,7 @@ def _operation(shape: Shape) -> Schema:
 
 
 def _answer(status: str, name: str) -> Schema:
-    # Only this one is both: nothing at all, and something that is kept.
+    # Only 400 has both: an empty body, and an invalid payload that is stored.
     return (
-        {"oneOf": [_ref("WebhookRefusal"), _ref("WebhookAnswer")]}
-        if status == "400"
-        else _ref(name)
+        {"oneOf": [ref("WebhookRefusal"), ref("WebhookAnswer")]} if status == "400" else ref(name)
     )

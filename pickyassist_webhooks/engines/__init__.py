@@ -1,0 +1,1 @@
+"""Task queues that process requests instead of the view."""

@@ -1,7 +1,7 @@
-"""Have Celery process the requests: ``PROCESSOR = "pickyassist_webhooks.engines.celery.enqueue"``.
+"""Process requests with Celery: ``PROCESSOR = "pickyassist_webhooks.engines.celery.enqueue"``.
 
 The worker of your Celery app finds the task by ``autodiscover_tasks()``. The queue is only a hint:
-what it loses the sweep takes up.
+the sweep processes requests that the queue loses.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from kombu.pools import producers, set_limit
 
 from ..ingest import process
 
-# Seconds that one step towards the broker may take, three at worst, and those that a free
-# connection may be waited for: the sender gives our answer five.
+# Seconds for one step towards the broker (of three at most), and for the wait for a free
+# connection: the sender waits five seconds for our answer.
 _SECONDS = 1.0
 _SECONDS_IN_LINE = 0.5
 
-# Without these Redis, or RabbitMQ short of memory, is waited for without end. Each transport reads
-# its own and leaves the others. Only for publishing: a worker waits longer than this for a task.
+# Without these, Redis, or RabbitMQ short of memory, can block for ever. Each transport reads only
+# its own. Only for publishing: a worker waits longer than this for a task.
 _TIMEOUTS = {
     "socket_connect_timeout": _SECONDS,
     "socket_timeout": _SECONDS,
@@ -25,12 +25,12 @@ _TIMEOUTS = {
     "write_timeout": _SECONDS,
 }
 
-# A broker that is down must be given up on quickly. One more try mends a pooled connection that
-# the broker has closed meanwhile.
+# If the broker is down, give up quickly. One retry is enough if the broker has closed a pooled
+# connection.
 _RETRY_ONCE = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
 
 
-# Not acks_late: a task that was lost with its worker would come back while the row is still held.
+# Not acks_late: the task of a crashed worker would return while its lease is still held.
 @shared_task(name="pickyassist_webhooks.process", ignore_result=True)  # type: ignore[untyped-decorator]
 def process_request(request_pk: int) -> None:
     """Process one request, if it is due."""
@@ -38,7 +38,7 @@ def process_request(request_pk: int) -> None:
 
 
 def enqueue(request_pk: int) -> None:
-    """Hand a request to a Celery worker. Raises what the broker raises."""
+    """Queue a request for a Celery worker. Raises the errors of the broker."""
     app = process_request.app
     connection = app.connection_for_write(connect_timeout=_SECONDS, transport_options=_TIMEOUTS)
     set_limit(app.conf.broker_pool_limit)  # type: ignore[no-untyped-call]

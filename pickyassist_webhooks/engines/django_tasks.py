@@ -1,7 +1,7 @@
-"""Have Django Tasks process the requests.
+"""Process requests with Django Tasks.
 
 ``PROCESSOR = "pickyassist_webhooks.engines.django_tasks.enqueue"``, with a backend in ``TASKS``.
-The queue is only a hint: what it loses the sweep takes up.
+The queue is only a hint: the sweep processes requests that the queue loses.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from ..ingest import process
 
 @task
 def process_request(request_pk: str) -> None:
-    """Process one request, if it is due. The argument is text: not every backend takes all JSON."""
+    """Process one request, if it is due. Its id is text: not every backend accepts all JSON."""
     process(int(request_pk))
 
 
 def enqueue(request_pk: int) -> None:
-    """Hand a request to a worker of the default backend. Raises what the backend raises."""
+    """Queue a request on the default backend. Raises the errors of the backend."""
     process_request.enqueue(str(request_pk))

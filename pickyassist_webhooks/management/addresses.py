@@ -1,4 +1,4 @@
-"""The URLs of the webhook view, and where they lead."""
+"""The URLs of the webhook view, and URLs to post to."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from ..conf import app_settings
 
 
 def base_url(text: str) -> str:
-    """Return the URL that a project is served at. Raises ``ArgumentTypeError``."""
+    """Return the base URL of a project. Raise ``ArgumentTypeError`` if it is invalid."""
     try:
         parts = urlsplit(text)
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ArgumentTypeError(f"expected a URL such as https://your.host, came {text!r}")
+        raise ArgumentTypeError(f"expected a URL such as https://your.host, not {text!r}")
     return text
 
 
 def webhook_urls(base: str, secrets: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the URL of each secret by its label, below where the project is served.
+    """Return the URL of each secret by its label, below the base URL of the project.
 
-    Raises ``CommandError`` where an ``AUTHENTICATOR`` decides, or no URL leads to the view.
+    Raise ``CommandError`` if an ``AUTHENTICATOR`` is set, or if no URL leads to the view.
     """
     if not app_settings.authenticates_by_secret:
         raise CommandError(
-            f"AUTHENTICATOR is {app_settings.authenticator!r}: only your project knows which "
-            "secrets it accepts; the URL ends in /events/<secret>/."
+            f"AUTHENTICATOR is {app_settings.authenticator!r}: this command cannot know "
+            "its secrets. Your webhook URL ends in /events/<secret>/."
         )
     try:
         paths = {
@@ -41,39 +41,37 @@ def webhook_urls(base: str, secrets: Iterable[tuple[str, str]]) -> dict[str, str
         }
     except NoReverseMatch as err:
         raise CommandError(
-            "No URL leads to the view; add "
+            "No URL leads to the webhook view; add "
             'path("pickyassist/", include("pickyassist_webhooks.urls")) to your urls.py.'
         ) from err
     return {label: base.rstrip("/") + path for label, path in paths.items()}
 
 
 def address(url: str) -> SplitResult:
-    """Return the parts of a URL to post to; without a path it is that of the first secret.
+    """Return the parts of a URL to post to; without a path, use that of the first secret.
 
-    Raises ``CommandError`` where it is no URL of a web server, or there is no secret.
+    Raise ``CommandError`` if the URL is invalid or there is no secret.
     """
     try:
         parts = urlsplit(url)
-        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is none, half an IPv6 address
-        known = False
-    if not known or not url.isascii() or not url.isprintable() or " " in url:
+        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # an invalid port, half an IPv6 address
+        is_valid = False
+    if not is_valid or not url.isascii() or not url.isprintable() or " " in url:
         raise CommandError(
-            "Expected a URL such as http://127.0.0.1:8000 or the whole of a webhook URL, came "
-            "another text; it is not shown, as it may hold a secret."
+            "Expected a URL such as http://127.0.0.1:8000 or a complete webhook URL. The invalid "
+            "text is not shown, because it can contain a secret."
         )
     if parts.path in ("", "/"):
         urls = list(webhook_urls(f"{parts.scheme}://{parts.netloc}", app_settings.secrets).values())
         if not urls:
-            raise CommandError(
-                "Expected a secret in SECRETS, there is none; run pickyassist_setup."
-            )
+            raise CommandError("SECRETS is empty; run pickyassist_setup to create a secret.")
         return urlsplit(urls[0])
     return parts
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine by its very name, whatever a name server says."""
+    """Tell whether a host is this machine, by its name or address, without DNS."""
     if host == "localhost":
         return True
     try:

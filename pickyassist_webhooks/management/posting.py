@@ -1,4 +1,4 @@
-"""Requests posted over HTTP as Picky Assist posts them: each on a connection of its own."""
+"""Post requests over HTTP as Picky Assist does: each on its own connection."""
 
 from __future__ import annotations
 
@@ -21,63 +21,63 @@ from ..testing.traffic import Posting
 
 _STATES = (*RequestState.values, "spooled")
 
-#: Bytes of an answer that are read; those of this app have 4 kB at most.
+#: Bytes of a response to read; those of this app have at most 4 kB.
 MAX_ANSWER = 65536
 
-#: Seconds that a server may say nothing.
+#: Seconds to wait for a server that does not respond.
 TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server said: ``status`` 0 where it said nothing, and then ``fault`` says why."""
+    """The response of a server. If there is none, ``status`` is 0 and ``fault`` says why."""
 
     is_sound: bool
     status: int = 0
     seconds: float = 0
-    said: dict[str, Any] = field(default_factory=dict)
+    content: dict[str, Any] = field(default_factory=dict)
     fault: str = ""
 
     @property
     def name(self) -> str:
-        """The status with the state of the request, or why there is none."""
+        """The status and the state of the request, or the reason if there is no response."""
         if not self.status:
             return self.fault
-        # Whoever answers, nothing but what this app says goes to the terminal.
-        state = self.said.get("state")
+        # The server can be any program, so print only states of this app.
+        state = self.content.get("state")
         return f"{self.status} {state}" if state in _STATES else f"{self.status}"
 
-    def count(self, what: str) -> int:
-        """Return how many rows were ``accepted``, ``repeats`` or ``problems``."""
-        count = self.said.get(what)
+    def count(self, name: str) -> int:
+        """Return the number of rows that are ``accepted``, ``repeats`` or ``problems``."""
+        count = self.content.get(name)
         return count if isinstance(count, int) else 0
 
     @property
     def is_expected(self) -> bool:
-        """Whether a working receiver says this: garbage may be refused, but as garbage."""
+        """Whether this app responds in this way; it can refuse garbage, with the right status."""
         if self.is_sound:
-            return self.status == 200 and self.said.get("ok") is True
-        return self.status in (200, 400, 415) and self.said.get("ok") is not None
+            return self.status == 200 and self.content.get("ok") is True
+        return self.status in (200, 400, 415) and self.content.get("ok") is not None
 
 
 def require_server(to: SplitResult) -> None:
-    """Raise ``CommandError`` where nothing takes a connection."""
-    where = (to.hostname or "", to.port or (443 if to.scheme == "https" else 80))
+    """Raise ``CommandError`` if no server accepts a connection."""
+    endpoint = (to.hostname or "", to.port or (443 if to.scheme == "https" else 80))
     try:
-        socket.create_connection(where, timeout=5).close()
-    except (OSError, UnicodeError) as err:  # the latter of a name that no name can be
+        socket.create_connection(endpoint, timeout=5).close()
+    except (OSError, UnicodeError) as err:  # UnicodeError: an impossible host name
         raise CommandError(
-            f"Nothing answers at {where[0]}:{where[1]} ({type(err).__name__}); start your server, "
-            "say by python manage.py runserver, or name the URL where it is."
+            f"No server at {endpoint[0]}:{endpoint[1]} ({type(err).__name__}); start it, for "
+            "example with python manage.py runserver, or give its URL."
         ) from err
 
 
 def post_all(
     postings: Iterable[Posting], to: SplitResult, *, rate: float | None, connections: int
 ) -> Iterator[Answer]:
-    """Post them, at most ``rate`` in a second, and yield the answers in the same order.
+    """Post at most ``rate`` requests a second; yield the responses in the same order.
 
-    Only with one connection does the server get them in that order, too.
+    The server receives them in that order only with one connection.
     """
     waiting: deque[Future[Answer]] = deque()
     sender = _Sender(to)
@@ -93,21 +93,20 @@ def post_all(
             while waiting:
                 yield _result(waiting.popleft())
         finally:
-            # Something is left only where this was interrupted.
+            # Requests are left only after an interruption.
             pool.shutdown(wait=False, cancel_futures=True)
             sender.hang_up()
 
 
 def _result(future: Future[Answer]) -> Answer:
-    # Looked at now and then: a Ctrl-C that comes just before a wait without end would be heard only
-    # after it.
+    # Wait with a timeout: a wait without one can miss a Ctrl-C that comes just before it.
     while not future.done():
         wait([future], timeout=0.5)
     return future.result()
 
 
 class _Sender:
-    """Posts to one URL, from several threads, until somebody hangs up."""
+    """Post to one URL from several threads, until ``hang_up`` is called."""
 
     def __init__(self, to: SplitResult) -> None:
         self.to = to
@@ -115,7 +114,7 @@ class _Sender:
         self.hung_up = False
 
     def post(self, posting: Posting) -> Answer:
-        # http.client, unlike urllib, follows no redirect and takes no proxy from the environment.
+        # http.client, unlike urllib, ignores redirects and proxies of the environment.
         secure = self.to.scheme == "https"
         connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         connection = connect(self.to.hostname or "", self.to.port, timeout=TIMEOUT)
@@ -136,20 +135,20 @@ class _Sender:
         finally:
             self.open.discard(connection)
             connection.close()
-        return Answer(posting.is_sound, response.status, time.monotonic() - began, _said(body))
+        return Answer(posting.is_sound, response.status, time.monotonic() - began, _content(body))
 
     def hang_up(self) -> None:
-        """End what is open, so that nobody waits for a server that says nothing."""
-        # First, so that a connection is either ended here or gives up by itself.
+        """Close open connections, so that no thread waits for a silent server."""
+        # Set this first: each connection is then closed here or stops by itself.
         self.hung_up = True
         for connection in list(self.open):
-            with suppress(OSError, AttributeError):  # which is not connected yet, or not any more
+            with suppress(OSError, AttributeError):  # not connected yet, or no longer
                 connection.sock.shutdown(socket.SHUT_RDWR)
 
 
-def _said(body: bytes) -> dict[str, Any]:
+def _content(body: bytes) -> dict[str, Any]:
     try:
-        said = json.loads(body)
+        content = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return content if isinstance(content, dict) else {}

@@ -82,9 +82,12 @@ class Migration(migrations.Migration):
                 ),
                 ("first_reported_at", models.DateTimeField(verbose_name="first reported at")),
                 ("changed_at", models.DateTimeField(verbose_name="status since")),
-                ("delivered", models.BooleanField(default=False, verbose_name="receipt seen")),
-                ("failed_seen", models.BooleanField(default=False, verbose_name="failure seen")),
-                ("refunded", models.BooleanField(default=False, verbose_name="refund seen")),
+                ("delivered", models.BooleanField(default=False, verbose_name="delivery reported")),
+                (
+                    "failed_seen",
+                    models.BooleanField(default=False, verbose_name="failure reported"),
+                ),
+                ("refunded", models.BooleanField(default=False, verbose_name="refund reported")),
             ],
             options={
                 "verbose_name": "message",
@@ -158,8 +161,8 @@ class Migration(migrations.Migration):
                             ("stored", "stored, signals not yet sent"),
                             ("done", "done"),
                             ("quarantined", "quarantined"),
-                            ("failing", "failing, will be tried again"),
-                            ("dead", "dead, attempts used up"),
+                            ("failing", "failing, will be retried"),
+                            ("dead", "permanently failed"),
                             ("discarded", "discarded"),
                         ],
                         default="received",
@@ -173,7 +176,7 @@ class Migration(migrations.Migration):
                 ("repeat_count", models.PositiveIntegerField(default=0, verbose_name="repeats")),
                 (
                     "problem_count",
-                    models.PositiveIntegerField(default=0, verbose_name="problems counted"),
+                    models.PositiveIntegerField(default=0, verbose_name="problem count"),
                 ),
                 ("attempts", models.PositiveIntegerField(default=0, verbose_name="attempts")),
                 ("replays", models.PositiveIntegerField(default=0, verbose_name="replays")),
@@ -253,7 +256,7 @@ class Migration(migrations.Migration):
                         blank=True, max_length=255, verbose_name="project id"
                     ),
                 ),
-                ("index", models.PositiveIntegerField(verbose_name="place in the batch")),
+                ("index", models.PositiveIntegerField(verbose_name="position in the batch")),
                 ("arrival", models.PositiveBigIntegerField(editable=False, verbose_name="arrival")),
                 ("received_at", models.DateTimeField(verbose_name="received at")),
                 (
@@ -338,7 +341,7 @@ class Migration(migrations.Migration):
                         blank=True, max_length=255, verbose_name="project id"
                     ),
                 ),
-                ("index", models.PositiveIntegerField(verbose_name="place in the batch")),
+                ("index", models.PositiveIntegerField(verbose_name="position in the batch")),
                 ("arrival", models.PositiveBigIntegerField(editable=False, verbose_name="arrival")),
                 ("received_at", models.DateTimeField(verbose_name="received at")),
                 (
@@ -429,7 +432,7 @@ class Migration(migrations.Migration):
                         blank=True, max_length=255, verbose_name="project id"
                     ),
                 ),
-                ("index", models.PositiveIntegerField(verbose_name="place in the batch")),
+                ("index", models.PositiveIntegerField(verbose_name="position in the batch")),
                 ("arrival", models.PositiveBigIntegerField(editable=False, verbose_name="arrival")),
                 ("received_at", models.DateTimeField(verbose_name="received at")),
                 (
@@ -530,7 +533,7 @@ class Migration(migrations.Migration):
                         blank=True, max_length=255, verbose_name="project id"
                     ),
                 ),
-                ("index", models.PositiveIntegerField(verbose_name="place in the batch")),
+                ("index", models.PositiveIntegerField(verbose_name="position in the batch")),
                 ("arrival", models.PositiveBigIntegerField(editable=False, verbose_name="arrival")),
                 ("received_at", models.DateTimeField(verbose_name="received at")),
                 (

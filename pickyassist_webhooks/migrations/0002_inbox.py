@@ -26,6 +26,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="webhookrequest",
             name="workers_lost",
-            field=models.PositiveIntegerField(default=0, verbose_name="workers lost"),
+            field=models.PositiveIntegerField(default=0, verbose_name="crashes"),
         ),
     ]

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                     ),
                     ("discard_webhookrequest", "Can discard a webhook request"),
                     ("view_personal_data", "Can view numbers, names, texts and bodies"),
-                    ("erase_personal_data", "Can erase all that is kept of a number"),
+                    ("erase_personal_data", "Can erase all data of a number"),
                 ),
                 "verbose_name": "webhook request",
                 "verbose_name_plural": "webhook requests",

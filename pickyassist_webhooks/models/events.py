@@ -1,4 +1,4 @@
-"""What every event has in common."""
+"""The base of all events."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from django.db.models.expressions import Window
 from django.db.models.functions import RowNumber
 from django.utils.translation import gettext_lazy as _
 
-from .. import keys, masking
 from ..choices import EventKind
-from ..masking import Masks
+from . import keys, masking
 from .columns import ExactCharField, Row
+from .masking import Masks
+from .numbers import of_number
 from .requests import WebhookRequest
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
 
 def fill_blanks(row: models.Model, other: models.Model, names: Iterable[str]) -> bool:
-    """Fill the blanks of ``row`` from ``other`` and tell whether there were any to fill.
+    """Fill the blanks of ``row`` from ``other``, and return whether one was filled.
 
-    The first value that came stays, and a blank never erases.
+    The first value stays, and a blank never replaces it.
     """
     filled = False
     for name in names:
@@ -36,24 +37,35 @@ def fill_blanks(row: models.Model, other: models.Model, names: Iterable[str]) ->
 
 class EventQuerySet(models.QuerySet[Row]):
     def in_order(self) -> Self:
-        """Return the events in the order in which their requests were kept, then by place."""
+        """Return the events in the order of their requests, then by position."""
         return self.order_by("arrival", "index")
 
+    def for_number(self, number: str) -> Self:
+        """Return the events of this full number, in any usual format.
+
+        A text that is not clearly a number must match exactly.
+        """
+        return self.filter(of_number(number))
+
     def _first_of_each(self, *partition: Any, order_by: Iterable[Any]) -> Any:
-        """Return the row that comes first within each partition of the rows selected so far."""
-        place = Window(RowNumber(), partition_by=list(partition), order_by=list(order_by))
-        first = self.order_by().annotate(place=place).filter(place=1)
+        """Return the first row of each partition of the rows selected so far."""
+        position = Window(RowNumber(), partition_by=list(partition), order_by=list(order_by))
+        first = self.order_by().annotate(position=position).filter(position=1)
         return self.model._default_manager.using(self.db).filter(pk__in=first.values("pk"))
 
 
 class Event(models.Model):
-    """What every event has. Events outlive the request they came in."""
+    """The fields of every event. Events outlive their request."""
 
     kind: ClassVar[EventKind]
-    #: Fields that a repeat with more in it may fill.
+    #: Fields that a repeat may fill if they are blank.
     fillable: ClassVar[tuple[str, ...]]
-    #: Fields with personal data, and how they are shown to those who may not see it.
-    personal: ClassVar[Masks] = {"number": masking.number, "extra": masking.hidden}
+    #: Fields with personal data, and their masks for people without permission.
+    personal: ClassVar[Masks] = {
+        "number": masking.number,
+        "number_key": masking.hidden,
+        "extra": masking.hidden,
+    }
 
     key = ExactCharField(_("key"), max_length=keys.MAX_LENGTH, editable=False)
     project_id = ExactCharField(_("project id"), blank=True)
@@ -65,9 +77,9 @@ class Event(models.Model):
         related_name="%(class)ss",
         verbose_name=_("request"),
     )
-    index = models.PositiveIntegerField(_("place in the batch"))
-    # The id of the request this event was first seen in: its place among all that were kept,
-    # which no clock can turn back and pruning the request does not take away.
+    index = models.PositiveIntegerField(_("position in the batch"))
+    # The id of the first request with this event: an order that no clock can turn back and that
+    # stays if the request is pruned.
     arrival = models.PositiveBigIntegerField(_("arrival"), editable=False)
     received_at = models.DateTimeField(_("received at"))
     extra = models.JSONField(_("extra"), default=dict, blank=True, encoder=DjangoJSONEncoder)
@@ -76,16 +88,16 @@ class Event(models.Model):
         abstract = True
 
     def natural_key(self) -> str:
-        """Return what makes this event the same event whenever it comes again."""
+        """Return the key that a repeat of this event has too."""
         raise NotImplementedError
 
     def fill_from(self, other: Event) -> bool:
-        """Fill the blanks of this row from a repeat of it, and tell whether that changed it."""
+        """Fill the blanks of this row from its repeat, and return whether it changed."""
         filled = fill_blanks(self, other, self.fillable)
         new = {name: value for name, value in other.extra.items() if name not in self.extra}
         if new:
             self.extra = self.extra | new
         earlier = other.arrival < self.arrival
-        if earlier:  # whichever worker was faster, the place in line is the first one seen
+        if earlier:  # a faster worker stored the later request first; the earlier one counts
             self.arrival, self.index = other.arrival, other.index
         return bool(filled or new or earlier)

@@ -9,16 +9,17 @@ from django.db import models
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
-from .. import keys, masking
 from ..choices import EventKind, GroupAction
-from ..masking import Masks
-from .columns import ExactCharField
+from . import keys, masking
+from .columns import ExactCharField, UnicodeCharField
 from .events import Event, EventQuerySet
+from .masking import Masks
+from .numbers import NumberKeyField
 
 
 class GroupMemberEventQuerySet(EventQuerySet["GroupMemberEvent"]):
     def members_of(self, group_id: str, project_id: str | None = None) -> GroupMemberEventQuerySet:
-        """Return the joins of those who are in the group now; an unknown action changes nothing."""
+        """Return the joins of the current members; an unknown action changes nothing."""
         events = self.filter(group_id=group_id, action__in=GroupAction.values)
         if project_id is not None:
             events = events.filter(project_id=project_id)
@@ -31,7 +32,7 @@ class GroupMemberEventQuerySet(EventQuerySet["GroupMemberEvent"]):
 
 
 class GroupMemberEvent(Event):
-    """Event 3: somebody joined or left a WhatsApp group."""
+    """Event 3: someone joined or left a WhatsApp group."""
 
     kind = EventKind.GROUP_MEMBER
     fillable = ("group_subject", "channel")
@@ -40,13 +41,14 @@ class GroupMemberEvent(Event):
     action = models.BigIntegerField(_("action"), choices=GroupAction.choices)
     get_action_display: Callable[[], str]
     group_id = ExactCharField(_("group id"))
-    group_subject = models.CharField(_("group subject"), max_length=255, blank=True)
+    group_subject = UnicodeCharField(_("group subject"), max_length=255, blank=True)
     number = ExactCharField(_("number"))
+    number_key = NumberKeyField()
     channel = ExactCharField(_("channel"), blank=True)
-    # The how-manieth event of this member of this group; part of the key.
+    # Position among the events of this member of this group; part of the key.
     ordinal = models.PositiveIntegerField(_("ordinal"), editable=False)
-    # The arrival of the last repeat of this event: where workers were faster than the order in
-    # which requests came, the standing fact still follows that order.
+    # The arrival of the last repeat of this event: if workers process requests out of order, the
+    # current state still follows the order of arrival.
     last_arrival = models.PositiveBigIntegerField(_("last arrival"), editable=False)
 
     objects: ClassVar[GroupMemberEventQuerySet] = GroupMemberEventQuerySet.as_manager()  # type: ignore[assignment]
@@ -56,8 +58,8 @@ class GroupMemberEvent(Event):
         verbose_name_plural = _("group member events")
         constraints = (models.UniqueConstraint(fields=["key"], name="pickyassist_group_key"),)
         indexes = (
-            models.Index(fields=["group_id", "number"], name="pickyassist_group_member"),
-            models.Index(fields=["number"], name="pickyassist_group_number"),
+            models.Index(fields=["group_id", "number", "id"], name="pickyassist_group_member"),
+            models.Index(fields=["number_key"], name="pickyassist_group_number"),
             models.Index(fields=["received_at"], name="pickyassist_group_received"),
             models.Index(fields=["action", "received_at"], name="pickyassist_group_action"),
         )
@@ -71,7 +73,7 @@ class GroupMemberEvent(Event):
     def fill_from(self, other: Event) -> bool:
         index = self.index
         changed = super().fill_from(other)
-        self.index = index  # with its request it tells which row of a batch this is
+        self.index = index  # together with its request it identifies the row of a batch
         later = other.arrival > self.last_arrival
         self.last_arrival = max(self.last_arrival, other.arrival)
         return changed or later

@@ -1,4 +1,4 @@
-"""What became of one message."""
+"""The current state of messages."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .. import keys, masking
-from ..characters import visible
 from ..choices import DeliveryStatus, progress
-from ..masking import Masks
+from ..parsing.characters import visible
+from . import keys, masking
 from .columns import ExactCharField, SparseIndex, build
 from .events import fill_blanks
+from .masking import Masks
+from .numbers import NumberKeyField, of_number
 from .reports import DeliveryReport, DeliveryReportQuerySet
 
-#: Rows with a receipt, and a failure or a refund.
+#: Messages reported as delivered, and also as failed or refunded.
 _IN_CONFLICT = models.Q(delivered=True) & (models.Q(failed_seen=True) | models.Q(refunded=True))
 
 
@@ -25,34 +26,42 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """Return the messages sent under this ``reference_number``, newest first."""
         return self.filter(reference_number=reference_number).order_by("-pk")
 
+    def for_number(self, number: str) -> MessageQuerySet:
+        """Return the messages to this full number, in any usual format, newest first.
+
+        A text that is not clearly a number must match exactly.
+        """
+        return self.filter(of_number(number)).order_by("-pk")
+
     def in_conflict(self) -> MessageQuerySet:
-        """Return the messages for which both a receipt and a failure or refund were seen."""
+        """Return the messages reported as delivered, and also as failed or refunded."""
         return self.filter(_IN_CONFLICT)
 
 
 class Message(models.Model):
-    """What became of one message, by all delivery reports that carry its ``msg_id``.
+    """The current state of one message, from all delivery reports with its ``msg_id``.
 
-    The status only climbs (``choices.progress``), so any order of reports ends in the same one.
-    The three facts stick once they are seen.
+    The status only climbs (``choices.progress``), so each order of reports gives the same status.
+    The three flags stay set once reported.
     """
 
-    personal: ClassVar[Masks] = {"number": masking.number}
+    personal: ClassVar[Masks] = {"number": masking.number, "number_key": masking.hidden}
 
     key = ExactCharField(_("key"), max_length=keys.MAX_LENGTH, editable=False)
     project_id = ExactCharField(_("project id"), blank=True)
     msg_id = ExactCharField(_("message id"))
     push_id = ExactCharField(_("push id"), blank=True)
     number = ExactCharField(_("number"), blank=True)
+    number_key = NumberKeyField()
     reference_number = ExactCharField(_("reference number"), blank=True)
     channel = ExactCharField(_("channel"), blank=True)
     status = models.BigIntegerField(_("status"), choices=DeliveryStatus.choices)
     get_status_display: Callable[[], str]
     first_reported_at = models.DateTimeField(_("first reported at"))
     changed_at = models.DateTimeField(_("status since"))
-    delivered = models.BooleanField(_("receipt seen"), default=False)
-    failed_seen = models.BooleanField(_("failure seen"), default=False)
-    refunded = models.BooleanField(_("refund seen"), default=False)
+    delivered = models.BooleanField(_("delivery reported"), default=False)
+    failed_seen = models.BooleanField(_("failure reported"), default=False)
+    refunded = models.BooleanField(_("refund reported"), default=False)
 
     objects: ClassVar[MessageQuerySet] = MessageQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -62,11 +71,11 @@ class Message(models.Model):
         constraints = (models.UniqueConstraint(fields=["key"], name="pickyassist_message_key"),)
         indexes = (
             models.Index(fields=["msg_id"], name="pickyassist_message_msg_id"),
-            models.Index(fields=["number"], name="pickyassist_message_number"),
+            models.Index(fields=["number_key"], name="pickyassist_message_number"),
             models.Index(fields=["reference_number"], name="pickyassist_message_reference"),
             models.Index(fields=["push_id"], name="pickyassist_message_push_id"),
             models.Index(fields=["status", "first_reported_at"], name="pickyassist_message_status"),
-            # The order of the list, and all that the rates of a period are made of.
+            # The order of the list, and all columns for the rates of a period.
             models.Index(
                 fields=[
                     "first_reported_at",
@@ -90,20 +99,20 @@ class Message(models.Model):
 
     @property
     def conflict(self) -> bool:
-        """Whether a receipt and a failure or refund were both seen: a person should look."""
+        """Whether a delivery and also a failure or refund were reported: a person should look."""
         return self.delivered and (self.failed_seen or self.refunded)
 
     def reports(self) -> DeliveryReportQuerySet:
-        """Return the history of this message, in the order in which its requests were kept."""
-        same = {"project_id": self.project_id, "msg_id": self.msg_id}
+        """Return the history of this message, in the order of its requests."""
+        identity = {"project_id": self.project_id, "msg_id": self.msg_id}
         reports: DeliveryReportQuerySet = (
-            DeliveryReport.objects.using(self._state.db).filter(**same).in_order()
+            DeliveryReport.objects.using(self._state.db).filter(**identity).in_order()
         )
         return reports
 
     @classmethod
     def of(cls, report: DeliveryReport, key: str) -> Message:
-        """Return a new message as its first report shows it."""
+        """Return a new message for its first report."""
         values = {
             "key": key,
             "project_id": report.project_id,
@@ -114,7 +123,7 @@ class Message(models.Model):
         return build(cls, values)
 
     def absorb(self, report: DeliveryReport) -> bool:
-        """Take over what ``report`` adds, and tell whether that changed anything."""
+        """Add the new facts of ``report``, and return whether anything changed."""
         before = dict(self.__dict__)
         fill_blanks(self, report, ("push_id", "number", "reference_number", "channel"))
         self.first_reported_at = min(self.first_reported_at, report.received_at)

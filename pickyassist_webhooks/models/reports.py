@@ -1,4 +1,4 @@
-"""Events 1 and 2: what became of a message, and whether a number is on WhatsApp."""
+"""Events 1 and 2: the status of a message, and whether a number is on WhatsApp."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from django.db.models import Case, F, Value, When
 from django.db.models.expressions import OrderBy
 from django.utils.translation import gettext_lazy as _
 
-from .. import keys, masking
-from ..characters import visible
 from ..choices import DeliveryStatus, EventKind, FilterStatus, progress
-from ..masking import Masks
-from .columns import ExactCharField
+from ..parsing.characters import visible
+from . import keys, masking
+from .columns import ExactCharField, UnicodeTextField
 from .events import Event, EventQuerySet
+from .masking import Masks
+from .numbers import NumberKeyField
 
 
 class Report(Event):
-    """What delivery and filter reports share."""
+    """The fields that delivery and filter reports share."""
 
     push_id = ExactCharField(_("push id"), blank=True)
     number = ExactCharField(_("number"), blank=True)
+    number_key = NumberKeyField()
     msg_id = ExactCharField(_("message id"), blank=True)
     reference_number = ExactCharField(_("reference number"), blank=True)
     error_code = ExactCharField(_("error code"), blank=True)
-    error_message = models.TextField(_("error message"), blank=True)
+    error_message = UnicodeTextField(_("error message"), blank=True)
     status: Any
     get_status_display: Callable[[], str]
 
@@ -68,14 +70,14 @@ class DeliveryReport(Report):
     }
 
     status = models.BigIntegerField(_("status"), choices=DeliveryStatus.choices)
-    # The status of the message before this report, null for its first one. Kept, so that
+    # The status of the message before this report, null for the first. Stored, so that
     # message_status_changed can still be sent after a crash.
     previous_status = models.BigIntegerField(
         _("previous status"), choices=DeliveryStatus.choices, null=True, blank=True
     )
-    message = models.TextField(_("message"), blank=True)
+    message = UnicodeTextField(_("message"), blank=True)
     message_type = ExactCharField(_("message type"), blank=True)
-    media = models.TextField(_("media"), blank=True)
+    media = UnicodeTextField(_("media"), blank=True)
     channel = ExactCharField(_("channel"), blank=True)
     agent_id = ExactCharField(_("agent id"), blank=True)
     template_id = ExactCharField(_("template id"), blank=True)
@@ -89,7 +91,7 @@ class DeliveryReport(Report):
         constraints = (models.UniqueConstraint(fields=["key"], name="pickyassist_delivery_key"),)
         indexes = (
             models.Index(fields=["msg_id"], name="pickyassist_delivery_msg_id"),
-            models.Index(fields=["number"], name="pickyassist_delivery_number"),
+            models.Index(fields=["number_key"], name="pickyassist_delivery_number"),
             models.Index(fields=["reference_number"], name="pickyassist_delivery_ref"),
             models.Index(fields=["received_at"], name="pickyassist_delivery_received"),
             models.Index(fields=["status", "received_at"], name="pickyassist_delivery_status"),
@@ -100,15 +102,15 @@ class DeliveryReport(Report):
 
     @property
     def raised_status(self) -> bool:
-        """Whether this report really raised the status of its message."""
+        """Whether this report raised the status of its message."""
         return bool(self.msg_id) and progress(self.status) > progress(self.previous_status)
 
 
 class FilterReportQuerySet(EventQuerySet["FilterReport"]):
     def verdicts(self) -> FilterReportQuerySet:
-        """Return the standing verdict of each number of each project.
+        """Return the current verdict for each number of each project.
 
-        A definite answer beats "unknown"; among definite ones the newest first-seen one wins.
+        A definite verdict beats "unknown"; of several, the one that arrived last wins.
         """
         definite = Case(
             When(
@@ -119,7 +121,7 @@ class FilterReportQuerySet(EventQuerySet["FilterReport"]):
         )
         verdicts: FilterReportQuerySet = self.exclude(number="")._first_of_each(
             F("project_id"),
-            F("number"),
+            F("number_key"),
             order_by=[OrderBy(definite, descending=True), F("arrival").desc(), F("index").desc()],
         )
         return verdicts
@@ -141,7 +143,7 @@ class FilterReport(Report):
         constraints = (models.UniqueConstraint(fields=["key"], name="pickyassist_filter_key"),)
         indexes = (
             models.Index(fields=["msg_id"], name="pickyassist_filter_msg_id"),
-            models.Index(fields=["number"], name="pickyassist_filter_number"),
+            models.Index(fields=["number_key"], name="pickyassist_filter_number"),
             models.Index(fields=["reference_number"], name="pickyassist_filter_ref"),
             models.Index(fields=["received_at"], name="pickyassist_filter_received"),
             models.Index(fields=["status", "received_at"], name="pickyassist_filter_status"),

@@ -1,4 +1,4 @@
-"""Event 4: who wrote to the project for the first time."""
+"""Event 4: new subscribers, who wrote to the project for the first time."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from django.db.models import Case, F, Value, When
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from .. import keys, masking
-from ..characters import visible
 from ..choices import EventKind
-from ..masking import Masks
-from .columns import ExactCharField
+from ..parsing.characters import visible
+from . import keys, masking
+from .columns import ExactCharField, UnicodeCharField, UnicodeTextField
 from .events import Event, EventQuerySet
+from .masking import Masks
+from .numbers import NumberKeyField
 
 
 class NewSubscriberQuerySet(EventQuerySet["NewSubscriber"]):
@@ -35,7 +36,7 @@ class NewSubscriberQuerySet(EventQuerySet["NewSubscriber"]):
 
 
 class NewSubscriber(Event):
-    """Event 4: somebody wrote to one of the project's channels for the first time."""
+    """Event 4: someone wrote to one of the project's channels for the first time."""
 
     kind = EventKind.NEW_SUBSCRIBER
     fillable = ("number", "name", "email", "profile_pic", "message")
@@ -45,14 +46,15 @@ class NewSubscriber(Event):
 
     subscriber_id = ExactCharField(_("subscriber id"), blank=True)
     number = ExactCharField(_("number"), blank=True)
-    name = models.CharField(_("name"), max_length=255, blank=True)
-    # Whatever came, so no validation, and text rather than links.
-    email = models.CharField(_("email"), max_length=255, blank=True)
-    profile_pic = models.TextField(_("profile picture"), blank=True)
+    number_key = NumberKeyField()
+    name = UnicodeCharField(_("name"), max_length=255, blank=True)
+    # Stored as sent: no validation, and text instead of links.
+    email = UnicodeCharField(_("email"), max_length=255, blank=True)
+    profile_pic = UnicodeTextField(_("profile picture"), blank=True)
     channel = ExactCharField(_("channel"), blank=True)
-    message = models.TextField(_("message"), blank=True)
+    message = UnicodeTextField(_("message"), blank=True)
     date = models.DateTimeField(_("date"), null=True, blank=True)
-    date_text = models.CharField(_("date as sent"), max_length=255, blank=True)
+    date_text = UnicodeCharField(_("date as sent"), max_length=255, blank=True)
 
     objects: ClassVar[NewSubscriberQuerySet] = NewSubscriberQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -62,7 +64,7 @@ class NewSubscriber(Event):
         constraints = (models.UniqueConstraint(fields=["key"], name="pickyassist_subscriber_key"),)
         indexes = (
             models.Index(fields=["subscriber_id"], name="pickyassist_subscriber_id"),
-            models.Index(fields=["number"], name="pickyassist_subscriber_number"),
+            models.Index(fields=["number_key"], name="pickyassist_subscriber_number"),
             models.Index(fields=["received_at"], name="pickyassist_subscriber_time"),
             models.Index(fields=["channel", "received_at"], name="pickyassist_subscriber_channel"),
         )

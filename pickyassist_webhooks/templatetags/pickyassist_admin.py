@@ -1,4 +1,4 @@
-"""The overview as a tag, so that it can stand on any page of the admin."""
+"""The overview as a tag, for any page of the admin."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ register = template.Library()
 
 @register.inclusion_tag("pickyassist_webhooks/admin/overview.html", takes_context=True)
 def pickyassist_overview(context: dict[str, Any]) -> dict[str, Any]:
-    """Show what came, what became of it and what needs attention, as far as the user may see it."""
+    """Show the overview, as far as the user may see it."""
     request = context["request"]
-    named = (each for each in all_sites if each.name == getattr(request, "current_app", ""))
-    overview = Overview(request, next(named, site))
+    sites = (one_site for one_site in all_sites if one_site.name == _current_app(request))
+    overview = Overview(request, next(sites, site))
     return {"overview": overview, "csrf_token": context.get("csrf_token")}
+
+
+def _current_app(request: Any) -> str:
+    """Return the name of the page's admin site, as Django's ``url`` tag finds it."""
+    match = getattr(request, "resolver_match", None)
+    return str(getattr(request, "current_app", None) or getattr(match, "namespace", ""))

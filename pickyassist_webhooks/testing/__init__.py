@@ -1,4 +1,4 @@
-"""What tests of a project need that receives events: payloads, a way to post them, the signals."""
+"""Test tools for projects that receive events: payload builders, posting, captured signals."""
 
 from django.core.exceptions import AppRegistryNotReady, ImproperlyConfigured
 
@@ -10,8 +10,8 @@ try:
 except (AppRegistryNotReady, ImproperlyConfigured) as err:
     raise ImproperlyConfigured(
         "pickyassist_webhooks.testing needs Django to be set up. With pytest: install "
-        "pytest-django, say in pytest.ini DJANGO_SETTINGS_MODULE = mysite.settings, and name the "
-        "plugin in conftest.py rather than on the command line."
+        "pytest-django, set DJANGO_SETTINGS_MODULE = mysite.settings in pytest.ini, and name the "
+        "plugin in conftest.py, not on the command line."
     ) from err
 
 __all__ = [

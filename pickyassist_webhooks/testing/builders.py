@@ -1,8 +1,7 @@
-"""Payloads as Picky Assist posts them: valid as they are, with any field as a test needs it.
+"""Payloads as Picky Assist posts them: valid by default, and a test can change any field.
 
-Fields are named as the vendor names them (its page "Event Webhook Variables"). Ids are new with
-each call, also of another process, because an id that was seen before is a repeat. The project is
-one that the settings accept.
+Field names are those of the vendor (its page "Event Webhook Variables"). Each call makes new ids,
+in other processes too, because a repeated id is a repeat. The settings accept the project.
 """
 
 from __future__ import annotations
@@ -17,32 +16,32 @@ from ..conf import app_settings
 
 Payload = dict[str, Any]
 
-#: What a payload says of where it comes from, where the settings accept every project.
+#: The project of a payload if the settings accept every project.
 PROJECT_ID = "4100"
 
-#: In every id of this process, and of no other.
+#: Part of every id of this process, and of no other process.
 _MARK = uuid.uuid4().hex[:6].upper()
 _numbers = itertools.count(1)
 
 
 def delivery_report(*, status: Any = 1, **fields: Any) -> Payload:
-    """Return event 1 with one row: a message was delivered, or whatever ``status`` says.
+    """Return event 1 with one row: a message was delivered, or has another ``status``.
 
-    Further fields: ``push_id``, ``number``, ``msg_id``, ``reference_number``, ``error_code``,
-    ``error_message``, ``message``, ``channel_id`` and whatever else a row may hold.
+    More fields: ``push_id``, ``number``, ``msg_id``, ``reference_number``, ``error_code``,
+    ``error_message``, ``message``, ``channel_id`` and any other field of a row.
     """
     return _one_row(1, "M", {"status": status} | fields)
 
 
 def filter_report(*, status: Any = 1, **fields: Any) -> Payload:
-    """Return event 2 with one row: a number is on WhatsApp, or whatever ``status`` says."""
+    """Return event 2 with one row: a number is on WhatsApp, or has another ``status``."""
     return _one_row(2, "F", {"status": status} | fields)
 
 
 def group_member(*, action: Any = 1, **fields: Any) -> Payload:
-    """Return event 3: somebody joined a group (1) or left it (2).
+    """Return event 3: someone joined a group (1) or left it (2).
 
-    Further fields: ``group_id``, ``group_subject``, ``number`` and ``application``.
+    More fields: ``group_id``, ``group_subject``, ``number`` and ``application``.
     """
     number = next(_numbers)
     return {
@@ -57,9 +56,9 @@ def group_member(*, action: Any = 1, **fields: Any) -> Payload:
 
 
 def new_subscriber(**fields: Any) -> Payload:
-    """Return event 4: somebody wrote for the first time.
+    """Return event 4: someone wrote for the first time.
 
-    Further fields: ``subscriber_id``, ``mobile``, ``name``, ``email``, ``profile_pic``,
+    More fields: ``subscriber_id``, ``mobile``, ``name``, ``email``, ``profile_pic``,
     ``channel``, ``message`` and ``date``, a text with an offset from UTC.
     """
     number = next(_numbers)
@@ -80,14 +79,16 @@ def new_subscriber(**fields: Any) -> Payload:
 def batch(*payloads: Payload) -> Payload:
     """Return one payload with the rows of several delivery reports, or of several filter reports.
 
-    Raises ``ValueError`` where they are not of one kind and one project, or have no rows.
+    Raise ``ValueError`` if they differ in kind or project, or have no rows.
     """
-    envelopes = [{name: each[name] for name in each if name != "data"} for each in payloads]
+    envelopes = [
+        {name: payload[name] for name in payload if name != "data"} for payload in payloads
+    ]
     if not payloads or envelopes != [envelopes[0]] * len(payloads):
-        raise ValueError("expected payloads of one kind and one project, came several or none")
-    if any("data" not in each for each in payloads):
-        raise ValueError("expected delivery or filter reports, the other events come one by one")
-    return {**envelopes[0], "data": [row for each in payloads for row in each["data"]]}
+        raise ValueError("expected one or more payloads of the same kind and project")
+    if any("data" not in payload for payload in payloads):
+        raise ValueError("expected delivery or filter reports; other events have no batches")
+    return {**envelopes[0], "data": [row for payload in payloads for row in payload["data"]]}
 
 
 def _one_row(event_id: int, letter: str, fields: dict[str, Any]) -> Payload:

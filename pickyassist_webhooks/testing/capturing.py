@@ -1,4 +1,4 @@
-"""What this app announces, written down while a test runs."""
+"""Capture the signals of this app during a test."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from ..announce import SIGNALS
+from ..inbox.calling import SIGNALS
 from ..models import Event, Message, WebhookRequest
 
 
 @dataclass(frozen=True)
 class Captured:
-    """One signal as it was sent: its name and what its receivers got."""
+    """One signal call: the name of the signal and its arguments."""
 
     signal: str
     request: WebhookRequest
@@ -26,7 +26,7 @@ class Captured:
 
 @dataclass
 class CapturedEvents:
-    """The signals that were sent, in their order."""
+    """The captured signal calls in their order."""
 
     signals: list[Captured] = field(default_factory=list)
 
@@ -37,27 +37,27 @@ class CapturedEvents:
         return iter(self.signals)
 
     def named(self, signal: str) -> list[Captured]:
-        """Return those of one signal: ``"delivery_received"``.
+        """Return the calls of one signal, such as ``"delivery_received"``.
 
-        Raises ``KeyError`` where this app sends no signal of that name.
+        Raise ``KeyError`` if this app has no signal with that name.
         """
-        SIGNALS[signal]  # or a name that is mistyped would look like a signal that was not sent
-        return [one for one in self.signals if one.signal == signal]
+        SIGNALS[signal]  # otherwise a typo would look like a signal that was not sent
+        return [call for call in self.signals if call.signal == signal]
 
     @property
     def events(self) -> list[Event]:
-        """The events, each once, in the order in which they were first announced."""
-        return list(dict.fromkeys(one.event for one in self.signals if one.event is not None))
+        """The events, each once, in the order of their first signal call."""
+        return list(dict.fromkeys(call.event for call in self.signals if call.event is not None))
 
 
 @contextmanager
 def capture_events() -> Iterator[CapturedEvents]:
-    """Write down every signal of this app that is sent meanwhile.
+    """Capture every signal call of this app inside the block.
 
-    With receivers of your own connected, or with none: they are called all the same.
+    Connected receivers of your own are still called.
     """
     captured = CapturedEvents()
-    receivers = {name: partial(_write_down, captured, name) for name in SIGNALS}
+    receivers = {name: partial(_capture, captured, name) for name in SIGNALS}
     for name, receiver in receivers.items():
         SIGNALS[name].connect(receiver, weak=False)
     try:
@@ -67,6 +67,6 @@ def capture_events() -> Iterator[CapturedEvents]:
             SIGNALS[name].disconnect(receiver)
 
 
-def _write_down(captured: CapturedEvents, name: str, sender: Any, **named: Any) -> None:
+def _capture(captured: CapturedEvents, name: str, sender: Any, **named: Any) -> None:
     del named["signal"]
     captured.signals.append(Captured(name, **named))

@@ -5,20 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .capturing import CapturedEvents, capture_events
+from .folders import OwnSpool
 from .posting import post_event
 
 if TYPE_CHECKING:
-    from django.test import SimpleTestCase as Case
-
     from .posting import Response
-else:
-    Case = object
 
 
-class WebhookTestMixin(Case):
-    """Give a test case ``post_event()`` and ``captured_events``."""
+class WebhookTestMixin(OwnSpool):
+    """Give a test case ``post_event()``, ``captured_events`` and its own ``SPOOL_DIR``."""
 
-    #: Every signal of this app that was sent since the test began.
+    #: Every signal call of this app since the test began.
     captured_events: CapturedEvents
 
     def setUp(self) -> None:
@@ -28,5 +25,5 @@ class WebhookTestMixin(Case):
         self.addCleanup(capturing.__exit__, None, None, None)
 
     def post_event(self, payload: Any, **options: Any) -> Response:
-        """Post a payload, have it processed, and return the response; see ``post_event``."""
+        """Post and process a payload, and return the response; see ``post_event``."""
         return post_event(self.client, payload, **options)

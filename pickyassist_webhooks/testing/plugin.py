@@ -10,20 +10,35 @@ import pytest
 from django.test import Client
 
 from .capturing import CapturedEvents, capture_events
+from .folders import own_spool
 from .posting import post_event as post
 
 if TYPE_CHECKING:
     from .posting import Response
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtestloop() -> Iterator[None]:
+    """Keep all tests and fixtures away from the ``SPOOL_DIR`` of the project."""
+    with own_spool():
+        yield
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    """Give each test an empty ``SPOOL_DIR``, if the project has one."""
+    with own_spool():
+        yield
+
+
 @pytest.fixture
 def post_event(db: None) -> Callable[..., Response]:
-    """``post_event(payload)``: post it, have it processed, and get the response."""
+    """Provide ``post_event(payload)``, which posts and processes it and returns the response."""
     return partial(post, Client())
 
 
 @pytest.fixture
 def captured_events() -> Iterator[CapturedEvents]:
-    """Every signal of this app that is sent while the test runs."""
+    """Capture every signal call of this app during the test."""
     with capture_events() as captured:
         yield captured

@@ -1,4 +1,4 @@
-"""Payloads posted as Picky Assist posts them: bytes over Django's test client, to the real URL."""
+"""Post payloads as Picky Assist does: bytes to the real URL, with Django's test client."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..models import ReceiverFailure
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse
 
-    # With what Django's test client puts on it, for which only the stubs have a name.
+    # With the attributes of Django's test client; only the stubs have a name for it.
     Response = _MonkeyPatchedWSGIResponse
 
 logger = logging.getLogger(__package__)
 
-#: What lets a test in where the settings name no secret.
+#: The secret of a test if the settings have none.
 TEST_SECRET = "only-for-tests-" + "x" * 20
 
 
@@ -34,30 +34,29 @@ def post_event(
     content_type: str = "application/json",
     **extra: Any,
 ) -> Response:
-    """Post a payload to the webhook URL, have it processed, and return the response.
+    """Post a payload to the webhook URL, process it, and return the response.
 
-    ``payload`` is a dict as the builders make it, or bytes or text that go as they are. It is
-    processed before this returns, whatever ``PROCESSOR`` says, and signals are sent inside of a
-    ``TestCase``, too. ``secret`` is the one in the URL: by default the first of ``SECRETS``, and
-    where there is none, one that is accepted for this request alone. ``extra`` goes to the client.
+    ``payload`` is a dict from a builder, or bytes or text that are sent unchanged. It is processed
+    before this returns, with any ``PROCESSOR``, and signals are sent inside a ``TestCase`` too.
+    ``secret`` is the one in the URL. Default: the first of ``SECRETS``; if there is none, a secret
+    for this request only. ``extra`` goes to the client.
 
-    Where a receiver raises, the response says so, and its traceback is logged.
+    If a receiver raises, the response shows it, and its traceback is logged.
 
-    Raises ``TypeError`` for an ``AsyncClient``, and ``ImproperlyConfigured`` where no URL leads to
-    the view, or where an ``AUTHENTICATOR`` of your own decides and no secret is given that it would
-    take.
+    Raise ``TypeError`` for an ``AsyncClient``. Raise ``ImproperlyConfigured`` if no URL leads to
+    the view, or if the project has its own ``AUTHENTICATOR`` and no secret is given.
     """
     if isinstance(client, AsyncClient):
         raise TypeError(
-            "expected a Client, came an AsyncClient; in an async test call "
+            "expected a Client, not an AsyncClient; in an async test, call "
             "await sync_to_async(post_event)(Client(), payload)"
         )
     settings = {**configured(), "PROCESSOR": "inline"}
     if secret is None:
-        secret, settings = _let_in(settings)
+        secret, settings = _accepted_secret(settings)
     with override_settings(**{NAME: settings}):
         response = client.generic("POST", _path(secret), _body(payload), content_type, **extra)
-    _tell_of_failures(response)
+    _log_failures(response)
     return response
 
 
@@ -70,32 +69,31 @@ def _body(payload: Any) -> bytes:
 def _path(secret: str) -> str:
     try:
         url = reverse("pickyassist_webhooks:events", args=[secret])
-        # The client, unlike a server, posts to what is below the prefix.
+        # The test client, unlike a server, expects a path without the script prefix.
         return "/" + url.removeprefix(get_script_prefix())
     except NoReverseMatch as err:
         raise ImproperlyConfigured(
-            'No URL leads to the view; add path("pickyassist/", '
+            'No URL leads to the webhook view; add path("pickyassist/", '
             'include("pickyassist_webhooks.urls")) to your urls.py.'
         ) from err
 
 
-def _tell_of_failures(response: Response) -> None:
-    """Log what receivers raised: a test that then fails shows it beside what it expected."""
+def _log_failures(response: Response) -> None:
+    """Log the tracebacks of receivers, so that pytest shows them for a failed test."""
     try:
         answer = response.json()
     except ValueError:
-        return  # a middleware of the project answered
+        return  # the response is from a middleware of the project
     if answer.get("state") in (RequestState.FAILING, RequestState.DEAD):
         failures = ReceiverFailure.objects.filter(request__token=answer["id"])
         for failure in failures.order_by("pk"):
             logger.error("%s raised:\n%s", failure.receiver, failure.error)
 
 
-def _let_in(settings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _accepted_secret(settings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     if not app_settings.authenticates_by_secret:
         raise ImproperlyConfigured(
-            "Expected a secret that your AUTHENTICATOR takes, came none; "
-            'call post_event(client, payload, secret="...").'
+            'Your AUTHENTICATOR requires a secret; call post_event(client, payload, secret="...").'
         )
     if app_settings.secrets:
         return app_settings.secrets[0][1], settings

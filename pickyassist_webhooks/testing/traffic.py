@@ -1,6 +1,6 @@
-"""What Picky Assist posts in the course of a day, made up: lives of messages, and what goes wrong.
+"""Simulated traffic of Picky Assist: scenarios of related requests, and noise.
 
-Time is counted in lives: one begins at each whole number.
+The unit of time is the scenario: one starts at each whole number.
 """
 
 from __future__ import annotations
@@ -14,12 +14,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..choices import CHANNELS, DeliveryStatus, EventKind, FilterStatus, GroupAction
-from .builders import Payload, batch, delivery_report, filter_report, group_member, new_subscriber
+from .builders import (
+    Payload,
+    batch,
+    delivery_report,
+    filter_report,
+    group_member,
+    new_subscriber,
+)
 
 
 @dataclass(frozen=True)
 class Posting:
-    """One request: its body and label, and whether the app should understand it."""
+    """One request: its body and content type, and whether the app should accept it."""
 
     body: bytes
     content_type: str = "application/json"
@@ -27,20 +34,20 @@ class Posting:
     is_sound: bool = True
 
 
-#: What becomes of something, each step with how long after its beginning it is posted.
-Life = list[tuple[float, Posting]]
+#: Related requests, each with its delay after the start.
+Scenario = list[tuple[float, Posting]]
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """How likely it is, from 0 to 1, that a posting comes twice, late, or after one of garbage."""
+class Noise:
+    """Probabilities, from 0 to 1, that a posting is sent twice, sent late, or joined by garbage."""
 
     repeats: float = 0
     disorder: float = 0
     garbage: float = 0
 
 
-#: What becomes of messages, and of how many in a hundred.
+#: The statuses of a message in order, with their frequency in percent.
 _COURSES: dict[tuple[DeliveryStatus, ...], int] = {
     (DeliveryStatus.SUBMITTED, DeliveryStatus.DELIVERED, DeliveryStatus.READ): 60,
     (DeliveryStatus.SUBMITTED, DeliveryStatus.DELIVERED): 22,
@@ -70,10 +77,10 @@ _GARBAGE = (
 
 def made_up(
     kinds: Iterable[EventKind], rows: int, chance: random.Random, project_id: str | None = None
-) -> Iterator[Life]:
-    """Yield lives without end, of the kinds in turn; reports come in batches of so many rows.
+) -> Iterator[Scenario]:
+    """Yield scenarios without end, of each kind in turn; a batch of reports has ``rows`` rows.
 
-    All of one project: by default one that the settings accept.
+    All belong to one project; the default is one that the settings accept.
     """
     groups = [group_member(group_subject=subject) for subject in _GROUPS]
     project = {} if project_id is None else {"project_id": project_id}
@@ -85,25 +92,29 @@ def made_up(
     }
     turns = itertools.cycle(kinds)
     while True:
-        life = make[next(turns)]()
-        yield [(after, Posting(json.dumps(payload | project).encode())) for after, payload in life]
+        scenario = make[next(turns)]()
+        yield [
+            (after, Posting(json.dumps(payload | project).encode())) for after, payload in scenario
+        ]
 
 
-def in_order(lives: Iterable[Life], trouble: Trouble, chance: random.Random) -> Iterator[Posting]:
-    """Yield the postings of many lives in the order of their times, with some trouble."""
+def in_order(
+    scenarios: Iterable[Scenario], noise: Noise, chance: random.Random
+) -> Iterator[Posting]:
+    """Yield the postings of many scenarios in the order of their times, with noise."""
     waiting: list[tuple[float, int, Posting]] = []
-    number = itertools.count()  # of two at the same time the first one goes first
+    number = itertools.count()  # keeps the order of postings at the same time
 
     def add(at: float, posting: Posting) -> None:
         heapq.heappush(waiting, (at, next(number), posting))
 
-    for now, life in enumerate(lives):
-        for after, posting in life:
-            late = chance.expovariate(0.2) if chance.random() < trouble.disorder else 0
+    for now, scenario in enumerate(scenarios):
+        for after, posting in scenario:
+            late = chance.expovariate(0.2) if chance.random() < noise.disorder else 0
             add(now + after + late, posting)
-            if chance.random() < trouble.repeats:
+            if chance.random() < noise.repeats:
                 add(now + after + late + chance.expovariate(0.2), posting)
-            if chance.random() < trouble.garbage:
+            if chance.random() < noise.garbage:
                 add(now + after, Posting(chance.choice(_GARBAGE), is_sound=False))
         while waiting and waiting[0][0] <= now:
             yield heapq.heappop(waiting)[2]
@@ -112,7 +123,7 @@ def in_order(lives: Iterable[Life], trouble: Trouble, chance: random.Random) -> 
 
 
 def _messages(rows: int, chance: random.Random) -> list[tuple[float, Payload]]:
-    """Return what is reported of the messages of one push: each step in one batch."""
+    """Return the reports on the messages of one push: one batch for each step."""
     channel = chance.choice(list(CHANNELS))
     push = delivery_report(channel_id=channel, message="Your order is on its way")["data"][0]
     courses = chance.choices(list(_COURSES), weights=list(_COURSES.values()), k=rows)
@@ -144,7 +155,7 @@ def _verdicts(rows: int, chance: random.Random) -> Payload:
 
 
 def _member(group: Payload, chance: random.Random) -> list[tuple[float, Payload]]:
-    """Return somebody's joining of a group, and in one case of three their leaving it."""
+    """Return the join event of a group member; one in three also leaves."""
     own = {name: group[name] for name in ("group_id", "group_subject")}
     joined = group_member(**own, action=GroupAction.JOINED.value)
     if chance.random() < 2 / 3:

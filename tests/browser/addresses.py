@@ -1,4 +1,4 @@
-"""Where the pages of the admin are, those of later versions as well."""
+"""The URLs of the admin's pages, also of pages that are added later."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""``python3 -m tests --suite browser``: what the admin answers, and that strangers change nothing.
+"""``python3 -m tests --suite browser``: the admin answers questions, and strangers change nothing.
 
-Runs in headless Chromium, under a Content-Security-Policy that blocks and tells. Some tests visit
-an admin full of what strangers sent, the others a shop's.
+The tests run in headless Chromium, under a Content-Security-Policy that blocks and reports. Some
+visit an admin full of texts of strangers, the others the admin of a shop.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwr
 
 from tests.browser import shop as shops
 from tests.browser.addresses import MODELS
-from tests.browser.place import Place, fill
 from tests.browser.server import database, running
 from tests.browser.shop import PASSWORD, Shop
+from tests.browser.site import Site, fill
 from tests.browser.visitor import Visitor
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -32,14 +32,14 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # what is alive stays here
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing leaves this machine
 ]
 #: As wide as a desk's, and low, so that there is less to draw on each page.
 SIZE: ViewportSize = {"width": 1280, "height": 200}
-#: As people have them.
+#: The sizes that people have.
 DESK: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-#: Milliseconds to wait for what has to come: a page, a text on it.
+#: Milliseconds to wait for a page, or for a text on it.
 PATIENCE = 10_000
 ROOT, VIEWER = "root", "viewer"
 
@@ -48,8 +48,10 @@ controls = pytest.StashKey[Counter[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    said = "write the pictures of the docs to docs/screenshots, and not only to a temporary folder"
-    parser.addoption("--screenshots", action="store_true", help=said)
+    sentence = (
+        "write the pictures of the docs to docs/screenshots, and not only to a temporary folder"
+    )
+    parser.addoption("--screenshots", action="store_true", help=sentence)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,16 +59,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    for title, found in (("figures", figures), ("found on live pages", controls)):
-        if config.stash[found]:
+    for title, findings in (("figures", figures), ("found on live pages", controls)):
+        if config.stash[findings]:
             terminalreporter.section(title)
-            words = (f"{name}: {value}" for name, value in config.stash[found].items())
+            words = (f"{name}: {value}" for name, value in config.stash[findings].items())
             terminalreporter.write_line(", ".join(words))
 
 
 @pytest.fixture(scope="session")
-def place(django_test_environment: None, django_db_blocker: Any) -> Iterator[Place]:
-    """Serve one database to all tests, which leave the rows in it alone."""
+def site(django_test_environment: None, django_db_blocker: Any) -> Iterator[Site]:
+    """Serve one database to all tests; none changes its rows."""
     with django_db_blocker.unblock(), database(), running() as origin:
         users = get_user_model().objects
         users.create_superuser(ROOT, password=PASSWORD)
@@ -77,24 +79,26 @@ def place(django_test_environment: None, django_db_blocker: Any) -> Iterator[Pla
 
 
 @pytest.fixture(scope="session")
-def browser(place: Place) -> Iterator[Browser]:
-    """Start the system's Chromium, after all that this thread has to ask the database.
+def browser(site: Site) -> Iterator[Browser]:
+    """Start the system's Chromium, after the last query of this thread.
 
-    Playwright leaves an event loop running in the thread, in which Django refuses to ask.
+    Playwright leaves an event loop running in the thread, and Django refuses queries in one.
     """
-    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if found is None:
+    findings = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if findings is None:
         raise FileNotFoundError(f"expected a browser ({', '.join(CHROMIUM)}), found none")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=findings, args=ARGUMENTS)
         expect.set_options(timeout=PATIENCE)
         yield browser
         browser.close()
 
 
-def enter(browser: Browser, origin: str, user: str, size: ViewportSize) -> Visitor:
+def enter(
+    browser: Browser, origin: str, user: str, size: ViewportSize, language: str = "en-US"
+) -> Visitor:
     """Log a user in to an admin, in a browser window of their own."""
-    context = browser.new_context(viewport=size, reduced_motion="reduce")
+    context = browser.new_context(viewport=size, reduced_motion="reduce", locale=language)
     context.set_default_timeout(PATIENCE)
     visitor = Visitor(context.new_page(), origin)
     assert visitor.visit("/admin/login/?next=/admin/") == []
@@ -106,32 +110,32 @@ def enter(browser: Browser, origin: str, user: str, size: ViewportSize) -> Visit
 
 @pytest.fixture(scope="session")
 def log_in(
-    browser: Browser, place: Place, pytestconfig: pytest.Config
+    browser: Browser, site: Site, pytestconfig: pytest.Config
 ) -> Iterator[Callable[[str], Visitor]]:
     """Return a function that logs a user in, in a browser window of their own."""
     visitors: list[Visitor] = []
 
     def log_in(user: str) -> Visitor:
-        visitor = enter(browser, place.origin, user, SIZE)
+        visitor = enter(browser, site.origin, user, SIZE)
         visitors.append(visitor)
         return visitor
 
     yield log_in
-    found: Counter[str] = sum((visitor.found for visitor in visitors), Counter())
+    findings: Counter[str] = sum((visitor.findings for visitor in visitors), Counter())
     kinds = ("violation", "foreign request", "dialog")
     pytestconfig.stash[figures] |= {
         "Django": django.get_version(),
         "Chromium": browser.version,
-        "requests": place.requests,
-        "rows": place.stored,
-        "rows visited": sum(map(len, place.rows.values())),
+        "requests": site.requests,
+        "rows": site.stored,
+        "rows visited": sum(map(len, site.rows.values())),
         "pages": sum(visitor.pages for visitor in visitors),
-        **{f"{kind}s": found.pop(kind, 0) for kind in kinds},
-        "other findings": found.total(),
+        **{f"{kind}s": findings.pop(kind, 0) for kind in kinds},
+        "other findings": findings.total(),
     }
     for visitor in visitors:
         visitor.page.context.close()
-        assert visitor.events == []  # nor has anything come after the last page was inspected
+        assert visitor.events == []  # no event after the last inspection
 
 
 @pytest.fixture(scope="session")
@@ -142,41 +146,43 @@ def visitor(log_in: Callable[[str], Visitor]) -> Visitor:
 
 @pytest.fixture(scope="session")
 def viewer(log_in: Callable[[str], Visitor]) -> Visitor:
-    """Return a visitor who may look at every page, and to whom personal data is not shown."""
+    """Return a visitor who may see every page, but no personal data."""
     return log_in(VIEWER)
 
 
 @pytest.fixture
-def control(browser: Browser, place: Place, pytestconfig: pytest.Config) -> Iterator[Visitor]:
-    """Return a visitor for pages that are alive, whose last words reach no other test."""
+def control(browser: Browser, site: Site, pytestconfig: pytest.Config) -> Iterator[Visitor]:
+    """Return a visitor for live pages, whose late events reach no other test."""
     context = browser.new_context()
-    visitor = Visitor(context.new_page(), place.origin)
+    visitor = Visitor(context.new_page(), site.origin)
     yield visitor
     context.close()
-    pytestconfig.stash[controls].update(visitor.found)
+    pytestconfig.stash[controls].update(visitor.findings)
 
 
 @pytest.fixture(scope="session")
 def shop() -> Iterator[Shop]:
-    """Serve a shop's month to all tests that only look at it."""
+    """Serve a shop's month to all tests that change nothing."""
     with shops.serving("filled") as shop:
         yield shop
 
 
 @pytest.fixture
 def new_shop() -> Iterator[Shop]:
-    """Serve a shop to which nothing has come so far."""
+    """Serve a shop that has received nothing yet."""
     with shops.serving("empty") as shop:
         yield shop
 
 
 @pytest.fixture
 def sit_down(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Return a function that gives a user the admin's first page; nothing may be blocked there."""
+    """Return a function that opens the admin's first page; the policy may block nothing there."""
     visitors: list[Visitor] = []
 
-    def sit_down(shop: Shop, user: str = shops.OWNER, size: ViewportSize = DESK) -> Page:
-        visitors.append(enter(browser, shop.origin, user, size))
+    def sit_down(
+        shop: Shop, user: str = shops.OWNER, size: ViewportSize = DESK, language: str = "en-US"
+    ) -> Page:
+        visitors.append(enter(browser, shop.origin, user, size, language))
         return visitors[-1].page
 
     yield sit_down
@@ -193,6 +199,6 @@ def page(shop: Shop, sit_down: Callable[..., Page]) -> Page:
 
 @pytest.fixture(scope="session")
 def workshop() -> Iterator[Shop]:
-    """Serve a shop's month to the tests that change what is there, each something of its own."""
+    """Serve a shop's month to the tests that change rows, each its own."""
     with shops.serving("filled") as shop:
         yield shop

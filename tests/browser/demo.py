@@ -1,4 +1,4 @@
-"""A shop's month, as Picky Assist would have told it: what the questions and pictures are about."""
+"""A month of a shop's events, for the questions and the pictures."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from typing import Any
 from django.utils import timezone
 
 from pickyassist_webhooks import ingest
+from pickyassist_webhooks.inbox import intake
+from pickyassist_webhooks.models.requests import requests as stored
 from pickyassist_webhooks.signals import member_joined
 from tests.requests import delivery, filtered, member, row, subscriber
 
 DAYS = 32
 
-#: What a phone or the network answers, and how often of a hundred failures.
+#: Errors of phones and networks, and their share in percent.
 ERRORS = (
     ("131026", "Message undeliverable", 55),
     ("131047", "More than 24 hours have passed since the recipient last replied", 30),
@@ -28,12 +30,12 @@ ERRORS = (
 #: The message, and the reference, that the questions are about.
 LOST, CONFLICT, ORDER = "wamid.LOST", "wamid.CONFLICT", "ORD-1042"
 
-#: What the shop's receiver calls. Once it is mended, what has failed can be done again.
+#: The service that the shop's receiver calls. Once it works again, failed calls can be retried.
 crm = SimpleNamespace(is_down=False)
 
 
 def fill(now: datetime | None = None) -> None:
-    """Keep and process a month of requests, each as if it had come at its time."""
+    """Keep and process a month of requests, each at its own time."""
     with failing_receiver():
         for body, at in requests(now or timezone.now()):
             take(body, at)
@@ -43,7 +45,7 @@ def requests(now: datetime) -> Iterator[tuple[Any, datetime]]:
     """Yield the body and the time of each request: always the same ones, up to ``now``."""
     chance = random.Random(42)
     for ago in reversed(range(DAYS)):
-        # The last of today's stands a few minutes back, whatever the hour is.
+        # The last one is a few minutes old, at any hour.
         for body in _day(chance, DAYS - ago):
             yield body, now - timedelta(days=ago, minutes=9)
     yield {"project_id": "4100", "event_id": 9, "order": "new kind"}, now - timedelta(days=2)
@@ -56,18 +58,18 @@ def requests(now: datetime) -> Iterator[tuple[Any, datetime]]:
 def take(body: Any, at: datetime) -> Any:
     """Keep a request as of a time, and process it."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    requests = ingest.requests()
-    kept = requests.keep(
+    requests = stored()
+    kept = intake.keep(
         requests.new(data, received_at=at, content_type="application/json", secret_label="shop")
     )
     return ingest.process(kept.pk)
 
 
 def _day(chance: random.Random, day: int) -> Iterator[Any]:
-    """Yield the requests of one day: a campaign, what became of it, and who came and went."""
+    """Yield the requests of one day: a campaign, its reports, and joins and exits."""
     # Sundays are quiet.
     sent = 4 if day % 7 == 0 else chance.randrange(18, 40)
-    messages = [_message(day, place) for place in range(sent)]
+    messages = [_message(day, number) for number in range(sent)]
     yield delivery(*(each | {"status": "4"} for each in messages))
     reached = [each for each in messages if chance.random() < 0.93]
     yield delivery(*(each | {"status": "1"} for each in reached))
@@ -96,17 +98,17 @@ def _day(chance: random.Random, day: int) -> Iterator[Any]:
         )
     if day % 5 == 4:
         yield member(2, number=_number(day - 1), group_id="120363041", group_subject="Early birds")
-    for place in range(chance.randrange(0, 4)):
+    for number in range(chance.randrange(0, 4)):
         yield subscriber(
-            subscriber_id=f"S{day}-{place}",
-            mobile=_number(day * 10 + place),
+            subscriber_id=f"S{day}-{number}",
+            mobile=_number(day * 10 + number),
             name=chance.choice(("Asha", "Ben", "Carla", "Dinesh")),
             channel=chance.choice(("8", "8", "11", "5")),
         )
 
 
 def _story() -> Iterator[Any]:
-    """Yield what is asked about: a message that failed, and one that was received all the same."""
+    """Yield the messages of the questions: one that failed, and one that was received as well."""
     lost = _message(0, 1) | {"msg_id": LOST, "reference_number": ORDER}
     yield delivery(lost | {"status": "4"})
     code, text, _ = ERRORS[0]
@@ -116,19 +118,19 @@ def _story() -> Iterator[Any]:
         yield delivery(conflict | {"status": status})
 
 
-def _message(day: int, place: int) -> dict[str, Any]:
+def _message(day: int, number: int) -> dict[str, Any]:
     return row(
-        f"wamid.{day:02}{place:03}",
+        f"wamid.{day:02}{number:03}",
         push_id=f"campaign-{day:02}",
-        number=_number(place * 7 + day),
-        reference_number=f"ORD-{day:02}{place:02}",
+        number=_number(number * 7 + day),
+        reference_number=f"ORD-{day:02}{number:02}",
         channel_id="8",
         message="Your order is on its way",
     )
 
 
-def _number(place: int) -> str:
-    return f"1555{1000000 + place * 37}"
+def _number(number: int) -> str:
+    return f"1555{1000000 + number * 37}"
 
 
 def _error(chance: random.Random) -> dict[str, str]:

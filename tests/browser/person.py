@@ -1,4 +1,4 @@
-"""What a person does in the admin, and what they read there."""
+"""The steps of a person in the admin, and the texts that they read."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def open_row(page: Page, row: Locator | None = None) -> None:
 
 
 def table(shown: Locator) -> list[list[str]]:
-    """Return what the cells of a table's body say, once it is seen."""
+    """Return the texts of a table's cells, once it is visible."""
     expect(shown).to_be_visible()
     rows = shown.locator("tbody tr").all()
     return [[cell.strip() for cell in row.locator("th, td").all_inner_texts()] for row in rows]
 
 
 def field(page: Page, label: str) -> Locator:
-    """Return what a page says of a row beside a label."""
+    """Return the text next to a label on the page of a row."""
     rows = page.locator("#content .form-row")
     return rows.filter(has=page.get_by_text(f"{label}:", exact=True)).locator(".readonly")
 
@@ -68,7 +68,7 @@ def tab_to(page: Page, wanted: Locator, key: str = "Tab", most: int = 150) -> No
 
 
 def is_marked(wanted: Locator) -> bool:
-    """Tell whether what the keyboard is on looks different from when it is not."""
+    """Tell whether the focused element looks different from an unfocused one."""
     looks = """element => {
         const style = () => { const all = getComputedStyle(element);
             return [all.outlineStyle, all.outlineWidth, all.boxShadow, all.color,

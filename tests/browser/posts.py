@@ -1,4 +1,4 @@
-"""What a stranger posts: each text in each field of each kind of event, and in all around it."""
+"""Requests of a stranger: each text in each field of each kind of event, and around them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from tests.browser.texts import GROUPS, TEXTS, identifier
+from tests.cases import CASES
 from tests.requests import PROJECT, SECRET, member, row, subscriber, url
-from tests.test_cases import CASES
 
 #: Events in one request: few, so that a page shows the whole of most bodies.
 BATCH = 4
 
-#: Texts for what shows as all others do: some of each group.
+#: Some texts of each group, for pages that show all texts alike.
 SOME = tuple(text for group in GROUPS for text in group[::8])
 
 _NOT_IN_A_HEADER = re.compile(r"[^\x20-\x7e\xa0-\xff]")
@@ -25,7 +25,7 @@ _NOT_IN_A_HEADER = re.compile(r"[^\x20-\x7e\xa0-\xff]")
 
 @dataclass(frozen=True)
 class Post:
-    """One request. ``status`` is what it is to be answered, ``accepted`` how many events it has."""
+    """One request, with the expected status and count of events."""
 
     body: bytes
     status: str = "2xx"
@@ -36,28 +36,28 @@ class Post:
 
 
 def hostile() -> Iterator[Post]:
-    """Yield requests of ours, in which each text is in each field there is."""
+    """Yield requests with each text in each field."""
     kinds = ((1, _report, ""), (2, _report, "filtered "), (3, _member, ""), (4, _subscriber, ""))
     for kind, (event_id, event, prefix) in enumerate(kinds):
         for start in range(0, len(TEXTS), BATCH):
             batch = TEXTS[start : start + BATCH]
-            # Another one for each kind, so that each text is once in what a batch has once.
-            beside = TEXTS[(start + kind) % len(TEXTS)]
+            # Another one for each kind, so that each text is also once outside of the rows.
+            outer = TEXTS[(start + kind) % len(TEXTS)]
             yield _post(
                 {
-                    "project_id": identifier(beside),
+                    "project_id": identifier(outer),
                     "event_id": event_id,
                     "data": [event(text, prefix) for text in batch],
-                    identifier(beside): beside,
+                    identifier(outer): outer,
                 },
-                beside,
+                outer,
                 accepted=len(batch),
             )
-    yield from _not_understood()
+    yield from _invalid()
 
 
 def _report(text: str, prefix: str) -> dict[str, Any]:
-    # A message is known by its id, so that one text in two kinds is not one row.
+    # Another id for each kind, so that one text in two kinds makes two rows.
     names = ("reference_number", "error_code", "error_message", "message", "message_type", "media")
     names += ("channel_id", "agent_id", "template_id", "source", "push_id", "number")
     return row(identifier(prefix + text), 2, **_all(names, text), **_added(text))
@@ -82,17 +82,17 @@ def _all(names: tuple[str, ...], text: str) -> dict[str, str]:
 
 
 def _added(text: str) -> dict[str, Any]:
-    """Return what the vendor may add later: keys and values of any depth."""
+    """Return fields that the vendor may add later: keys and values of any depth."""
     return {text: text, "added": {text: [text, {text: text}]}}
 
 
-def _not_understood() -> Iterator[Post]:
-    """Yield requests that are kept with a problem, or mended, or no JSON."""
+def _invalid() -> Iterator[Post]:
+    """Yield requests with a problem, with replaced values, or without JSON."""
     yield _post({"project_id": PROJECT, "event_id": 99, **dict(zip(TEXTS, TEXTS, strict=True))})
     refused = [row(f"refused {number}", text) for number, text in enumerate(TEXTS)]
     yield _post({"project_id": PROJECT, "event_id": 1, "data": refused}, accepted=0)
-    mended = [subscriber(subscriber_id=f"mended {n}", name={t: t}) for n, t in enumerate(SOME)]
-    yield _post({"project_id": PROJECT, "event_id": 4, "data": mended}, accepted=len(SOME))
+    replaced = [subscriber(subscriber_id=f"replaced {n}", name={t: t}) for n, t in enumerate(SOME)]
+    yield _post({"project_id": PROJECT, "event_id": 4, "data": replaced}, accepted=len(SOME))
     for start in range(0, len(TEXTS), BATCH):
         raw = "\n".join(TEXTS[start : start + BATCH]).encode("utf-8", "surrogatepass")
         yield _post(raw + b"\xff\xfe\xe2\x80", TEXTS[start], status="4xx")
@@ -110,7 +110,7 @@ def _not_understood() -> Iterator[Post]:
 def _post(body: Any, around: str = "", **expected: Any) -> Post:
     """Return a request with a text in its query and in its content type."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    # As a browser would not send it, and a stranger may: only what ends a request line is escaped.
+    # A stranger need not escape as browsers do: only line ends must be escaped.
     query = re.sub(r"[^\x21-\x7e]", lambda match: quote(match[0], errors="replace"), around)
     headers = {"Content-Type": f"application/json; {_header(around)}"}
     return Post(data, path=f"{url()}?{query}", headers=headers, **expected)
@@ -121,7 +121,7 @@ def _header(text: str) -> str:
 
 
 def cases() -> Iterator[Post]:
-    """Yield the recorded requests that the other tests are about, as far as HTTP can carry them."""
+    """Yield the recorded requests of the other tests, as far as HTTP can carry them."""
     for case in CASES:
         auth = case.get("auth", {})
         secret = auth.get("value", SECRET)

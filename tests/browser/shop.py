@@ -1,4 +1,4 @@
-"""Servers of a shop, each a process with a database of its own that nobody else's tests see.
+"""Servers of a shop, each a process with a database of its own that no other test sees.
 
 ``python3 -m tests.browser.shop filled`` serves a shop's month until its standard input ends; with
 ``empty`` nothing has come so far. Users are made before it says where it is.
@@ -25,17 +25,17 @@ OWNER, CLERK, PASSWORD = "owner", "clerk", "only-for-the-tests"
 
 @dataclass(frozen=True)
 class Shop:
-    """Where it is, and up to when its month went."""
+    """Its address, and the end of its month."""
 
     origin: str
     now: datetime
 
 
 @contextmanager
-def serving(stock: str) -> Iterator[Shop]:
+def serving(stock: str, settings: str = SETTINGS) -> Iterator[Shop]:
     """Run a server in a process of its own: Playwright forbids this one to ask a database."""
     command = [sys.executable, "-m", "tests.browser.shop", stock]
-    environment = os.environ | {"DJANGO_SETTINGS_MODULE": SETTINGS}
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": settings}
     with subprocess.Popen(
         command,
         cwd=ROOT,
@@ -49,8 +49,8 @@ def serving(stock: str) -> Iterator[Shop]:
         try:
             line = process.stdout.readline()
             assert line, "the shop's server did not start"
-            said = json.loads(line)
-            yield Shop(said["origin"], datetime.fromisoformat(said["now"]))
+            sentence = json.loads(line)
+            yield Shop(sentence["origin"], datetime.fromisoformat(sentence["now"]))
         finally:
             process.stdin.close()  # and so it ends, as it does when these tests are killed
             process.wait(timeout=30)

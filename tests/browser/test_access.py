@@ -1,4 +1,4 @@
-"""The admin's pages for everybody: with a screen reader, by keyboard, in the dark, on a phone."""
+"""The admin's pages for everyone: with a screen reader, by keyboard, in the dark, on a phone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.browser.ways import (
     url,
 )
 
-#: What leads to each page of a row, from the row's own: a link, which may be called a button.
+#: The links from a row's page to its other pages.
 LINKS = ("a.deletelink", "a.historylink")
 
 NAMES = [str(model._meta.verbose_name_plural).capitalize() for model in MODELS]
@@ -32,7 +32,7 @@ NAMES = [str(model._meta.verbose_name_plural).capitalize() for model in MODELS]
 # ``preload`` would fetch style sheets by script, which the policy forbids.
 OPTIONS = {"resultTypes": ["violations"], "preload": False}
 
-#: What is Django's, in its own templates, on every page of every app's.
+#: Faults of Django's own templates, on the pages of every app.
 DJANGOS = {
     # Links among words, told from them by their colour alone.
     "link-in-text-block": ".breadcrumbs a, #changelist-search a, #deleted-objects a",
@@ -40,19 +40,19 @@ DJANGOS = {
     "label-title-only": "#searchbar",
 }
 
-#: Links change their colours slowly, and are not to be looked at half way.
+#: Wait for the colours of links, which change slowly.
 SETTLED = "Promise.allSettled(document.getAnimations().map(each => each.finished)).then(() => 0)"
 
-#: The pages that only this app has, and rows with all there may be on their pages.
+#: The pages of this app alone, and rows with everything that a page can show.
 FOR_ALL = (overview, quarantine, group, marked, dead, message)
 PAGES = (*FOR_ALL, replay, url, erase)
 each_page = pytest.mark.parametrize("go", PAGES, ids=lambda go: go.__name__)
 
 
-def wrong(page):
-    """Return what is seriously wrong with a page, whoever looks at it and on whatever."""
+def faults_of(page):
+    """Return the serious faults of a page, in both colour schemes and sizes."""
     page.locator("details").evaluate_all("all => all.forEach(each => { each.open = true })")
-    found = []
+    findings = []
     for scheme, size in product(("light", "dark"), (DESK, PHONE)):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size(size)
@@ -63,10 +63,10 @@ def wrong(page):
                     node for node in violation["nodes"] if not is_djangos(page, violation, node)
                 ]
                 kind = (page.url, scheme, size["width"], violation["id"])
-                found += [(*kind, node["html"]) for node in nodes]
+                findings += [(*kind, node["html"]) for node in nodes]
     if page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]:
-        found.append((page.url, "scrolls sideways"))
-    return found
+        findings.append((page.url, "scrolls sideways"))
+    return findings
 
 
 def is_djangos(page, violation, node):
@@ -75,49 +75,49 @@ def is_djangos(page, violation, node):
     return selector and page.locator(target).evaluate("(e, s) => e.matches(s)", selector)
 
 
-def test_what_is_wrong(page):
-    """What is found nowhere would prove nothing on the pages of the admin."""
+def test_faults_are_found(page):
+    """A check that finds nothing here would prove nothing on the admin's pages."""
     page.set_content("<input><table width=900><td>wide")
-    found = wrong(page)
-    assert {rule for *_, rule, _ in found[:-1]} == {"document-title", "html-has-lang", "label"}
-    assert found[-1][1] == "scrolls sideways"
+    findings = faults_of(page)
+    assert {rule for *_, rule, _ in findings[:-1]} == {"document-title", "html-has-lang", "label"}
+    assert findings[-1][1] == "scrolls sideways"
 
 
 @each_page
 def test_pages_of_this_app(go, page):
     go(page)
-    assert wrong(page) == []
+    assert faults_of(page) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_lists_and_rows(name, page):
     open_list(page, name)
-    found = wrong(page)
+    findings = faults_of(page)
     open_row(page)
-    found += wrong(page)
+    findings += faults_of(page)
     row = page.url
     for link in LINKS:
         page.goto(row)
         page.locator(link).click()
-        found += wrong(page)
-    assert found == []
+        findings += faults_of(page)
+    assert findings == []
 
 
 def test_first_steps(new_shop, sit_down):
     page = sit_down(new_shop)
     open_overview(page)
-    found = wrong(page)
+    findings = faults_of(page)
     follow(page, "Webhook requests")
     follow(page, "Quarantine")
-    expect(page.get_by_text("All that came was understood.")).to_be_visible()
-    assert found + wrong(page) == []
+    expect(page.get_by_text("No problems.")).to_be_visible()
+    assert findings + faults_of(page) == []
 
 
 @pytest.mark.parametrize("go", FOR_ALL, ids=lambda go: go.__name__)
 def test_without_personal_data(go, shop, sit_down):
     page = sit_down(shop, CLERK)
     go(page)
-    assert wrong(page) == []
+    assert faults_of(page) == []
 
 
 def test_the_overview_by_keyboard(page):

@@ -1,4 +1,4 @@
-"""That the inspection finds what is alive: pages that are, each in a way of its own."""
+"""Pages with live content, each of another kind, to prove that the inspection finds it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BLOCKED = {
 
 
 @pytest.mark.parametrize("name", BLOCKED)
-def test_what_the_policy_blocks_or_the_inspection_sees(name, control):
+def test_blocked_by_the_policy_or_seen_by_the_inspection(name, control):
     text, kinds = BLOCKED[name]
     assert kinds <= kinds_of(control.visit(f"{urls.LIVE}?text={quote(text)}"))
 
@@ -50,16 +50,16 @@ RUNS = {
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_what_happens_without_a_policy(name, control):
+def test_without_a_policy(name, control):
     text, kind = RUNS[name]
     kinds = kinds_of(control.visit(f"{urls.WITHOUT_POLICY}?text={quote(text)}"))
     assert "policy" in kinds
-    # Of a new window the browser may tell only after the page was looked at.
+    # The browser may report a new window only after the inspection.
     assert kind in kinds or control.hears(kind)
 
 
 def test_texts_of_ours_where_they_come_alive(control):
-    """What is found nowhere would prove nothing on the pages of the admin."""
+    """A text that is found nowhere would prove nothing on the admin's pages."""
     links = [f'<a href="{escape(text)}">x</a>' for text in URLS if "../" not in text]
     for text in (*MARKUP, *STYLES[:2], *links):
         assert control.visit(f"{urls.LIVE}?text={quote(text)}"), text
@@ -73,5 +73,5 @@ def test_a_page_that_is_harmless(control):
     assert control.visit(f"{urls.LIVE}?text=<p>harmless</p>") == []
 
 
-def kinds_of(found):
-    return {finding.partition(" at ")[0] for finding in found}
+def kinds_of(findings):
+    return {finding.partition(" at ")[0] for finding in findings}

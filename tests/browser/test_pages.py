@@ -1,4 +1,4 @@
-"""Every page of the admin, full of what strangers sent: it is all text, and none of it is alive."""
+"""Every page of the admin, full of texts of strangers: all of it is text, and none of it runs."""
 
 from __future__ import annotations
 
@@ -9,31 +9,26 @@ import pytest
 from django.contrib import admin
 from django.urls import Resolver404, resolve
 
-from pickyassist_webhooks.characters import UNSEEN, UNSTORABLE
-from pickyassist_webhooks.models import (
-    GroupMemberEvent,
-    Message,
-    ReceiverFailure,
-    WebhookRequest,
-)
+from pickyassist_webhooks.models import GroupMemberEvent, Message, ReceiverFailure, WebhookRequest
+from pickyassist_webhooks.parsing.characters import UNSEEN, UNSTORABLE
 from tests.browser import texts
 from tests.browser.addresses import APP, MODELS, list_of, named, pages, path
 from tests.requests import url
 
 each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 
-#: Each row's own page is visited, which shows all of it. The others show its name, as the page of
-#: what is to be deleted does for fifty rows at once, and are visited for every tenth row.
+#: The page of each row is visited: it shows all of the row. The other pages show its name, and are
+#: visited for every tenth row.
 SOME = slice(None, None, 10)
 
-#: The types of what is sent as a file: a body, and the rows of a list.
+#: The media types of files: a body, and the rows of a list.
 FILES = (
     "application/octet-stream",
     "text/csv; charset=utf-8",
     "application/jsonl; charset=utf-8",
 )
 
-#: The app's page on the admin's index: how much came, and what became of it.
+#: The overview, the app's page on the admin's index.
 OVERVIEW = f"/admin/{APP}/"
 
 
@@ -42,12 +37,12 @@ def visit_all(visitor, paths):
 
 
 @each_model
-def test_each_row(model, place, visitor):
-    found, shown = [], []
-    for pk in place.rows[model]:
-        found += visitor.visit(path(named(model, "change"), pk))
+def test_each_row(model, site, visitor):
+    findings, shown = [], []
+    for pk in site.rows[model]:
+        findings += visitor.visit(path(named(model, "change"), pk))
         shown.append(visitor.text)
-    assert found == []
+    assert findings == []
     everything = " ".join(" ".join(shown).split())
     for text in texts.TEXTS:
         assert any(form in everything for form in forms(text)), text
@@ -67,22 +62,22 @@ def written_out(text, but=""):
 
 
 @each_model
-def test_other_pages_of_rows(model, place, visitor):
-    found, seen = [], 0
+def test_other_pages_of_rows(model, site, visitor):
+    findings, seen = [], 0
     for name in pages(model)[1]:
-        is_of_problems = name == named(model, "problem")  # which has none of what was understood
-        rows = place.problems if is_of_problems else place.rows[model][SOME]
+        is_of_problems = name == named(model, "problem")  # it lists only invalid requests
+        rows = site.problems if is_of_problems else site.rows[model][SOME]
         paths = [path(name, pk) for pk in rows]
         if name == named(model, "change") or visitor.ask(paths[0]).status == 405:
             continue  # visited above, or pressed below
         seen += 1
-        found += [finding for each in paths for finding in look_at(visitor, each)]
-    assert found == []
+        findings += [finding for each in paths for finding in look_at(visitor, each)]
+    assert findings == []
     assert seen >= 2
 
 
 def look_at(visitor, each):
-    """Visit a page, or see that a file is sent as one, which no browser takes for a page."""
+    """Visit a page, or check that a file is sent as a download."""
     headers = visitor.ask(each).headers
     if "content-disposition" not in headers:
         return visitor.visit(each)
@@ -93,69 +88,69 @@ def look_at(visitor, each):
 
 
 @each_model
-def test_pages_without_personal_data(model, place, viewer):
-    paths = [path(named(model, "change"), pk) for pk in place.rows[model][SOME]]
+def test_pages_without_personal_data(model, site, viewer):
+    paths = [path(named(model, "change"), pk) for pk in site.rows[model][SOME]]
     assert visit_all(viewer, [list_of(model), *paths]) == []
 
 
-def test_overview_without_personal_data(place, viewer):
-    joined = place.rows[GroupMemberEvent][SOME]
+def test_overview_without_personal_data(site, viewer):
+    joined = site.rows[GroupMemberEvent][SOME]
     groups = [path(named(GroupMemberEvent, "group"), pk) for pk in joined]
     problems = path(named(WebhookRequest, "problems"))
     assert visit_all(viewer, [OVERVIEW, problems, *groups]) == []
 
 
 def test_overview(visitor):
-    """Each period of it, with what strangers named their groups, channels and errors."""
-    found = visitor.visit(OVERVIEW)
+    """Each period, with groups, channels and errors named by strangers."""
+    findings = visitor.visit(OVERVIEW)
     periods = visitor.links("nav.pickyassist-periods")
     assert len(periods) >= 2
     for period in periods:
-        found += visitor.visit(period)
+        findings += visitor.visit(period)
         assert "pwned" in visitor.text
-    assert found == []
+    assert findings == []
 
 
 def test_url_to_paste(visitor):
     """A page that only a button leads to."""
-    found = visitor.visit(OVERVIEW)
-    found += visitor.press(".pickyassist-overview form [type=submit]")
-    assert found == []
+    findings = visitor.visit(OVERVIEW)
+    findings += visitor.press(".pickyassist-overview form [type=submit]")
+    assert findings == []
     assert url() in visitor.text
 
 
 @each_model
 def test_pages_of_the_model(model, visitor):
-    # Nobody may add any, and the URL to paste is asked for by a button.
+    # No one may add rows, and only a button leads to the URL to paste.
     names = set(pages(model)[0]) - {named(model, "add"), named(model, "url")}
     assert len(names) >= 3  # the list, and a file of each format
-    found = [finding for name in sorted(names) for finding in look_at(visitor, path(name))]
-    assert found == []
+    findings = [finding for name in sorted(names) for finding in look_at(visitor, path(name))]
+    assert findings == []
 
 
 @each_model
 def test_filtered_lists(model, visitor):
     """Each page of the list, and the list by each filter and in each order."""
-    found = visitor.visit(list_of(model))
+    findings = visitor.visit(list_of(model))
     lists = {}
     for link in visitor.links("#changelist"):
         parts = urlsplit(link)
         if parts.path == list_of(model) and parts.query:
             names = ",".join(part.partition("=")[0] for part in parts.query.split("&"))
-            # One value of each filter: they are ours, while what is on a page is strangers'.
+            # One value of each filter: strangers do not name these.
             lists.setdefault(parts.query if names == "p" else names, link)
     # Failures are in one order, and those of one request are linked on its page only.
     assert len(lists) >= 2 or model is ReceiverFailure
-    assert found + visit_all(visitor, lists.values()) == []
+    assert findings + visit_all(visitor, lists.values()) == []
 
 
 @each_model
-def test_lists_of_what_belongs_to_a_row(model, place, visitor):
-    found, lists = [], set()
-    for pk in place.rows[model][SOME]:
-        found += visitor.visit(path(named(model, "change"), pk))
+def test_lists_of_related_rows(model, site, visitor):
+    findings, lists = [], set()
+    for pk in site.rows[model][SOME]:
+        findings += visitor.visit(path(named(model, "change"), pk))
         lists |= {link for link in visitor.links("#content") if "=" in link}
-    assert found + visit_all(visitor, sorted(lists)) == []
+    assert findings + visit_all(visitor, sorted(lists)) == []
     assert lists or model not in (WebhookRequest, Message)
 
 
@@ -167,25 +162,25 @@ def test_searches(model, visitor):
 
 @each_model
 def test_several_to_be_deleted(model, visitor):
-    found = visitor.visit(list_of(model))
+    findings = visitor.visit(list_of(model))
     count = visitor.page.locator("input.action-select").count()
     visitor.choose("delete_selected")
-    found += visitor.press("button[name=index]")
-    assert found == []
+    findings += visitor.press("button[name=index]")
+    assert findings == []
     assert visitor.page.locator("input[name=_selected_action]").count() == count > 40
 
 
-def test_all_that_is_linked(visitor):
-    """Whatever the admin's index leads to, in how many steps ever: one page of each view."""
-    found, ahead, seen = [], ["/admin/"], set()
+def test_every_linked_view(visitor):
+    """One page of each view that the admin's index leads to, in any number of steps."""
+    findings, ahead, seen = [], ["/admin/"], set()
     while ahead:
         link = ahead.pop()
         view = view_of(link)
         if view and view not in seen:
             seen.add(view)
-            found += look_at(visitor, link)
+            findings += look_at(visitor, link)
             ahead += visitor.links("body")
-    assert found == []
+    assert findings == []
     lists = {f"admin:{named(model, 'changelist')}" for model in MODELS}
     assert lists < seen
 
@@ -195,6 +190,6 @@ def view_of(link):
     try:
         name = resolve(urlsplit(link).path).view_name
     except Resolver404:
-        return ""  # the site that an admin belongs to, where this one has none
+        return ""  # "View site", which this admin has not
     labels = {model._meta.app_label for model in admin.site._registry} - {APP}
     return "" if name.startswith(tuple(f"admin:{label}_" for label in labels)) else name

@@ -1,4 +1,4 @@
-"""What people ask of the admin, each answered by clicking from its first page."""
+"""Questions to the admin, each answered by clicks from its first page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.browser.truth import DELIVERY, MEMBER, SUBSCRIBER, Truth
 
 PERIODS = ("7 days", "30 days")
 
-#: What stands where an error has no code, or no text.
+#: The text for an error without a code or message.
 DASH = "\u2013"
 
 
@@ -45,8 +45,8 @@ class TestIsItWorking:
         expect(card).to_contain_text(f"({last})")
         counts = {name: truth.latest(DELIVERY, int(name.split()[0])) for name in PERIODS}
         expected = {"today": truth.latest(DELIVERY, 1), **counts}
-        said = zip(*(card.locator(tag).all_inner_texts() for tag in ("dt", "dd")), strict=True)
-        assert dict(said) == {name: f"{count:,}" for name, count in expected.items()}
+        sentence = zip(*(card.locator(tag).all_inner_texts() for tag in ("dt", "dd")), strict=True)
+        assert dict(sentence) == {name: f"{count:,}" for name, count in expected.items()}
 
     def test_the_figures_of_a_day_by_keyboard(self, page, truth):
         open_overview(page)
@@ -57,7 +57,7 @@ class TestIsItWorking:
         days = [truth.today - timedelta(days=ago) for ago in range(7)]
         per_day = truth.per_day(DELIVERY)
         assert figures == [[f"{day:%m/%d/%Y}", str(per_day[day])] for day in days]
-        # The picture says in words what it shows.
+        # The picture has a description.
         expect(card.get_by_role("img")).to_have_accessible_name(
             f"Delivery reports A bar for each day from {days[-1]:%m/%d/%Y} to "
             f"{days[0]:%m/%d/%Y}; "
@@ -68,7 +68,7 @@ class TestIsItWorking:
 
 def table_of(card, page):
     """Open the figures of a chart with the keyboard alone, and return them."""
-    tab_to(page, card.get_by_text("Figures", exact=True))
+    tab_to(page, card.get_by_text("Show as a table", exact=True))
     page.keyboard.press("Enter")
     return table(card.get_by_role("table"))
 
@@ -78,9 +78,9 @@ class TestWhatBecameOfMyMessages:
     def test_each_fact_and_its_rate(self, days, page, truth):
         open_overview(page)
         follow(page, f"{days} days")
-        title = "What became of the messages"
+        title = "Message results"
         card = page.locator(".pickyassist-card").filter(has=page.get_by_role("img", name=title))
-        card.get_by_text("Figures", exact=True).click()
+        card.get_by_text("Show as a table", exact=True).click()
         messages = truth.messages(days)
         assert table(page.get_by_role("table", name=title)) == [
             [name, str(count), f"{count / messages['Submitted'] * 100:.1f} %"]
@@ -90,8 +90,10 @@ class TestWhatBecameOfMyMessages:
     def test_which_errors_are_frequent(self, page, truth):
         open_overview(page)
         errors = table(page.get_by_role("table", name="The most frequent errors"))
-        said = {(code.strip(DASH), text.strip(DASH)): int(count) for code, text, count in errors}
-        assert said == truth.errors(30)
+        sentence = {
+            (code.strip(DASH), text.strip(DASH)): int(count) for code, text, count in errors
+        }
+        assert sentence == truth.errors(30)
         counts = [int(count) for *_, count in errors]
         assert counts == sorted(counts, reverse=True)
 
@@ -112,7 +114,7 @@ class TestWhatBecameOfMyMessages:
     def test_one_that_was_received_and_yet_refunded(self, page):
         """From the overview, and to its siblings by reference and by push."""
         open_overview(page)
-        follow(page, "Received, yet failed or refunded: 1")
+        follow(page, "Delivered, but also failed or refunded: 1")
         open_row(page)
         expect(field(page, "Message id")).to_have_text(demo.CONFLICT)
         expect(field(page, "Conflict")).to_contain_text("also reported it as refunded")
@@ -134,8 +136,8 @@ class TestWhatBecameOfMyMessages:
 class TestWhatFailedAndWhy:
     def test_a_receiver(self, page):
         open_overview(page)
-        follow(page, "Dead, attempts used up")
-        assert {row[1] for row in listed(page)} == {"dead, attempts used up"}
+        follow(page, "Permanently failed")
+        assert {row[1] for row in listed(page)} == {"permanently failed"}
         open_row(page)
         follow(page, "Receiver failures: 1")
         open_row(page)
@@ -157,8 +159,8 @@ class TestWhatTheVendorChanged:
     def test_what_is_not_understood(self, page):
         open_overview(page)
         follow(page, "Quarantined")
-        groups = table(page.get_by_role("table", name="What was not understood"))
-        # The problem, how many are in quarantine, how many there are, what was expected, the kind.
+        groups = table(page.get_by_role("table", name="Problems"))
+        # The problem, the counts in quarantine and in all, the expectation, the kind.
         assert [row[:5] for row in groups] == [
             [
                 "not_an_integer, data[].status",
@@ -196,7 +198,7 @@ class TestWhoIsThere:
         open_overview(page)
         follow(page, "Early birds")
         members = truth.members()
-        heading = f"Who is in it now: {len(members)}"
+        heading = f"Current members: {len(members)}"
         expect(page.get_by_role("heading", name=heading)).to_be_visible()
         rows = table(page.get_by_role("table", name=heading))
         assert [number for number, _ in rows] == members[::-1]
@@ -254,9 +256,9 @@ class TestWhatToDoFirst:
         assert "test-secret" in url
 
     def test_without_the_permission_to_see_it(self, new_shop, shop, sit_down):
-        for each, said in ((new_shop, "Copy the URL"), (shop, "What came")):
+        for each, sentence in ((new_shop, "Copy the URL"), (shop, "Events received")):
             page = sit_down(each, CLERK)
             open_overview(page)
-            expect(page.get_by_text(said).first).to_be_visible()
+            expect(page.get_by_text(sentence).first).to_be_visible()
             expect(page.get_by_role("button", name="Show the URL")).to_have_count(0)
             assert "test-secret" not in page.content()

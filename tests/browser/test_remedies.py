@@ -1,4 +1,4 @@
-"""What people do in the admin about what went wrong, and where it is kept that they did."""
+"""Actions after a failure in the admin, and their traces in the history."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.person import field, follow, listed, open_list, open_overview, open_row, table
-from tests.browser.place import send_all
 from tests.browser.posts import Post
 from tests.browser.shop import OWNER
+from tests.browser.site import send_all
 
 BODY = (
     b'{ "project_id" : "4100",\r\n\t"event_id": 1 ,"data": [ {"push_id": "p", "msg_id": "bytes",'
@@ -26,25 +26,25 @@ def page(workshop, sit_down):
 def open_dead(page):
     """Go to a request of which a receiver has failed; each test has done something with one."""
     open_overview(page)
-    follow(page, "Dead, attempts used up")
+    follow(page, "Permanently failed")
     open_row(page)
-    expect(field(page, "State")).to_have_text("dead, attempts used up")
+    expect(field(page, "State")).to_have_text("permanently failed")
 
 
-def press(page, button, said):
-    """Press a button, and see what is said of it."""
+def press(page, button, sentence):
+    """Press a button, and expect a message."""
     page.get_by_role("button", name=button, exact=True).click()
-    expect(page.locator(".messagelist")).to_contain_text(said)
+    expect(page.locator(".messagelist")).to_contain_text(sentence)
 
 
-def see_in_history(page, said):
+def see_in_history(page, sentence):
     follow(page, "History")
     entries = table(page.get_by_role("main").get_by_role("table"))
-    assert entries[-1][1:] == [OWNER, said]
+    assert entries[-1][1:] == [OWNER, sentence]
 
 
 def test_what_was_really_sent(page, workshop):
-    """To the byte: indented with what is wrong in it, as it came, and as a file."""
+    """The exact bytes: indented with the problems marked, as received, and as a file."""
     headers = {"Content-Type": "application/json"}
     send_all(workshop.origin, [Post(BODY, accepted=0, headers=headers)])
     open_list(page, "Webhook requests")
@@ -52,7 +52,7 @@ def test_what_was_really_sent(page, workshop):
     body = field(page, "Body")
     expect(body.locator("mark")).to_have_text('"soon"')
     expect(body.locator("pre").last).not_to_be_visible()
-    body.get_by_text("As it came", exact=True).click()
+    body.get_by_text("As received", exact=True).click()
     expect(body.locator("pre").last).to_be_visible()
     shown = body.locator("pre").last.text_content()
     assert shown == BODY.decode().replace("\r\n", "\n")
@@ -63,7 +63,7 @@ def test_what_was_really_sent(page, workshop):
 
 def test_a_request_is_processed_again(page):
     open_dead(page)
-    press(page, "Process again", "Process again: done.")
+    press(page, "Process again", "Request processed again: done.")
     expect(field(page, "State")).to_have_text("done")
     expect(field(page, "Replays")).to_have_text("1")
     expect(field(page, "History")).to_contain_text(f"{OWNER}, processed again")
@@ -73,7 +73,7 @@ def test_a_request_is_processed_again(page):
 def test_a_receiver_that_is_mended_is_called_again(page):
     open_dead(page)
     expect(page.get_by_role("link", name="Receiver failures: 1")).to_be_visible()
-    press(page, "Call failed receivers again", "Call failed receivers again: done.")
+    press(page, "Call failed receivers again", "Failed receivers called again: done.")
     expect(field(page, "Receiver failures")).to_have_text("-")
     see_in_history(page, "Call failed receivers again: done")
 
@@ -83,7 +83,7 @@ def test_a_request_is_discarded_with_a_reason(page):
     page.get_by_role("button", name="Discard").click()  # without a reason, which the browser asks
     expect(page.get_by_role("textbox", name="Reason")).to_be_focused()
     page.keyboard.type("They left the shop long ago")
-    press(page, "Discard", "Discard: discarded.")
+    press(page, "Discard", "Request discarded.")
     expect(field(page, "State")).to_have_text("discarded")
     see_in_history(page, "Discard: They left the shop long ago")
 
@@ -95,14 +95,14 @@ def test_all_requests_of_a_problem(page):
     row = page.get_by_role("row").filter(has_text="unknown_event")
     row.get_by_role("link", name="Process again").click()
     expect(page.get_by_role("main")).to_contain_text("2 requests have this problem:")
-    said = "2 requests were processed again (quarantined: 2)."
-    press(page, "Process 2 requests again", said)
+    sentence = "2 requests were processed again (quarantined: 2)."
+    press(page, "Process 2 requests again", sentence)
     # They are understood no better so far, and none is lost.
-    groups = table(page.get_by_role("table", name="What was not understood"))
+    groups = table(page.get_by_role("table", name="Problems"))
     assert ["unknown_event, event_id", "2", "2"] in [row[:3] for row in groups]
     follow(page, "unknown_event, event_id")
     open_row(page)
-    see_in_history(page, "Processed again, now: quarantined.")
+    see_in_history(page, "Processed again: quarantined.")
 
 
 def test_chosen_requests(page):

@@ -1,4 +1,4 @@
-"""The pictures in the README and the docs: ``--screenshots`` writes them anew."""
+"""The pictures in the README and the docs: ``--screenshots`` takes them again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.browser.conftest import DESK, PHONE
 
 FOLDER = Path(__file__).parent.parent.parent / "docs/screenshots"
 
-#: How to get to each page, and the first and the last that is in the picture of it.
+#: The way to each page, and the first and last element of its picture.
 PAGES = {
     "overview": (ways.overview, "#header", ".pickyassist-overview"),
     "message": (ways.message, "#header", "#content fieldset:nth-of-type(2)"),
@@ -28,7 +28,7 @@ SIZES = {"desk": DESK, "phone": PHONE}
 SCHEMES = ("light", "dark")
 PICTURES = {"-".join(each) + ".png" for each in product(PAGES, SCHEMES, SIZES)}
 
-#: Pixels of height that no picture is beyond, and pixels around what is in it.
+#: The greatest height in pixels, and the margin around the elements.
 HIGHEST, AROUND = {"desk": 800, "phone": 1240}, 15
 
 #: Bytes of a picture with something on it, and of all of them in the repository.
@@ -37,7 +37,7 @@ LEAST, MOST = 10_000, 1_500_000
 
 @pytest.fixture
 def folder(pytestconfig, tmp_path):
-    """Return where pictures go: by default to where the checkout stays as it is."""
+    """Return the folder for pictures: by default one outside of the checkout."""
     if not pytestconfig.getoption("screenshots"):
         return tmp_path
     FOLDER.mkdir(exist_ok=True)
@@ -71,7 +71,7 @@ def test_picture(name, size, page, folder):
 
 
 def test_pictures_of_the_docs():
-    """All of them are there, and no others; together they are not too much for a repository."""
+    """All pictures and no others are there; together they are small enough for a repository."""
     sizes = {path.name: path.stat().st_size for path in FOLDER.iterdir()}
     assert sizes.keys() == PICTURES
     assert sum(sizes.values()) < MOST

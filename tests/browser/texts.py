@@ -1,12 +1,12 @@
-"""What a stranger would send to come alive in the admin, in any text of any event.
+"""Texts of a stranger who wants to run code in the admin, for any text of any event.
 
-Whatever runs sets ``pwned``, whatever is let in is named or classed ``pwned``, and whatever is
-calculated makes ``PRODUCT``.
+A script that runs sets ``pwned``, an element that gets in is named or classed ``pwned``, and a
+template that calculates makes ``PRODUCT``.
 """
 
 from __future__ import annotations
 
-from pickyassist_webhooks.characters import UNSTORABLE
+from pickyassist_webhooks.parsing.characters import UNSTORABLE
 
 CANARY = "pwned"
 EVIL = "evil.example"
@@ -78,5 +78,5 @@ TEXTS = tuple(text for group in GROUPS for text in group)
 
 
 def identifier(text: str) -> str:
-    """Return a text as an id may be: without what is refused in one, and not too long."""
+    """Return a text as a valid id: without refused characters, and not too long."""
     return UNSTORABLE.sub("", text).strip()[:255].strip()

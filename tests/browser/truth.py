@@ -1,4 +1,4 @@
-"""What the answers ought to be, told from what the shop was sent and from nothing of the app."""
+"""The right answers, calculated from the posted requests and without the app."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Truth:
         return max(at for _, at in self.events(event_id))
 
     def messages(self, days: int) -> dict[str, int]:
-        """Return how many messages were first reported lately, and what became of them."""
+        """Return the number of messages that were first reported lately, and their results."""
         first: dict[str, datetime] = {}
         seen: defaultdict[str, set[str]] = defaultdict(set)
         for event, at in self.events(DELIVERY):

@@ -11,7 +11,7 @@ WITHOUT_POLICY = "/live/without-policy/"
 
 
 def live(request: HttpRequest) -> HttpResponse:
-    """Answer what no page may: a text as it came. The inspection has to find it."""
+    """Answer with a raw text, as no page may. The inspection must find it."""
     return HttpResponse(f"<!DOCTYPE html><title>live</title>{request.GET['text']}")
 
 
@@ -22,7 +22,7 @@ def without_policy(request: HttpRequest) -> HttpResponse:
 
 
 def favicon(request: HttpRequest) -> HttpResponse:
-    """Answer what browsers ask each server for by themselves, and would report as missing."""
+    """Answer the requests that browsers make on their own, and would report as missing."""
     return HttpResponse(status=204)
 
 

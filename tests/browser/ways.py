@@ -34,7 +34,7 @@ def group(page: Page) -> None:
 def erase(page: Page) -> None:
     open_list(page, "Delivery reports")
     page.get_by_role("checkbox").nth(1).check()
-    page.get_by_label("Action:").select_option("Erase all that is kept of these numbers")
+    page.get_by_label("Action:").select_option("Erase everything stored about these numbers")
     page.locator("button[name=index]").click()
     expect(page.get_by_role("button", name="Yes, erase it")).to_be_visible()
 
@@ -47,11 +47,11 @@ def marked(page: Page) -> None:
 
 def dead(page: Page) -> None:
     open_overview(page)
-    follow(page, "Dead, attempts used up")
+    follow(page, "Permanently failed")
     open_row(page)
 
 
 def message(page: Page) -> None:
     open_overview(page)
-    follow(page, "Received, yet failed or refunded: 1")
+    follow(page, "Delivered, but also failed or refunded: 1")
     open_row(page)

@@ -1,4 +1,4 @@
-"""Rows of all kinds in all states, and two readers."""
+"""Rows of all kinds in all states, and two users who read them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PASSWORD = "only-for-the-tests"
 
 @pytest.fixture(autouse=True)
 def connected(rows):
-    """Keep the connection with the rows, as Django's own test client does while it asks."""
+    """Keep the connection open during a request, as Django's test client does."""
     signals = (request_started, request_finished)
     for signal in signals:
         signal.disconnect(close_old_connections)
@@ -35,7 +35,7 @@ def raising(**named):
 
 @pytest.fixture
 def rows(db):
-    """Fill all tables with what is usual and what is strange, and name nobody a receiver after."""
+    """Fill all tables with usual and unusual rows; leave no receiver connected."""
     post(delivery(row("M1", 4), row("M1", 2, error_message="Call +15550001111"), row("M1", 1)))
     post(delivery(row("M2", 77, vendor={"new": [1, None]}), row("M3", -(2**63), status_text="\0")))
     post(delivery(row("", 1, error_message=["no text"], message="x" * 300), {"status": "x"}, 7))
@@ -60,7 +60,7 @@ def rows(db):
 
 @pytest.fixture
 def reader(rows, request):
-    """A user who may do everything, or one who may view all rows but no personal data."""
+    """Create a superuser, or a user who may view all rows without personal data."""
     is_superuser = request.param == "superuser"
     user = get_user_model().objects.create_user(
         request.param, password=PASSWORD, is_superuser=is_superuser

@@ -1,4 +1,4 @@
-"""The tests' settings, with the read API and what its pages need."""
+"""The settings of the tests, with the read API and the apps for its pages."""
 
 from tests.settings import *  # noqa: F403
 from tests.settings import INSTALLED_APPS as USUAL

@@ -1,4 +1,4 @@
-"""``python3 -m tests --suite docs``: the site is built, and every link and snippet in it tried."""
+"""``python3 -m tests --suite docs``: build the site, and check every link and snippet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.docs.pages import DOCS
 
 
 def build(source: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Build the site with every warning an error."""
+    """Build the site; every warning is an error."""
     strict = ["-W", "--keep-going", "-n", "-q"]
     return subprocess.run(
         [sys.executable, "-m", "sphinx", *strict, "-b", "html", str(source), str(folder)],

@@ -1,4 +1,4 @@
-"""The pages as they are written, and as a browser has them."""
+"""The pages in Markdown, and as HTML."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from mdit_py_plugins.anchors import anchors_plugin
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
 WRITTEN = sorted(DOCS.rglob("*.md"))
-#: Pages that are read where the code is hosted, and on the package index.
-BESIDE = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")]
+#: Pages for the code host and the package index.
+OUTSIDE = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")]
 
-#: Attributes by which a page has something fetched.
+#: Attributes that make a browser fetch a file.
 FETCHED = {
     "script": "src",
     "link": "href",
@@ -32,7 +32,7 @@ FETCHED = {
 
 
 class Page(HTMLParser):
-    """The links of a page, what it has fetched, and what can be linked to in it."""
+    """The links of a page, the files it fetches, and the ids it has."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
@@ -44,18 +44,18 @@ class Page(HTMLParser):
         self.feed(file.read_text("utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        if "id" in found:
-            self.ids.add(found["id"] or "")
-        if tag == "a" and found.get("href"):
-            self.links.append(found["href"] or "")
-        if value := found.get(FETCHED.get(tag, "")):
+        attributes = dict(attrs)
+        if "id" in attributes:
+            self.ids.add(attributes["id"] or "")
+        if tag == "a" and attributes.get("href"):
+            self.links.append(attributes["href"] or "")
+        if value := attributes.get(FETCHED.get(tag, "")):
             self.fetched.append(value)
-        self.classes += (found.get("class") or "").split()
+        self.classes += (attributes.get("class") or "").split()
 
 
 def tokens(file: Path) -> Iterator[Token]:
-    """Yield all of a Markdown file, with the anchors that its headings have on a code host."""
+    """Yield the tokens of a Markdown file, with the anchors of headings as on a code host."""
     parser = MarkdownIt("commonmark").enable("table").use(anchors_plugin, max_level=6)
     for token in parser.parse(file.read_text("utf-8")):
         yield token
@@ -82,13 +82,13 @@ def is_elsewhere(link: str) -> bool:
 
 
 def target(file: Path, link: str) -> tuple[Path, str]:
-    """Return the file a relative link leads to, and the place in it."""
+    """Return the file and the anchor of a relative link."""
     path, anchor = urldefrag(link)
     return (file.parent / unquote(path)).resolve() if path else file, unquote(anchor)
 
 
 def snippets(file: Path, language: str) -> Iterator[tuple[int, str]]:
-    """Yield line and text of each piece of code in a language."""
+    """Yield the line and the text of each code block in a language."""
     for token in tokens(file):
         if token.type == "fence" and token.info == language:
             yield (token.map or [0])[0] + 1, token.content

@@ -1,4 +1,4 @@
-"""The site is complete, needs nobody else, and is not built where something is wrong."""
+"""The site is complete, needs no other server, and is not built if it has an error."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def test_every_page_is_in_the_contents(site):
     assert all((site / page).exists() for page in pages)
 
 
-def test_nothing_is_fetched_from_elsewhere(site):
+def test_nothing_is_fetched_from_other_servers(site):
     pages = list(site.rglob("*.html"))
     assert len(pages) > len(WRITTEN)
     for page in pages:
         fetched = Page(page).fetched
         assert fetched
-        assert [each for each in fetched if is_elsewhere(each)] == [], page
+        assert [link for link in fetched if is_elsewhere(link)] == [], page
     styles = list(site.rglob("*.css"))
     assert styles
     for style in styles:
@@ -30,21 +30,21 @@ def test_nothing_is_fetched_from_elsewhere(site):
         assert not re.search(r"@import|url\(\s*[\"']?(https?:)?//", text), style
 
 
-def test_pictures_have_a_dark_one(site):
+def test_each_picture_has_a_dark_version(site):
     page = Page(site / "admin.html")
-    pictures = [each for each in page.fetched if each.endswith(".png")]
-    light = [each for each in pictures if "-light-" in each]
+    pictures = [picture for picture in page.fetched if picture.endswith(".png")]
+    light = [picture for picture in pictures if "-light-" in picture]
     assert light
-    assert {each.replace("-light-", "-dark-") for each in light} == set(pictures) - set(light)
+    assert {picture.replace("-light-", "-dark-") for picture in light} == set(pictures) - set(light)
     assert page.classes.count("only-light") == page.classes.count("only-dark") == len(light)
 
 
-def test_what_is_wrong_ends_the_build(tmp_path):
+def test_an_error_ends_the_build(tmp_path):
     shutil.copy(DOCS / "conf.py", tmp_path)
     shutil.copytree(DOCS / "_static", tmp_path / "_static")
     wrong = ["[](no-page.md)", "[](index.md#no-place)", "[](#nothing)", "![](no-picture.png)"]
     (tmp_path / "index.md").write_text("# Title\n\n" + "\n\n".join(wrong), "utf-8")
     built = build(tmp_path, tmp_path / "site")
     assert built.returncode == 1
-    for what in ("no-page", "no-place", "nothing", "no-picture"):
-        assert what in built.stderr
+    for target in ("no-page", "no-place", "nothing", "no-picture"):
+        assert target in built.stderr

@@ -1,4 +1,4 @@
-"""The projects of two how-to pages, as they stand there: they do what the pages say."""
+"""The projects of two how-to pages work as the pages say."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HANG_UPS = 10
 
 
 def marked(page, first_line):
-    """Return the Python of a page that begins with this line."""
+    """Return the Python snippet of a page that begins with this line."""
     [text] = [text for _, text in snippets(DOCS / page, "python") if text.startswith(first_line)]
     return text
 
@@ -67,32 +67,32 @@ def run(folder, *module):
     assert done.returncode == 0, done.stderr
 
 
-def ask(folder, database, question):
+def ask(folder, database, query):
     connection = sqlite3.connect(folder / database)
     try:
-        return connection.execute(question).fetchall()
+        return connection.execute(query).fetchall()
     finally:
         connection.close()
 
 
 def tables(folder, database):
-    asked = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-    return {name for [name] in ask(folder, database, asked)}
+    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    return {name for [name] in ask(folder, database, query)}
 
 
-def test_production_reads_what_it_is_told():
-    """Each variable of the page stands in the example, and each that it reads on the page."""
+def test_production_reads_the_documented_variables():
+    """Each variable of the page is in the example, and the other way round."""
     page = (DOCS / "how-to/production.md").read_text("utf-8")
     cells = re.findall(r"^\| (`.+?`) \|", page, re.MULTILINE)
-    named = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+    documented = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
     files = (ROOT / "example_project").glob("*.py")
     source = "".join(file.read_text("utf-8") for file in files)
-    assert named
-    assert [name for name in named if name not in source] == []
-    assert set(re.findall(r'environ.get\("(\w+)"', source)) <= named
+    assert documented
+    assert [name for name in documented if name not in source] == []
+    assert set(re.findall(r'environ.get\("(\w+)"', source)) <= documented
 
 
-def test_each_database_has_its_own(project):
+def test_each_database_has_its_own_tables(project):
     events = tables(project, "events.sqlite3")
     assert {name for name in events if not name.startswith("pickyassist_webhooks_")} == {
         "django_migrations"
@@ -100,12 +100,12 @@ def test_each_database_has_its_own(project):
     others = tables(project, "db.sqlite3")
     assert "auth_user" in others
     assert not {name for name in others if name.startswith("pickyassist_webhooks_")}
-    asked = "SELECT COUNT(*) FROM auth_permission WHERE codename = 'view_personal_data'"
-    assert ask(project, "db.sqlite3", asked) == [(1,)]
+    query = "SELECT COUNT(*) FROM auth_permission WHERE codename = 'view_personal_data'"
+    assert ask(project, "db.sqlite3", query) == [(1,)]
 
 
 def test_senders_that_do_not_wait(project):
-    """Uvicorn keeps what they sent, in the database that the router gives."""
+    """Uvicorn stores their requests in the database of the router."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -126,11 +126,11 @@ def test_senders_that_do_not_wait(project):
         for _ in range(HANG_UPS):
             with socket.create_connection(("127.0.0.1", port)) as sender:
                 sender.sendall(head.encode() + body)
-        # One whose body breaks off is given up, and holds up nobody.
+        # A request with an incomplete body is dropped and delays no other one.
         with socket.create_connection(("127.0.0.1", port)) as sender:
             sender.sendall(head.encode() + body[:9])
         within(30, lambda: kept(project) == HANG_UPS)
-        assert tell(port, head, body) == 200
+        assert send(port, head, body) == 200
     finally:
         server.terminate()
         server.wait(30)
@@ -138,11 +138,11 @@ def test_senders_that_do_not_wait(project):
 
 
 def kept(folder):
-    asked = "SELECT COUNT(*) FROM pickyassist_webhooks_webhookrequest WHERE state = 'done'"
-    return ask(folder, "events.sqlite3", asked)[0][0]
+    query = "SELECT COUNT(*) FROM pickyassist_webhooks_webhookrequest WHERE state = 'done'"
+    return ask(folder, "events.sqlite3", query)[0][0]
 
 
-def tell(port, head, body):
+def send(port, head, body):
     with socket.create_connection(("127.0.0.1", port), timeout=30) as sender:
         sender.sendall(head.encode() + body)
         return int(sender.recv(1000).split()[1])

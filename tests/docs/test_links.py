@@ -1,12 +1,12 @@
-"""Every link within the project leads somewhere: on the site, and where the code is hosted."""
+"""Every link within the project works: on the site and on the code host."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.docs.pages import (
-    BESIDE,
     DOCS,
+    OUTSIDE,
     ROOT,
     WRITTEN,
     Page,
@@ -36,9 +36,9 @@ def test_links_of_the_site(site):
 
 
 @pytest.mark.parametrize(
-    "page", [*WRITTEN, *BESIDE], ids=lambda page: page.relative_to(ROOT).as_posix()
+    "page", [*WRITTEN, *OUTSIDE], ids=lambda page: page.relative_to(ROOT).as_posix()
 )
-def test_links_where_the_code_is_hosted(page):
+def test_links_on_the_code_host(page):
     for link in links(page):
         if is_elsewhere(link):
             continue
@@ -50,8 +50,8 @@ def test_links_where_the_code_is_hosted(page):
 
 
 def test_there_are_links_to_follow():
-    found = [link for page in [*WRITTEN, *BESIDE] for link in links(page)]
-    assert sum("#" in link for link in found) > 20
+    all_links = [link for page in [*WRITTEN, *OUTSIDE] for link in links(page)]
+    assert sum("#" in link for link in all_links) > 20
     assert any(
-        target(page, link)[0].is_relative_to(DOCS) for page in BESIDE for link in links(page)
+        target(page, link)[0].is_relative_to(DOCS) for page in OUTSIDE for link in links(page)
     )

@@ -1,4 +1,4 @@
-"""What the pages say to type: it compiles, and every name, key, option and path in it is there."""
+"""The snippets compile, and all their names, keys, options and paths exist."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ import yaml
 from django.core.management import CommandError, get_commands, load_command_class
 from django.test import override_settings
 
-from pickyassist_webhooks import checks, models
+from pickyassist_webhooks import models
+from pickyassist_webhooks.checks import settings
 from tests.__main__ import SUITES
-from tests.docs.pages import BESIDE, DOCS, ROOT, WRITTEN, snippets
+from tests.docs.pages import DOCS, OUTSIDE, ROOT, WRITTEN, snippets
 
-PAGES = [page for page in [*WRITTEN, *BESIDE] if page.name != "CHANGELOG.md"]
+PAGES = [page for page in [*WRITTEN, *OUTSIDE] if page.name != "CHANGELOG.md"]
 
-#: Of packages that only some projects have.
-OF_OTHERS = {"db_worker"}
-#: Names that begin as paths of this package do, and are none.
+#: Commands of optional packages.
+OPTIONAL = {"db_worker"}
+#: The name of a task, which looks like a path of this package.
 TASK = "pickyassist_webhooks.process"
 
 
 def each_snippet(language):
-    found = [
+    params = [
         pytest.param(text, id=f"{page.relative_to(ROOT).as_posix()}:{line}")
         for page in PAGES
         for line, text in snippets(page, language)
     ]
-    assert found
-    return pytest.mark.parametrize("text", found)
+    assert params
+    return pytest.mark.parametrize("text", params)
 
 
 @each_snippet("python")
@@ -52,15 +53,15 @@ class TestPython:
                     assert hasattr(module, name.name), name.name
 
     def test_settings(self, text):
-        """They would pass the system checks."""
+        """The settings pass the system checks."""
         environment = SimpleNamespace(environ=defaultdict(lambda: "a-secret-of-22-characters"))
         for node in ast.parse(text).body:
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == checks.NAME:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == settings.NAME:
                 value = eval(ast.unparse(node.value), {"os": environment})  # noqa: S307
-                with override_settings(**{checks.NAME: value}):
-                    found = checks.check_settings()
-                # An engine may be of a package that is not installed here, or of one's own.
-                assert [each for each in found if each.id != "pickyassist_webhooks.E007"] == []
+                with override_settings(**{settings.NAME: value}):
+                    errors = settings.check_settings()
+                # An engine may be of a package that is not installed here, or of the project.
+                assert [error for error in errors if error.id != "pickyassist_webhooks.E007"] == []
 
 
 @each_snippet("console")
@@ -80,11 +81,11 @@ def test_commands(text):
 
 
 def parse(words):
-    """Have a management command read its options, as it would."""
+    """Parse the options of a management command."""
     name, *arguments = words
-    if name in OF_OTHERS:
+    if name in OPTIONAL:
         return
-    # These tests have another second database.
+    # The second database has another name in these tests.
     arguments = ["own" if word == "events" else word for word in arguments]
     command = load_command_class(get_commands()[name], name)
     command.create_parser("manage.py", name).parse_args(arguments)
@@ -99,38 +100,38 @@ def test_containers(text):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_names_in_the_text(page):
-    """Dotted paths, check ids and permissions."""
+    """Dotted paths, check ids and permissions exist."""
     text = page.read_text("utf-8")
     for path in re.findall(r"\bpickyassist_webhooks(?:\.[A-Za-z_]\w*)+", text):
-        assert path == TASK or is_there(path), path
+        assert path == TASK or exists(path), path
 
 
-def is_there(path):
+def exists(path):
     app, *names = path.split(".")
     if re.fullmatch(r"[EW]\d{3}", names[0]):
         return names[0] in (DOCS / "reference.md").read_text("utf-8")
     if names[0] in {name for name, _ in models.WebhookRequest._meta.permissions}:
         return True
-    place = ROOT / app
-    while names and (place / names[0]).is_dir():
-        place /= names.pop(0)
-    file = place / "__init__.py"
-    if names and (place / f"{names[0]}.py").is_file():
-        file = place / f"{names.pop(0)}.py"
-    # Not imported: an engine's package may not be installed.
+    folder = ROOT / app
+    while names and (folder / names[0]).is_dir():
+        folder /= names.pop(0)
+    file = folder / "__init__.py"
+    if names and (folder / f"{names[0]}.py").is_file():
+        file = folder / f"{names.pop(0)}.py"
+    # Not imported: the package of an engine may not be installed.
     tree = ast.parse(file.read_text("utf-8"))
-    known: set[str] = set()
+    defined: set[str] = set()
     for node in tree.body:
-        known |= {alias.name for alias in getattr(node, "names", ())}
-        known |= {ast.unparse(target) for target in getattr(node, "targets", ())}
-        known.add(getattr(node, "name", ""))
-    return not names or names[0] in known
+        defined |= {alias.name for alias in getattr(node, "names", ())}
+        defined |= {ast.unparse(target) for target in getattr(node, "targets", ())}
+        defined.add(getattr(node, "name", ""))
+    return not names or names[0] in defined
 
 
-def test_what_is_not_there_is_found():
-    assert is_there("pickyassist_webhooks.engines.celery.enqueue")
-    assert is_there("pickyassist_webhooks.testing")
-    assert not is_there("pickyassist_webhooks.engines.celery.dequeue")
-    assert not is_there("pickyassist_webhooks.W999")
+def test_missing_names_are_noticed():
+    assert exists("pickyassist_webhooks.engines.celery.enqueue")
+    assert exists("pickyassist_webhooks.testing")
+    assert not exists("pickyassist_webhooks.engines.celery.dequeue")
+    assert not exists("pickyassist_webhooks.W999")
     with pytest.raises(CommandError):
         parse(["pickyassist_process", "--for-ever"])

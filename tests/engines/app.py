@@ -1,4 +1,4 @@
-"""What a project with a task queue has besides its settings."""
+"""The apps of a project with a task queue."""
 
 from __future__ import annotations
 

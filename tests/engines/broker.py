@@ -1,4 +1,4 @@
-"""The brokers that Celery is tested with, and what a test leaves behind in them."""
+"""The brokers to test Celery with, and the cleanup after a test."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ URLS = {
 
 
 class Broker:
-    """One of ``URLS``, with a queue that no other run shares. Raises where there is no server."""
+    """One of ``URLS``, with a queue for this run only. Raises if there is no server."""
 
     def __init__(self, name: str) -> None:
         self.name, self.url = name, URLS[name]
         self.queue = f"pickyassist-tests-{uuid.uuid4()}"
-        # RabbitMQ refuses a second worker of the same name, such as that of another run.
+        # RabbitMQ refuses a second worker with the same name, such as that of another run.
         self.node = f"--hostname={self.queue}@%h"
         url = urlsplit(self.url)
         self.address = (url.hostname or "", url.port or 0)
         try:
             socket.create_connection(self.address, timeout=5).close()
         except OSError as err:
-            place = "{}:{}".format(*self.address)
-            raise RuntimeError(f"no {name} can be reached at {place} ({err}); start it") from err
+            host = "{}:{}".format(*self.address)
+            raise RuntimeError(f"cannot reach {name} at {host} ({err}); start it") from err
 
     def environment(self, port: int | None = None) -> dict[str, str]:
-        """Return what ``tests.engines.settings`` reads, with another ``port`` if one is given."""
+        """Return the environment for ``tests.engines.settings``, with another ``port`` if given."""
         url = self.url.replace(f":{self.address[1]}", f":{port or self.address[1]}")
         return {"ENGINES_BROKER": url, "ENGINES_QUEUE": self.queue}
 
     def tidy(self) -> None:
-        """Delete the queue, and whatever else the broker keeps of it."""
+        """Delete the queue and all other data of this run."""
         if self.name == "redis":
             with closing(redis.Redis.from_url(self.url)) as server:
                 for key in server.scan_iter(f"{self.queue}*"):

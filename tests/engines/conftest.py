@@ -1,6 +1,6 @@
-"""``python3 -m tests --suite engines``: real brokers, real workers, killed in the middle of it.
+"""``python3 -m tests --suite engines``: real brokers and real workers, which are killed.
 
-Runs on SQLite and on PostgreSQL, in processes of its own, whatever the other tests run on.
+Always runs on SQLite and PostgreSQL, in separate processes.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ import pytest
 
 from tests.engines.broker import URLS, Broker
 from tests.engines.relay import Relay
-from tests.faults.place import PostgresPlace, SqlitePlace
+from tests.faults.backends import PostgresBackend, SqliteBackend
 from tests.faults.stage import Stage
 
 
 @pytest.fixture(scope="session")
-def sqlite_place(tmp_path_factory: pytest.TempPathFactory) -> SqlitePlace:
-    return SqlitePlace(tmp_path_factory.mktemp("sqlite"))
+def sqlite_backend(tmp_path_factory: pytest.TempPathFactory) -> SqliteBackend:
+    return SqliteBackend(tmp_path_factory.mktemp("sqlite"))
 
 
 @pytest.fixture(scope="session")
-def postgres_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresPlace]:
-    place = PostgresPlace(tmp_path_factory.mktemp("postgres"))
+def postgres_backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresBackend]:
+    backend = PostgresBackend(tmp_path_factory.mktemp("postgres"))
     try:
-        yield place
+        yield backend
     finally:
-        place.cluster.close()
+        backend.cluster.close()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def place(request: pytest.FixtureRequest) -> Any:
-    return request.getfixturevalue(f"{request.param}_place")
+def backend(request: pytest.FixtureRequest) -> Any:
+    return request.getfixturevalue(f"{request.param}_backend")
 
 
 @pytest.fixture(params=URLS)
@@ -55,13 +55,13 @@ def relay(broker: Broker) -> Iterator[Relay]:
 
 
 @pytest.fixture
-def stage(place: Any, tmp_path: Path) -> Iterator[Callable[..., Stage]]:
-    """Return a function that sets up a stage for an engine, and take it down at the end."""
+def make_stage(backend: Any, tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+    """Return a function that makes a stage for an engine; close the stages at the end."""
     stages: list[Stage] = []
 
     def set_up(engine: str, **environment: str) -> Stage:
         path = f"pickyassist_webhooks.engines.{engine}.enqueue"
-        stages.append(Stage(tmp_path, place.fresh(tmp_path), PROCESSOR=path))
+        stages.append(Stage(tmp_path, backend.fresh(tmp_path), PROCESSOR=path))
         stages[-1].environment |= {
             "DJANGO_SETTINGS_MODULE": "tests.engines.settings",
             **environment,
@@ -71,5 +71,5 @@ def stage(place: Any, tmp_path: Path) -> Iterator[Callable[..., Stage]]:
     try:
         yield set_up
     finally:
-        for one in stages:
-            one.close()
+        for stage in stages:
+            stage.close()

@@ -1,4 +1,4 @@
-"""A project's Celery app, as Celery's own guide for Django has it."""
+"""The Celery app of a project, as in Celery's guide for Django."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A way to a broker that can be cut, held and closed, where the broker itself is not ours."""
+"""A relay to a broker that tests can cut, hold and close, since the broker is shared."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 
 class Relay:
-    """Listens on ``port`` and passes on to a server what comes, and back what it answers."""
+    """Listens on ``port`` and passes data to a server and back."""
 
     def __init__(self, server: tuple[str, int]) -> None:
         self._server = server
@@ -22,14 +22,14 @@ class Relay:
         self._threads[0].start()
 
     def cut(self) -> None:
-        """Break every connection, as a broker does that is restarted."""
-        for one in list(self._sockets):
-            with suppress(OSError):  # broken already
-                one.shutdown(socket.SHUT_RDWR)
+        """Break every connection, as a restart of the broker does."""
+        for connection in list(self._sockets):
+            with suppress(OSError):  # already broken
+                connection.shutdown(socket.SHUT_RDWR)
         self._sockets.clear()
 
     def hold(self) -> None:
-        """Pass on nothing more: connections are accepted, and never answered."""
+        """Pass on nothing: connections are accepted and never answered."""
         self._open.clear()
 
     def close(self) -> None:
@@ -37,9 +37,9 @@ class Relay:
         if self._ended:
             return
         self._ended = True
-        self._door.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts, where close does not
+        self._door.shutdown(socket.SHUT_RDWR)  # wakes the accepting thread; close does not
         self._open.set()
-        self._threads[0].join()  # first, so that there are no more of the others
+        self._threads[0].join()  # first, so that it starts no more threads
         self._door.close()
         self.cut()
         for thread in self._threads:

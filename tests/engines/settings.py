@@ -1,4 +1,4 @@
-"""The settings of servers and workers with a task queue, as the environment names it."""
+"""The settings of servers and workers with the task queue of the environment."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ INSTALLED_APPS = [*INSTALLED_APPS, "tests.engines.app.EnginesConfig"]
 
 if broker := os.environ.get("ENGINES_BROKER"):
     CELERY_BROKER_URL = broker
-    # Of this run alone, and gone from the broker soon after it.
+    # For this run only; the broker deletes it soon after.
     CELERY_TASK_DEFAULT_QUEUE = os.environ["ENGINES_QUEUE"]
-    # Redis keeps what workers hold beside the queues, for all who use the database.
+    # In Redis, all users of the database share the data of the workers without a prefix.
     CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": CELERY_TASK_DEFAULT_QUEUE}
 else:
     before_django_6 = ["django_tasks"] if django.VERSION < (6, 0) else []

@@ -1,4 +1,4 @@
-"""A backlog whose worker is killed in the middle of it, brokers that fail, and who finishes it."""
+"""If a worker is killed or a broker fails, the backlog is finished anyway."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.faults.client import event
 
 CELERY = (
     *("celery", "--app=tests.engines.queue", "worker", "--concurrency=2", "--loglevel=INFO"),
-    *("--without-gossip", "--without-mingle"),  # with whoever else uses the broker
+    *("--without-gossip", "--without-mingle"),  # ignore other users of the broker
 )
 DJANGO_TASKS = ("django", "db_worker", "--interval=0.1", "--no-startup-delay", "--no-reload")
 
@@ -18,103 +18,103 @@ REQUESTS = 150
 AT_ONCE = 16
 
 
-def heard(one):
-    file = one.folder / "heard.log"
+def heard(stage):
+    file = stage.folder / "heard.log"
     return len(file.read_text().splitlines()) if file.exists() else 0
 
 
-def wait_for(condition, one, seconds=60):
+def wait_for(condition, stage, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s; the worker: {one.log('worker')}"
+        assert time.monotonic() < end, f"not within {seconds} s; the worker: {stage.log('worker')}"
         time.sleep(0.05)
 
 
-def post_all(one, begin=0):
-    answers = [one.client.post(*event("e", begin + number)) for number in range(REQUESTS)]
+def post_all(stage, begin=0):
+    answers = [stage.client.post(*event("e", begin + number)) for number in range(REQUESTS)]
     assert {(answer.status, answer.body["state"]) for answer in answers} == {(200, "received")}
     return answers
 
 
-def post_at_once(one, tag):
-    begin = len(one.client.counts.answers)
-    one.client.at_once(*(lambda n=n: one.client.post(*event(tag, n)) for n in range(AT_ONCE)))
-    answers = one.client.counts.answers[begin:]
+def post_at_once(stage, tag):
+    begin = len(stage.client.counts.answers)
+    stage.client.at_once(*(lambda n=n: stage.client.post(*event(tag, n)) for n in range(AT_ONCE)))
+    answers = stage.client.counts.answers[begin:]
     assert len(answers) == AT_ONCE
     assert {(answer.status, answer.body["state"]) for answer in answers} == {(200, "received")}
 
 
-def backlog(one, *worker):
-    """Have a backlog worked through by a worker that is killed in the middle, and by another."""
-    post_all(one)
-    assert heard(one) == 0
-    first = one.start("worker", *worker)
-    wait_for(lambda: heard(one) >= 40, one)
+def backlog(stage, *worker):
+    """Process a backlog by a worker that is killed in the middle, and by a second one."""
+    post_all(stage)
+    assert heard(stage) == 0
+    first = stage.start("worker", *worker)
+    wait_for(lambda: heard(stage) >= 40, stage)
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
-    killed_at = one.compare()["finished"]
+    killed_at = stage.compare()["finished"]
     assert 0 < killed_at < REQUESTS
 
-    one.start("worker", *worker)
-    post_all(one, begin=REQUESTS)
-    # All that was posted since, and what the broker still had; what the first one held is lost.
-    wait_for(lambda: one.compare()["finished"] >= killed_at + REQUESTS, one)
-    by_engine = one.compare()["finished"]
-    found = one.recover()
-    print(f"{killed_at} done before the kill, {by_engine} by the engine, {found} after the sweep")
-    assert found["acknowledged"] == found["finished"] == 2 * REQUESTS
-    assert (found["lost"], found["twice"], found["signals_missing"]) == (0, 0, 0)
+    stage.start("worker", *worker)
+    post_all(stage, begin=REQUESTS)
+    # The new requests, and those still in the broker; the tasks of the killed worker are lost.
+    wait_for(lambda: stage.compare()["finished"] >= killed_at + REQUESTS, stage)
+    by_engine = stage.compare()["finished"]
+    result = stage.recover()
+    print(f"{killed_at} done before the kill, {by_engine} by the engine, {result} after the sweep")
+    assert result["acknowledged"] == result["finished"] == 2 * REQUESTS
+    assert (result["lost"], result["twice"], result["signals_missing"]) == (0, 0, 0)
 
 
-def test_celery(broker, stage):
-    one = stage("celery", **broker.environment())
-    one.serve()
-    backlog(one, *CELERY, broker.node)
+def test_celery(broker, make_stage):
+    stage = make_stage("celery", **broker.environment())
+    stage.serve()
+    backlog(stage, *CELERY, broker.node)
 
 
-def test_django_tasks(stage):
-    one = stage("django_tasks")
-    one.run("django", "migrate", "--verbosity=0")
-    one.serve()
-    backlog(one, *DJANGO_TASKS)
+def test_django_tasks(make_stage):
+    stage = make_stage("django_tasks")
+    stage.run("django", "migrate", "--verbosity=0")
+    stage.serve()
+    backlog(stage, *DJANGO_TASKS)
 
 
-def test_the_answer_does_not_wait_for_receivers(stage):
-    one = stage("django_tasks", ENGINES_SLOW="4")
-    one.run("django", "migrate", "--verbosity=0")
-    one.serve()
-    post_at_once(one, "first")  # a server that has just been started is slow by itself
-    one.start("worker", *DJANGO_TASKS)
-    wait_for(lambda: heard(one) > 0, one)  # it is with the slow receiver now, and will be
-    answers = [one.client.post(*event("slow", 6 * number)) for number in range(5)]
+def test_the_answer_does_not_wait_for_receivers(make_stage):
+    stage = make_stage("django_tasks", ENGINES_SLOW="4")
+    stage.run("django", "migrate", "--verbosity=0")
+    stage.serve()
+    post_at_once(stage, "first")  # a new server is slow at first
+    stage.start("worker", *DJANGO_TASKS)
+    wait_for(lambda: heard(stage) > 0, stage)  # the slow receiver is running
+    answers = [stage.client.post(*event("slow", 6 * number)) for number in range(5)]
     assert {(answer.status, answer.body["state"]) for answer in answers} == {(200, "received")}
     assert max(answer.seconds for answer in answers) < 2
 
 
-def test_connections_that_the_broker_has_closed(broker, relay, stage):
-    """Not one request is left to the sweep, which does not run here at all."""
-    one = stage("celery", **broker.environment())
-    one.start("worker", *CELERY, broker.node)
-    one.environment |= broker.environment(relay.port)  # for the server only
-    one.serve()
-    post_at_once(one, "before")
+def test_connections_closed_by_the_broker(broker, relay, make_stage):
+    """No request is left to the sweep, which does not run here."""
+    stage = make_stage("celery", **broker.environment())
+    stage.start("worker", *CELERY, broker.node)
+    stage.environment |= broker.environment(relay.port)  # for the server only
+    stage.serve()
+    post_at_once(stage, "before")
     relay.cut()
-    post_at_once(one, "after")
-    wait_for(lambda: one.compare()["finished"] == 2 * AT_ONCE, one)
+    post_at_once(stage, "after")
+    wait_for(lambda: stage.compare()["finished"] == 2 * AT_ONCE, stage)
 
 
-def test_a_broker_that_fails(broker, relay, stage):
-    """Every request is answered soon, and the sweep does what no task will."""
-    one = stage("celery", **broker.environment(relay.port))
-    one.serve()
+def test_a_broker_that_fails(broker, relay, make_stage):
+    """Every request is answered soon, and the sweep processes those without a task."""
+    stage = make_stage("celery", **broker.environment(relay.port))
+    stage.serve()
     for number, fail in enumerate((relay.cut, relay.hold, relay.cut, relay.close)):
         # Connections are closed, then silent, then accepted and never answered, then refused.
-        post_at_once(one, f"before-{number}")
+        post_at_once(stage, f"before-{number}")
         fail()
-    post_at_once(one, "after")
-    slowest = one.client.counts.slowest()
-    found = one.recover()
-    print(f"{slowest} s was the longest wait for an answer; {found}")
+    post_at_once(stage, "after")
+    slowest = stage.client.counts.slowest()
+    result = stage.recover()
+    print(f"{slowest} s was the longest wait for an answer; {result}")
     assert slowest < 5
-    assert found["acknowledged"] == found["finished"] == 5 * AT_ONCE
-    assert (found["lost"], found["twice"], found["signals_missing"]) == (0, 0, 0)
+    assert result["acknowledged"] == result["finished"] == 5 * AT_ONCE
+    assert (result["lost"], result["twice"], result["signals_missing"]) == (0, 0, 0)

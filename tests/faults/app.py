@@ -1,4 +1,4 @@
-"""Listens to every signal and writes it down, and arms the points of failure."""
+"""Writes every signal to a file, and installs the points of failure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.faults import points
 
 
 def hear(signal: Any, event: Any = None, **named: Any) -> None:
-    """Write one line for one signal, in one write that no other process can split."""
-    from pickyassist_webhooks.announce import SIGNALS
+    """Append a line for a signal, in a single write that no other process can split."""
+    from pickyassist_webhooks.inbox.calling import SIGNALS
 
     points.reach("in-receiver")
-    [name] = [name for name, known in SIGNALS.items() if known is signal]
-    # The name of an event is what the load client gave it.
+    [name] = [name for name, candidate in SIGNALS.items() if candidate is signal]
+    # The load client has chosen the name of the event.
     about = next(
         (getattr(event, key) for key in ("subscriber_id", "msg_id") if hasattr(event, key)),
         getattr(event, "number", "-"),
@@ -40,7 +40,7 @@ class FaultsConfig(AppConfig):
     label = "faults"
 
     def ready(self) -> None:
-        from pickyassist_webhooks.announce import SIGNALS
+        from pickyassist_webhooks.inbox.calling import SIGNALS
 
         for signal in SIGNALS.values():
             signal.connect(hear)

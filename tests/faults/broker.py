@@ -1,4 +1,4 @@
-"""A Celery app whose broker is not there."""
+"""A Celery app whose broker does not run."""
 
 from __future__ import annotations
 

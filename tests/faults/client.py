@@ -1,4 +1,4 @@
-"""The load: threads that post events over HTTP and write down what was acknowledged."""
+"""The load: threads that post events over HTTP and record the acknowledged ones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Answer:
 
 @dataclass
 class Counts:
-    """What came back: ``dropped`` are connections that ended without an answer."""
+    """The answers; ``dropped`` connections ended without an answer."""
 
     sent: int = 0
     dropped: int = 0
@@ -45,13 +45,13 @@ class Counts:
         return sum(answer.body.get("state") == "spooled" for answer in self.answers)
 
     def slowest(self, begin: float = 0, end: float = float("inf")) -> float:
-        """Return the longest wait for an answer to a request begun between two moments."""
+        """Return the longest wait for an answer to the requests begun in a period."""
         times = [answer.seconds for answer in self.answers if begin <= answer.began <= end]
         return round(max(times, default=0), 3)
 
 
 def event(tag: str, number: int, filler: str = "") -> tuple[dict[str, Any], list[str]]:
-    """Return the payload of this number, and the names of its events."""
+    """Return the payload with this number, and the names of its events."""
     name = f"{tag}-{number}"
     kind = number % 6
     if kind == 3:
@@ -61,26 +61,26 @@ def event(tag: str, number: int, filler: str = "") -> tuple[dict[str, Any], list
     if kind == 5:
         return subscriber(subscriber_id=name, message=filler), [f"subscriber {name}"]
     rows = [
-        row(f"{name}-{place}", status, number=f"1555{number:07}", message=filler)
-        for place, status in enumerate(STATUSES[: 1 + number % 5])
+        row(f"{name}-{index}", status, number=f"1555{number:07}", message=filler)
+        for index, status in enumerate(STATUSES[: 1 + number % 5])
     ]
     return delivery(*rows), names_of(rows)
 
 
 def names_of(rows: list[dict[str, Any]]) -> list[str]:
-    """Return the names of delivery reports: each status of each message is one."""
+    """Return the names of delivery reports, one for each status of each message."""
     return [f"delivery {row['msg_id']} {row['status']}" for row in rows]
 
 
 class Client:
-    """Posts to one server after the other and keeps a ledger of what they acknowledged."""
+    """Posts to the servers in turn and keeps a ledger of the acknowledged events."""
 
     def __init__(self, ledger: Path) -> None:
         self.ledger, self.counts, self._lock = ledger, Counts(), Lock()
         self.ports: list[int] = []
 
     def post(self, payload: Any, names: list[str], **headers: str) -> Answer | None:
-        """Post an event, and write down its names if it was acknowledged."""
+        """Post a payload, and record the names of its events if it was acknowledged."""
         body = json.dumps(payload).encode()
         began = time.monotonic()
         with self._lock:
@@ -104,8 +104,8 @@ class Client:
             response = connection.getresponse()
             text = response.read()
             seconds = time.monotonic() - began
-            said = json.loads(text) if text.startswith(b"{") else {}
-            return Answer(response.status, began, seconds, dict(response.headers), said)
+            content = json.loads(text) if text.startswith(b"{") else {}
+            return Answer(response.status, began, seconds, dict(response.headers), content)
 
     def _write(self, line: dict[str, Any]) -> None:
         with self.ledger.open("a") as file:
@@ -114,7 +114,7 @@ class Client:
             os.fsync(file.fileno())
 
     def at_once(self, *calls: Callable[[], Any]) -> None:
-        """Make several calls in threads of their own, and wait for them."""
+        """Make each call in its own thread, and wait for them."""
         threads = [Thread(target=call) for call in calls]
         for thread in threads:
             thread.start()
@@ -123,7 +123,7 @@ class Client:
 
 
 class Load:
-    """Posts events at an even rate for as long as the ``with`` block lasts."""
+    """Posts events at a steady rate during the ``with`` block."""
 
     def __init__(
         self, client: Client, tag: str, rate: float = 50, threads: int = 16, filler: str = ""

@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster of our own, which may be stopped, frozen and filled up."""
+"""A separate PostgreSQL cluster that tests can stop, freeze and fill up."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def free_port() -> int:
 
 
 def binaries() -> Path:
-    """Return the folder with ``initdb``. Raises ``FileNotFoundError``: these tests never skip."""
+    """Return the folder with ``initdb``. Raise ``FileNotFoundError``: these tests never skip."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    if asked := shutil.which("pg_config"):
-        said = subprocess.run([asked, "--bindir"], capture_output=True, text=True, check=True)
-        folders.insert(0, Path(said.stdout.strip()))
+    if pg_config := shutil.which("pg_config"):
+        done = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=True)
+        folders.insert(0, Path(done.stdout.strip()))
     for folder in folders:
         if (folder / "initdb").exists():
             return folder
-    raise FileNotFoundError("expected PostgreSQL's server programs (initdb, pg_ctl), found none")
+    raise FileNotFoundError("initdb and pg_ctl are missing; install the PostgreSQL server")
 
 
 class Cluster:
@@ -54,7 +54,7 @@ class Cluster:
         self.start()
 
     def own(self, folder: Path) -> None:
-        """Give a folder to the user PostgreSQL runs as, which is never root."""
+        """Give a folder to the user of PostgreSQL, which is never root."""
         if os.getuid() == 0:
             shutil.chown(folder, "postgres", "postgres")
         folder.chmod(0o700)
@@ -62,7 +62,7 @@ class Cluster:
     def _run(self, program: str, *arguments: str) -> None:
         root = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
         command = [*root, str(self.programs / program), "-D", str(self.data), *arguments]
-        # The server outlives pg_ctl and would keep a pipe open.
+        # The server outlives pg_ctl, and would keep a pipe open.
         with (self.folder / f"{program}.out").open("a") as out:
             subprocess.run(command, cwd=self.folder, stdout=out, stderr=out, check=True)
 
@@ -70,29 +70,46 @@ class Cluster:
         self._run("pg_ctl", "start", "-w", "-l", str(self.folder / "log"))
 
     def stop(self) -> None:
-        """Stop at once, as a crash would: what is not committed by now never was."""
+        """Stop at once, as in a crash: open transactions are lost."""
         self._run("pg_ctl", "stop", "-w", "-m", "immediate")
+
+    def advance_to(self, transaction: int) -> None:
+        """Set the number of the next transaction, as if all earlier ones had been used.
+
+        It can be at most two billion ahead. First all rows are frozen, as autovacuum does in time.
+        """
+        self.execute("UPDATE pg_database SET datallowconn = true")
+        for (name,) in self.execute("SELECT datname FROM pg_database"):
+            self.execute("VACUUM FREEZE", database=name)
+        self._run("pg_ctl", "stop", "-w", "-m", "fast")
+        epoch, number = divmod(transaction, 2**32)
+        # The server reads the page of that number, so it must exist.
+        segment = self.data / "pg_xact" / f"{number // 2**20:04X}"
+        segment.write_bytes(bytes(2**18))
+        self.own(segment)
+        self._run("pg_resetwal", "-e", str(epoch), "-x", str(number))
+        self.start()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Hold every process of the server: connections are accepted, and never answered."""
+        """Stop every process of the server: connections are accepted and never answered."""
         postmaster = int((self.data / "postmaster.pid").read_text().split()[0])
-        held = [postmaster]
-        os.kill(postmaster, signal.SIGSTOP)  # first, so that it has no more children
+        stopped = [postmaster]
+        os.kill(postmaster, signal.SIGSTOP)  # first, so that it starts no more children
         try:
             for child in _children(postmaster):
                 os.kill(child, signal.SIGSTOP)
-                held.append(child)
+                stopped.append(child)
             yield
         finally:
-            # The postmaster last: once it runs it clears away children that had ended meanwhile.
-            for pid in reversed(held):
+            # The postmaster last: once it runs, it reaps the children that have ended.
+            for pid in reversed(stopped):
                 os.kill(pid, signal.SIGCONT)
 
     def execute(self, *statements: str, database: str = "postgres") -> list[Any]:
         """Run statements outside of transactions and return the rows of the last one."""
-        place = {"host": "127.0.0.1", "port": self.port, "user": "postgres", "dbname": database}
-        with psycopg.connect(**place, autocommit=True) as connection:
+        address = {"host": "127.0.0.1", "port": self.port, "user": "postgres", "dbname": database}
+        with psycopg.connect(**address, autocommit=True) as connection:
             for statement in statements:
                 cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
@@ -116,7 +133,7 @@ class Cluster:
 
 
 def _children(pid: int) -> list[int]:
-    # "?" where a process ended meanwhile: the parent is the second field after its name.
+    # The parent is the second field after the name; processes may end in the meantime.
     parents = {
         int(path.parent.name): path.read_text().rpartition(")")[2].split()[1]
         for path in Path("/proc").glob("[0-9]*/stat")
@@ -127,7 +144,7 @@ def _children(pid: int) -> list[int]:
 
 @contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    """Mount a disk of its own on ``folder``. Needs root: elsewhere it fails, and says so."""
+    """Mount a small disk on ``folder``. Fails without root."""
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
     unmount = ["umount", "-l", str(folder)]
@@ -141,7 +158,7 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
 
 @contextmanager
 def full(disk: Path) -> Iterator[None]:
-    """Fill a disk to its last byte."""
+    """Fill a disk up to its last byte."""
     ballast = disk / "ballast"
     try:
         with ballast.open("wb", buffering=0) as file:

@@ -1,6 +1,6 @@
-"""``python -m tests.faults.compare``: hold what was acknowledged against what there is.
+"""``python -m tests.faults.compare``: compare the acknowledged events with the database.
 
-The names of events are those the load client gave them, each of which is to be one row.
+The load client has named the events; each name must be one row.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.conf import settings
 
 
 def stored_events() -> Counter[str]:
-    """Return how often each event is in the database, by its name."""
+    """Return how often each event is in the database, by name."""
     from pickyassist_webhooks import models
 
     columns = {
@@ -33,7 +33,7 @@ def stored_events() -> Counter[str]:
 
 
 def expected_signals() -> set[str]:
-    """Return what must have been heard about the events that are stored, acknowledged or not."""
+    """Return the signals that all stored events must have sent."""
     from pickyassist_webhooks import models
 
     reports = models.DeliveryReport.objects.values_list("msg_id", "status")
@@ -65,9 +65,9 @@ def compare() -> dict[str, Any]:
     )
     events = stored_events()
     lost = [
-        one
-        for one in acknowledged
-        if one["body"] not in bodies or not all(events[name] for name in one["events"])
+        entry
+        for entry in acknowledged
+        if entry["body"] not in bodies or not all(events[name] for name in entry["events"])
     ]
     states = Counter(WebhookRequest.objects.values_list("state", flat=True))
     finished = states.pop("done", 0)
@@ -76,7 +76,7 @@ def compare() -> dict[str, Any]:
         "stored": bodies.total(),
         "events": events.total(),
         "lost": len(lost),
-        "twice": sum(found - 1 for found in events.values() if found > 1),
+        "twice": sum(times - 1 for times in events.values() if times > 1),
         "signals_missing": len(expected_signals() - set(lines("heard.log"))),
         "finished": finished,
         "unfinished": dict(states),

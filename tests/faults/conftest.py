@@ -1,6 +1,6 @@
-"""``python3 -m tests --suite faults [--long]``: nothing acknowledged is lost, whatever is killed.
+"""``python3 -m tests --suite faults [--long]``: no acknowledged event is lost if a process dies.
 
-Runs on SQLite, PostgreSQL and MariaDB, in processes of its own, whatever the other tests run on.
+Always runs on SQLite, PostgreSQL and MariaDB, in separate processes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.faults import figures
-from tests.faults.place import MariadbPlace, PostgresPlace, SqlitePlace
+from tests.faults.backends import MariadbBackend, PostgresBackend, SqliteBackend
 from tests.faults.stage import Stage
 
 rows = pytest.StashKey[list[dict[str, Any]]]()
@@ -28,76 +28,76 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[rows], config.stash[versions] = [], {}
-    # Ended from outside, a run still has to end the processes it has started.
+    # If a run is terminated, it must still end the processes it has started.
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by SIGTERM", 143))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Kill first and compare last: what was killed is due a minute later, while others run."""
+    """Kill first and compare last: meanwhile the requests of killed workers become due."""
     order = {"test_killed": 0, "test_killed_and_finished": 2}
     items.sort(key=lambda item: order.get(getattr(item, "originalname", ""), 1))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    found = sorted(config.stash[rows], key=lambda row: (row["fault"], row["database"]))
-    if not found:
+    sorted_rows = sorted(config.stash[rows], key=lambda row: (row["fault"], row["database"]))
+    if not sorted_rows:
         return
     terminalreporter.section("figures")
-    for line in figures.table(found):
+    for line in figures.table(sorted_rows):
         terminalreporter.write_line(line)
     if config.getoption("--long"):
-        figures.write(found, config.stash[versions])
+        figures.write(sorted_rows, config.stash[versions])
 
 
 @pytest.fixture(scope="session")
 def short(request: pytest.FixtureRequest) -> Callable[[Any, Any], Any]:
-    """Return a function that chooses between the short form's number and the long form's."""
+    """Return a function that chooses between the values for a short and a long run."""
     long = request.config.getoption("--long")
     return lambda short, other: other if long else short
 
 
 @pytest.fixture(scope="session")
-def sqlite_place(
+def sqlite_backend(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> SqlitePlace:
-    place = SqlitePlace(tmp_path_factory.mktemp("sqlite"))
-    request.config.stash[versions]["sqlite"] = place.version()
-    return place
+) -> SqliteBackend:
+    backend = SqliteBackend(tmp_path_factory.mktemp("sqlite"))
+    request.config.stash[versions]["sqlite"] = backend.version()
+    return backend
 
 
 @pytest.fixture(scope="session")
-def postgres_place(
+def postgres_backend(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[PostgresPlace]:
-    place = PostgresPlace(tmp_path_factory.mktemp("postgres"))
-    request.config.stash[versions]["postgres"] = place.version()
+) -> Iterator[PostgresBackend]:
+    backend = PostgresBackend(tmp_path_factory.mktemp("postgres"))
+    request.config.stash[versions]["postgres"] = backend.version()
     try:
-        yield place
+        yield backend
     finally:
-        place.cluster.close()
+        backend.cluster.close()
 
 
 @pytest.fixture(scope="session")
-def mariadb_place(
+def mariadb_backend(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[MariadbPlace]:
-    place = MariadbPlace(tmp_path_factory.mktemp("mariadb"))
-    request.config.stash[versions]["mariadb"] = place.version()
+) -> Iterator[MariadbBackend]:
+    backend = MariadbBackend(tmp_path_factory.mktemp("mariadb"))
+    request.config.stash[versions]["mariadb"] = backend.version()
     try:
-        yield place
+        yield backend
     finally:
-        place.close()
+        backend.close()
 
 
 @pytest.fixture(params=["sqlite", "postgres", "mariadb"])
-def place(request: pytest.FixtureRequest) -> Any:
-    return request.getfixturevalue(f"{request.param}_place")
+def backend(request: pytest.FixtureRequest) -> Any:
+    return request.getfixturevalue(f"{request.param}_backend")
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
-    """Return a function that sets up a stage on a database, and take it down at the end."""
+def make_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+    """Return a function that makes a stage on a database; close the stages at the end."""
     stages: list[Stage] = []
 
     def set_up(database: dict[str, Any], **keys: Any) -> Stage:
@@ -107,20 +107,20 @@ def stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
     try:
         yield set_up
     finally:
-        for one in stages:
-            one.close()
+        for stage in stages:
+            stage.close()
 
 
 @pytest.fixture(scope="session")
 def judge(request: pytest.FixtureRequest) -> Callable[..., dict[str, Any]]:
-    """Return a function that finishes what a fault left, and keeps and checks its figures."""
+    """Return a function that finishes the work after a fault, and keeps and checks its figures."""
 
-    def judged(fault: str, times: int, stage: Stage, *, found: Any = None) -> dict[str, Any]:
-        found = found or stage.recover()
+    def judged(fault: str, times: int, stage: Stage, *, result: Any = None) -> dict[str, Any]:
+        result = result or stage.recover()
         database = ENGINES[stage.database["ENGINE"].rpartition(".")[2]]
-        figure = figures.row(fault, database, times, stage, found)
+        figure = figures.row(fault, database, times, stage, result)
         request.config.stash[rows].append(figure)
-        figures.check(figure, stage, found)
+        figures.check(figure, stage, result)
         return figure
 
     return judged

@@ -1,4 +1,4 @@
-"""A ``PROCESSOR`` that leaves a share of the requests to a worker beside the server."""
+"""A ``PROCESSOR`` that leaves half of the requests to a worker."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ _numbers = itertools.count()
 
 
 def sometimes(pk: int) -> None:
-    """Process every other request at once."""
+    """Process every second request at once."""
     if next(_numbers) % 2:
         ingest.process(pk)

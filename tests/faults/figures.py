@@ -1,4 +1,4 @@
-"""What each fault did: one row for each, asserted, and written down at the end."""
+"""The figures of each fault: one row each, checked, and written to a file at the end."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COLUMNS = (
 
 
 def row(
-    fault: str, database: str, times: int, stage: Stage, found: dict[str, Any]
+    fault: str, database: str, times: int, stage: Stage, result: dict[str, Any]
 ) -> dict[str, Any]:
     """Return the figures of one fault."""
     counts = stage.client.counts
@@ -42,7 +42,7 @@ def row(
         "database": database,
         "times": times,
         "sent": counts.sent,
-        **{key: found[key] for key in COLUMNS[4:9]},
+        **{key: result[key] for key in COLUMNS[4:9]},
         "server_errors": len(errors),
         "refused": counts.of(503),
         "dropped": counts.dropped,
@@ -50,12 +50,12 @@ def row(
     }
 
 
-def check(figures: dict[str, Any], stage: Stage, found: dict[str, Any]) -> None:
-    """Raise ``AssertionError`` unless all that was acknowledged is there, once, and was heard."""
-    about = f"{figures}\n{found}\n{stage.log('server')}\n{stage.folder}"
+def check(figures: dict[str, Any], stage: Stage, result: dict[str, Any]) -> None:
+    """Raise ``AssertionError`` unless each acknowledged event is stored once and was signalled."""
+    about = f"{figures}\n{result}\n{stage.log('server')}\n{stage.folder}"
     for name in ("lost", "twice", "signals_missing", "server_errors"):
         assert figures[name] == 0, f"{name}: {about}"
-    assert found["unfinished"] == {}, about
+    assert result["unfinished"] == {}, about
     counts = stage.client.counts
     assert figures["acknowledged"] == counts.of(200) > 0, about
     assert counts.of(200) + counts.of(503) == len(counts.answers), about
@@ -73,7 +73,7 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def write(rows: list[dict[str, Any]], versions: dict[str, str]) -> None:
-    """Write the figures of a long run, and what they are about."""
+    """Write the figures of a long run, with the versions."""
     document = {
         "commit": _git("rev-parse", "HEAD"),
         "dirty": bool(

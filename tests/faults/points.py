@@ -1,7 +1,7 @@
-"""Points at which a process is killed, or a statement fails, while the app runs as it is.
+"""Points at which a process is killed or a statement fails; the app itself is not changed.
 
-A point is armed by a file. The process that reaches it and wins the removal of that file dies,
-so each arming kills once. A failing statement is asked for by a header of the request.
+A file arms a point. The process that reaches the point and removes the file dies, so each file
+kills once. A header of the request asks for a failing statement.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-#: The eight points on a request's way, each in the process that does it, and those which a worker
-#: that does the whole way passes too.
+#: The points of a request, each in the process that usually reaches it, and the points that a
+#: worker reaches too if it does all steps. Before the rows, the recorded ones are looked up.
 POINTS = (
+    "server.in-parse",
     "server.before-insert",
     "server.after-insert",
     "worker.after-claim",
@@ -29,28 +30,32 @@ POINTS = (
     "server.after-rows",
     "server.between-signals",
     "server.in-receiver",
+    "server.before-finish",
     "server.before-answer",
+    "worker.in-parse",
     "worker.before-rows",
     "worker.after-rows",
     "worker.between-signals",
     "worker.in-receiver",
+    "worker.before-finish",
 )
 
-#: What a statement does, by its text.
+#: The step of a statement, by its text.
 _STEPS = {
     step: re.compile(text.replace("@", '["`]pickyassist_webhooks_'))
     for step, text in {
-        "insert": "INSERT INTO @webhookrequest",
+        # On PostgreSQL all that is written is one statement.
+        "insert": "(WITH .*)?INSERT INTO @webhookrequest",
         "claim": r'UPDATE @webhookrequest["`] SET .*["`]attempts["`] = \(.*["`]attempts["`] \+',
-        # PostgreSQL is told all in one statement.
         "rows": "(WITH .*)?INSERT INTO @"
         "(deliveryreport|filterreport|groupmemberevent|newsubscriber)",
+        "finish": 'UPDATE @webhookrequest["`] SET ["`]state["`] = ',
     }.items()
 }
 
 
 def reach(point: str) -> None:
-    """Die here, if this point is armed for a process like this one."""
+    """Die if this point is armed for the role of this process."""
     role = os.environ.get("FAULTS_ROLE")
     try:
         (Path(settings.FAULTS_FOLDER) / "armed" / f"{role}.{point}").unlink()
@@ -60,7 +65,7 @@ def reach(point: str) -> None:
 
 
 class _Plan(threading.local):
-    """Which statement of the request in this thread is to fail, and how many there were."""
+    """Which statement of the current request must fail, and how many there were so far."""
 
     fails_at = 0
     when = ""
@@ -71,12 +76,12 @@ class _Plan(threading.local):
             return run()
         self.counted += 1
         hit = self.counted == self.fails_at
-        # SQLite's BEGIN has no answer that could be lost: Django always knows whether it worked.
+        # SQLite's BEGIN has no answer that could be lost.
         if hit and (self.when == "before" or sql.startswith("BEGIN")):
             raise OperationalError("a statement that was not executed")
         result = run()
         if hit:
-            raise OperationalError("a statement that was executed, and its answer lost")
+            raise OperationalError("a statement that was executed, but its answer is lost")
         return result
 
 
@@ -84,15 +89,15 @@ plan = _Plan()
 
 
 def _watch(execute: Any, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
-    step = next((step for step, text in _STEPS.items() if text.match(sql)), "")
-    if step == "insert":
-        reach("before-insert")
+    steps = {step for step, text in _STEPS.items() if text.match(sql)}
+    for step in steps & {"insert", "rows", "finish"}:
+        reach(f"before-{step}")
     result = plan.count(lambda: execute(sql, params, many, context), sql)
     connection = context["connection"]
-    if step and connection.in_atomic_block:
-        connection.faults_pending = getattr(connection, "faults_pending", set()) | {step}
-    elif step:
-        _committed({step})
+    if connection.in_atomic_block:
+        connection.faults_pending = getattr(connection, "faults_pending", set()) | steps
+    else:
+        _committed(steps)
     return result
 
 
@@ -107,14 +112,21 @@ def _install_on(sender: Any, connection: Any, **named: Any) -> None:
 
 
 def install() -> None:
-    """Watch statements and commits of every connection of this process."""
+    """Watch the parser, and the statements and commits of all connections of this process."""
+    from pickyassist_webhooks.inbox import worker
+
+    parse = worker.parse
+
+    def watched_parse(*arguments: Any) -> Any:
+        reach("in-parse")
+        return parse(*arguments)
+
+    worker.parse = watched_parse
     connection_created.connect(_install_on)
     commit, rollback = BaseDatabaseWrapper.commit, BaseDatabaseWrapper.rollback
 
     def watched_commit(self: Any) -> None:
         pending, self.faults_pending = getattr(self, "faults_pending", set()), set()
-        if "rows" in pending:
-            reach("before-rows")
         plan.count(lambda: commit(self))
         _committed(pending)
 
@@ -126,7 +138,7 @@ def install() -> None:
 
 
 def door(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Middleware: read which statement is to fail, and die before the answer."""
+    """Middleware: read which statement must fail, and die before the answer if armed."""
 
     def through(request: Any) -> Any:
         plan.when, _, number = request.headers.get("X-Fault", "").partition(":")

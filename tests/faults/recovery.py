@@ -1,7 +1,7 @@
-"""``python -m tests.faults.recovery``: sweep until nothing is left, with the clock put forward.
+"""``python -m tests.faults.recovery``: sweep until all requests are processed.
 
-Whatever rests after a failure, or is held by a worker that was killed, is due a minute or hours
-later. No server is at work by then, so the clock of this one process is all there is.
+Failed requests and those of killed workers are due minutes or hours later, so the clock of this
+process is moved forward. No server runs at that time.
 """
 
 from __future__ import annotations

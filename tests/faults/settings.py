@@ -1,4 +1,4 @@
-"""The settings of servers and workers, as the environment names them."""
+"""The settings of servers and workers, from the environment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 from tests.settings import *  # noqa: F403
 from tests.settings import INSTALLED_APPS, MIDDLEWARE, PICKYASSIST_WEBHOOKS
 
-#: Where heard.log and the armed fault points are.
+#: The folder with heard.log and the armed points.
 FAULTS_FOLDER = os.environ["FAULTS_FOLDER"]
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.faults.app.FaultsConfig"]

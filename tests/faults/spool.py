@@ -1,4 +1,4 @@
-"""Every fault that keeps a request from the database: once without a spool, once with one."""
+"""Run each fault of the database without and with a spool."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ with_and_without = pytest.mark.parametrize("spool", [False, True], ids=["refused
 
 
 def keys(spool: bool, folder: Path) -> dict[str, Any]:
-    """Return the settings of a stage."""
+    """Return the settings for a stage."""
     return {"SPOOL_DIR": str(folder / "spool")} if spool else {}
 
 
-def named(fault: str, spool: bool) -> str:
+def label(fault: str, spool: bool) -> str:
     return f"{fault}, with a spool" if spool else fault
 
 
 def check_answers(counts: Any, spool: bool) -> None:
-    """Raise ``AssertionError`` unless the database was missed, and a spool stood in for it."""
+    """Raise ``AssertionError`` unless requests were spooled or, without a spool, refused."""
     assert (counts.spooled() > 0) == spool
     assert (counts.of(503) > 0) != spool

@@ -1,4 +1,4 @@
-"""A server and its workers in processes of their own, on one database, and what they were asked."""
+"""A server and its workers in separate processes, on one database, with a load client."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def environment(folder: Path, database: dict[str, Any], keys: dict[str, Any]) ->
         "FAULTS_DATABASE": json.dumps(database),
         "FAULTS_KEYS": json.dumps(keys),
         "PYTHONPATH": str(ROOT),
-        "PYTHONWARNINGS": "",  # the servers' own
-        "HOME": str(folder),  # where gunicorn has a socket
+        "PYTHONWARNINGS": "",  # ignore those of the servers
+        "HOME": str(folder),  # for the socket of gunicorn
     }
 
 
 class Stage:
-    """The processes of one fault. ``keys`` are those of ``PICKYASSIST_WEBHOOKS``."""
+    """The processes for one fault. ``keys`` are settings in ``PICKYASSIST_WEBHOOKS``."""
 
     def __init__(self, folder: Path, database: dict[str, Any], **keys: Any) -> None:
         self.folder, self.database, self.keys = folder, database, keys
@@ -52,11 +52,11 @@ class Stage:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._end = Event()
         self._keeper: Thread | None = None
-        #: How the workers ended that were not stopped by us.
+        #: The exit codes of killed workers.
         self.ends: list[int] = []
 
     def close(self) -> None:
-        """End every process, by force if it does not end by itself."""
+        """End every process, by force if needed."""
         self._end.set()
         if self._keeper:
             self._keeper.join()
@@ -85,7 +85,7 @@ class Stage:
         return process
 
     def serve(self, **keys: Any) -> None:
-        """Start a server, whose own master replaces workers that are killed, and post to it too."""
+        """Start a server and post to it too. Its master replaces killed workers."""
         port = free_port()
         server = self.start("server", *SERVER, f"--bind=127.0.0.1:{port}", **keys)
         for _ in range(300):
@@ -97,10 +97,10 @@ class Stage:
             else:
                 self.client.ports.append(port)
                 return
-        raise AssertionError(f"expected a server within 30 s; it said: {self.log('server')}")
+        raise AssertionError(f"the server did not start within 30 s: {self.log('server')}")
 
     def work(self) -> None:
-        """Keep a worker running beside the server, another one whenever it is killed."""
+        """Keep a worker running; start another one if it is killed."""
 
         def keep() -> None:
             while not self._end.is_set():
@@ -118,17 +118,20 @@ class Stage:
     def load(self, **named: Any) -> Load:
         return Load(self.client, self.folder.name, **named)
 
-    def arm(self, point: str, seconds: float = 30) -> None:
-        """Have a process killed at this point, and wait until it is."""
+    def arm(self, point: str, seconds: float = 120) -> None:
+        """Arm a point, and wait until a process was killed at it.
+
+        It may take long: a worker first processes each request that earlier kills left behind.
+        """
         armed = self.folder / "armed" / point
         armed.touch()
         end = time.monotonic() + seconds
         while armed.exists():
-            assert time.monotonic() < end, f"nobody came to {point}; {self.log('worker')}"
+            assert time.monotonic() < end, f"no process reached {point}; {self.log('worker')}"
             time.sleep(0.02)
 
     def run(self, *command: str) -> str:
-        """Run a command to its end and return what it printed."""
+        """Run a command to its end and return its output."""
         done = subprocess.run(
             [sys.executable, "-m", *command],
             env=self.environment,
@@ -146,12 +149,12 @@ class Stage:
         return result
 
     def recover(self) -> dict[str, Any]:
-        """End the server and its workers, finish what they left behind, and compare."""
+        """End the server and its workers, process the remaining requests, and compare."""
         self.close()
         self.run("tests.faults.recovery")
         return self.compare()
 
     def log(self, role: str) -> str:
-        """Return the end of what a process has said."""
+        """Return the end of a process's log."""
         file = self.folder / f"{role}.log"
         return file.read_text(errors="replace")[-3000:] if file.exists() else ""

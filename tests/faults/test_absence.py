@@ -1,4 +1,4 @@
-"""A database that is stopped, frozen or held by another process."""
+"""A database that is stopped, frozen or locked by another process."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from contextlib import closing
 
 from tests.faults import spool as spools
 
-#: No answer to a request that came while the database was away may take longer.
+#: The longest wait for an answer while the database is down.
 SECONDS = 5
 
 
 @spools.with_and_without
-def test_stopped(postgres_place, tmp_path, stage, judge, short, spool):
-    """Connections that are kept open, as most servers do, are all broken afterwards."""
-    cluster = postgres_place.cluster
-    database = postgres_place.fresh(tmp_path) | {"CONN_MAX_AGE": 60}
-    one = stage(database, **spools.keys(spool, tmp_path))
-    one.serve()
-    with one.load(rate=50):
+def test_stopped(postgres_backend, tmp_path, make_stage, judge, short, spool):
+    """All open connections are broken afterwards."""
+    cluster = postgres_backend.cluster
+    database = postgres_backend.fresh(tmp_path) | {"CONN_MAX_AGE": 60}
+    stage = make_stage(database, **spools.keys(spool, tmp_path))
+    stage.serve()
+    with stage.load(rate=50):
         time.sleep(1.5)
         began = time.monotonic()
         cluster.stop()
@@ -29,41 +29,41 @@ def test_stopped(postgres_place, tmp_path, stage, judge, short, spool):
             cluster.start()
         ended = time.monotonic()
         time.sleep(1.5)
-    judge(spools.named("database stopped", spool), 1, one)
-    spools.check_answers(one.client.counts, spool)
-    assert one.client.counts.slowest(began - 1, ended) <= SECONDS
+    judge(spools.label("database stopped", spool), 1, stage)
+    spools.check_answers(stage.client.counts, spool)
+    assert stage.client.counts.slowest(began - 1, ended) <= SECONDS
 
 
 @spools.with_and_without
-def test_frozen(postgres_place, tmp_path, stage, judge, short, spool):
-    one = stage(postgres_place.fresh(tmp_path), **spools.keys(spool, tmp_path))
-    one.serve()
-    with one.load(rate=5, threads=24):
+def test_frozen(postgres_backend, tmp_path, make_stage, judge, short, spool):
+    stage = make_stage(postgres_backend.fresh(tmp_path), **spools.keys(spool, tmp_path))
+    stage.serve()
+    with stage.load(rate=5, threads=24):
         time.sleep(1)
-        with postgres_place.cluster.frozen():
+        with postgres_backend.cluster.frozen():
             began = time.monotonic()
             time.sleep(short(4, 20))
         ended = time.monotonic()
         time.sleep(1)
-    judge(spools.named("database frozen", spool), 1, one)
-    spools.check_answers(one.client.counts, spool)
-    assert one.client.counts.slowest(began, ended) <= SECONDS
+    judge(spools.label("database frozen", spool), 1, stage)
+    spools.check_answers(stage.client.counts, spool)
+    assert stage.client.counts.slowest(began, ended) <= SECONDS
 
 
 @spools.with_and_without
-def test_locked(sqlite_place, tmp_path, stage, judge, short, spool):
-    """Another connection to the file is another process to SQLite."""
-    one = stage(sqlite_place.fresh(tmp_path), **spools.keys(spool, tmp_path))
-    one.serve()
-    with one.load(rate=4, threads=24):
+def test_locked(sqlite_backend, tmp_path, make_stage, judge, short, spool):
+    """For SQLite, another connection to the file is like another process."""
+    stage = make_stage(sqlite_backend.fresh(tmp_path), **spools.keys(spool, tmp_path))
+    stage.serve()
+    with stage.load(rate=4, threads=24):
         time.sleep(1)
-        with closing(sqlite3.connect(one.database["NAME"], isolation_level=None)) as other:
+        with closing(sqlite3.connect(stage.database["NAME"], isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             began = time.monotonic()
             time.sleep(short(5, 20))
             other.execute("ROLLBACK")
         ended = time.monotonic()
         time.sleep(1)
-    judge(spools.named("database locked", spool), 1, one)
-    spools.check_answers(one.client.counts, spool)
-    assert one.client.counts.slowest(began, ended - 3) <= SECONDS
+    judge(spools.label("database locked", spool), 1, stage)
+    spools.check_answers(stage.client.counts, spool)
+    assert stage.client.counts.slowest(began, ended - 3) <= SECONDS

@@ -1,4 +1,4 @@
-"""Processes killed at each point of a request's way, under load."""
+"""Processes are killed at each point of a request, under load."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.faults.place import migrate
+from tests.faults.backends import migrate
 from tests.faults.points import POINTS
 from tests.faults.stage import Stage
 
-#: A killed worker holds its requests for a minute, and a receiver that was running rests longer.
+#: A killed worker keeps its claims for a minute, and an interrupted receiver waits longer.
 PATIENCE = 300
 
-#: Seconds after which all that is not at rest for long has been taken up again.
+#: Seconds after which all requests with a short delay have been retried.
 LULL = 150
 
-#: What a request is in that has used up its attempts, or rests for hours after many of them.
+#: The states of a request that has used all attempts or waits for hours.
 AT_REST = {"failing", "dead"}
 
 
 def kill(stage: Stage, times: int) -> None:
-    """One server does all within the request, the other hands on what it has kept."""
+    """One server processes all requests inline, the other leaves half of them to a worker."""
     stage.serve()
     stage.serve(PROCESSOR="tests.faults.engine.sometimes")
     stage.work()
@@ -35,7 +35,7 @@ def kill(stage: Stage, times: int) -> None:
 
 
 def wait_for_more(stage: Stage) -> None:
-    """Wait until the server has recovered: else most requests would die unanswered."""
+    """Wait until the server has recovered: otherwise most requests would get no answer."""
     before, end = stage.client.counts.of(200), time.monotonic() + 30
     while stage.client.counts.of(200) < before + 10:
         assert time.monotonic() < end, stage.log("server")
@@ -43,13 +43,13 @@ def wait_for_more(stage: Stage) -> None:
 
 
 @pytest.fixture(scope="session")
-def killed(sqlite_place, postgres_place, mariadb_place, tmp_path_factory, short):
-    """Kill on all databases at once, and leave a worker behind on each."""
+def killed(sqlite_backend, postgres_backend, mariadb_backend, tmp_path_factory, short):
+    """Kill on all databases at once, and leave a worker running on each."""
     times, stages = short(3, 25), {}
-    places = {"sqlite": sqlite_place, "postgres": postgres_place, "mariadb": mariadb_place}
-    for name, place in places.items():
+    backends = {"sqlite": sqlite_backend, "postgres": postgres_backend, "mariadb": mariadb_backend}
+    for name, backend in backends.items():
         folder = tmp_path_factory.mktemp(f"kills-{name}")
-        stages[name] = Stage(folder, place.fresh(folder))
+        stages[name] = Stage(folder, backend.fresh(folder))
     try:
         with ThreadPoolExecutor() as pool:
             for done in [pool.submit(kill, stage, times) for stage in stages.values()]:
@@ -61,7 +61,7 @@ def killed(sqlite_place, postgres_place, mariadb_place, tmp_path_factory, short)
 
 
 def test_killed(killed):
-    """Each point was reached, and whoever reached it was killed."""
+    """Each point was reached, and each process there was killed."""
     stages, _ = killed
     for stage in stages.values():
         assert list((stage.folder / "armed").iterdir()) == []
@@ -70,7 +70,7 @@ def test_killed(killed):
 
 @pytest.mark.parametrize("name", ["sqlite", "postgres", "mariadb"])
 def test_killed_and_finished(killed, name, judge):
-    """The worker that goes on finishes what the dead ones held, by the real clock."""
+    """The next worker finishes the requests of the killed ones, by the real clock."""
     stages, times = killed
     stage, end = stages[name], time.monotonic() + PATIENCE
     while (unfinished := stage.compare()["unfinished"]) and time.monotonic() < end:
@@ -79,26 +79,26 @@ def test_killed_and_finished(killed, name, judge):
         time.sleep(2)
     assert set(stage.ends) == {-signal.SIGKILL}, stage.log("worker")
     if unfinished:
-        # Whose workers were killed again and again: a person has them processed once more.
+        # Their workers were killed again and again, so they must be replayed by hand.
         assert sum(unfinished.values()) < 10, unfinished
         states = [f"--state={state}" for state in unfinished]
         stage.run("django", "pickyassist_replay", "--no-input", *states)
     judge("killed at each point", times, stage)
 
 
-def test_killed_while_draining(place, tmp_path, stage, judge, short):
-    """A worker dies before and after it commits what it takes from the spool."""
-    database = place.fresh(tmp_path, migrated=False)
-    one = stage(database, SPOOL_DIR=str(tmp_path / "spool"))
-    one.serve()
-    with one.load(rate=50):
+def test_killed_while_draining(backend, tmp_path, make_stage, judge, short):
+    """A worker dies before and after it commits a request from the spool."""
+    database = backend.fresh(tmp_path, migrated=False)
+    stage = make_stage(database, SPOOL_DIR=str(tmp_path / "spool"))
+    stage.serve()
+    with stage.load(rate=50):
         time.sleep(short(3, 10))
-    assert one.client.counts.spooled() == one.client.counts.sent
+    assert stage.client.counts.spooled() == stage.client.counts.sent
     migrate(tmp_path, database)
-    one.work()
+    stage.work()
     times = short(2, 10)
     for _ in range(times):
-        one.arm("worker.before-insert")
-        one.arm("worker.after-insert")
-    judge("killed while draining the spool", 2 * times, one)
-    assert set(one.ends) == {-signal.SIGKILL}
+        stage.arm("worker.before-insert")
+        stage.arm("worker.after-insert")
+    judge("killed while draining the spool", 2 * times, stage)
+    assert set(stage.ends) == {-signal.SIGKILL}

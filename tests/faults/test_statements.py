@@ -1,4 +1,4 @@
-"""The n-th statement of a request fails, for every n: before it is executed, and after."""
+"""The n-th statement of a request fails, for every n: before or after its execution."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from itertools import count
 from tests.faults import spool as spools
 from tests.faults.client import event
 
-#: One number of the load client for each kind of event.
+#: A number of the load client for each kind of event.
 KINDS = {"delivery": 2, "filter": 3, "member": 4, "subscriber": 5}
 
 
 @spools.with_and_without
-def test_each_statement(place, tmp_path, stage, judge, spool):
-    one = stage(place.fresh(tmp_path), **spools.keys(spool, tmp_path))
-    one.serve()
+def test_each_statement(backend, tmp_path, make_stage, judge, spool):
+    stage = make_stage(backend.fresh(tmp_path), **spools.keys(spool, tmp_path))
+    stage.serve()
     failed = 0
     for kind, number in KINDS.items():
         for when in ("before", "after"):
             for n in count(1):
                 payload = event(f"{kind}-{when}-{n}", number)
-                answer = one.client.post(*payload, **{"X-Fault": f"{when}:{n}"})
+                answer = stage.client.post(*payload, **{"X-Fault": f"{when}:{n}"})
                 if answer.headers["X-Fault-Reached"] == "False":
                     break
                 failed += 1
-            assert n > 4, f"too few statements to be true: {answer}"
-    figure = judge(spools.named("each statement and commit fails", spool), failed, one)
+            assert n > 4, f"expected more statements: {answer}"
+    figure = judge(spools.label("each statement and commit fails", spool), failed, stage)
     assert figure["refused"] == 0 or not spool

@@ -1,4 +1,4 @@
 import pytest
 
-# Which is no test module itself, but full of assertions.
+# It is not a test module, but has many assertions.
 pytest.register_assert_rewrite("tests.hostile.judge")

@@ -1,7 +1,7 @@
-"""Bodies of up to 10 MiB, each made of what takes far more room once it is read.
+"""Bodies of up to 10 MiB that take far more memory after parsing.
 
-Those that are ``padded`` are just let through: one bracket in 20 characters, and one bracket or
-comma in 8, but 600,000 of them at most.
+The ``padded`` ones are just below the limits: one bracket in 20 characters, one bracket or comma in
+8, and at most 600,000 of them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pickyassist_webhooks.conf import KEYS
-from pickyassist_webhooks.decoding import _MAX_VALUES, _PER_BRACKET, _PER_VALUE
+from pickyassist_webhooks.parsing.decoding import _MAX_VALUES, _PER_BRACKET, _PER_VALUE
 
 LIMIT = KEYS["MAX_BODY_BYTES"].default
 
@@ -24,29 +24,29 @@ _BASE64 = f"{_PART}Content-Transfer-Encoding: base64\r\n\r\n"
 
 
 def repeated(item: str, begin: str = "", end: str = "") -> bytes:
-    """Return as many of these as there is room for."""
+    """Repeat an item up to the limit of a body."""
     count = (LIMIT - len(begin) - len(end)) // len(item.encode())
     return (begin + item * count + end).encode()
 
 
 def padded(item: str, begin: str = _ROWS[0], end: str = _ROWS[1]) -> bytes:
-    """Return as many of these as are let through."""
+    """Repeat an item up to the limits of the parser."""
     brackets = item.count("{") + item.count("[")
     values = brackets + item.count(",")
     width = max(brackets * _PER_BRACKET, values * _PER_VALUE, len(item))
     room = (LIMIT - len(begin) - len(end)) // width
-    count = min(room, _MAX_VALUES // values) - 4  # as those around them count, too
+    count = min(room, _MAX_VALUES // values) - 4  # begin and end count too
     return (begin + item.ljust(width) * count + end).ljust(LIMIT).encode()
 
 
 def numbered(template: str, count: int, begin: str, end: str) -> bytes:
-    """Return items that all differ, as many as asked for."""
+    """Return ``count`` items that all differ."""
     body = begin + "".join(map(template.format, range(count))) + end
     assert len(body) <= LIMIT
     return body.encode()
 
 
-#: Each body: its label, and how it is made.
+#: Each body: its content type, and a function that makes it.
 BODIES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "{},": (JSON, lambda: repeated("{},", *_ROWS)),
     '"a",': (JSON, lambda: repeated('"a",', *_ROWS)),
@@ -77,7 +77,7 @@ BODIES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "headers of a part": (MULTIPART, lambda: repeated("a: b\r\n", "--b\r\n", "\r\n--b--")),
 }
 
-#: Those that take minutes.
+#: Bodies that take minutes.
 MORE: dict[str, tuple[str, Callable[[], bytes]]] = {
     "rows": (JSON, lambda: numbered('{{"msg_id":{},"status":1}},', 330_000, *_ROWS)),
 }

@@ -1,6 +1,6 @@
-"""``python3 -m tests --suite hostile [--examples 100000]``: no input is too bad to be kept.
+"""``python3 -m tests --suite hostile [--examples 100000]``: every input is kept, even a bad one.
 
-Runs on the database that the other tests would run on, in one of its own.
+Runs on the server of the other tests, with a separate database.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.hostile.server import GUNICORN, UVICORN, Server
 
 seen = pytest.StashKey[Figures]()
 
-#: Examples of one round, after each of which the tables are emptied and the search begins anew.
+#: Examples in a round. After each round the tables are emptied and the search starts again.
 ROUND = 2000
 
 
@@ -51,17 +51,28 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 @pytest.fixture(scope="session")
+def is_long(request: pytest.FixtureRequest) -> bool:
+    return request.config.getoption("--examples") > ROUND
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """Return the seed that pytest-randomly prints; it repeats a search."""
+    return request.config.getoption("randomly_seed")
+
+
+@pytest.fixture(scope="session")
 def figures(request: pytest.FixtureRequest) -> Figures:
     return request.config.stash[seen]
 
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:
-    """Name the databases apart, as the long form runs for so long that others will run beside."""
+    """Use separate databases, since other suites may run during the long form."""
     for connection in connections.all():
         connection.settings_dict["TEST"]["NAME"] += "_hostile"
         if connection.vendor == "postgresql":
-            # Nothing here kills it, and the disk would take half of the time.
+            # No test kills the server, and waiting for the disk would take half of the time.
             connection.settings_dict["OPTIONS"]["options"] = "-c synchronous_commit=off"
 
 
@@ -69,7 +80,7 @@ def django_db_modify_db_settings() -> None:
 def servers(
     django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], Server]]:
-    """Return a function that gives the server of this name, which is started once."""
+    """Return a function that starts a server by name, once."""
     commands = {"gunicorn": GUNICORN, "uvicorn": UVICORN}
     started: dict[str, Server] = {}
 
@@ -87,7 +98,7 @@ def servers(
 
 @pytest.fixture
 def log() -> Iterator[Listener]:
-    """Listen to everything that is logged."""
+    """Record all log lines."""
     root, listener = logging.getLogger(), Listener()
     level = root.level
     root.addHandler(listener)

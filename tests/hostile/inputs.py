@@ -1,4 +1,4 @@
-"""Requests to be posted: a payload of the vendor's, mutated, in some form, under some label."""
+"""Requests to post: a mutated vendor payload, in some encoding, with some content type."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from tests.hostile.mutations import OF_ITS_BYTES, OF_WHAT_IT_SAYS, Draw
+from tests.hostile.mutations import OF_BYTES, OF_CONTENT, Draw
 from tests.hostile.seeds import BUILT, CANARY, FORMS, RECORDED, Pairs, marked, written
 from tests.requests import SECRET
 
@@ -20,10 +20,10 @@ FORM = "application/x-www-form-urlencoded"
 _BOUNDARY = "hostile-boundary"
 MULTIPART = f"multipart/form-data; boundary={_BOUNDARY}"
 
-#: Codecs of Python's that are for no text. With one of them and a query string, Django fails by
-#: itself before it calls any view.
+#: Python codecs that are not for text. With one of them and a query string, Django itself fails
+#: before it calls a view.
 _NO_CHARSETS = ("rot13", "base64", "idna", "undefined")
-#: Labels that have nothing to do with what is below them.
+#: Content types that do not match the body.
 _LABELS = [
     "",
     JSON,
@@ -53,7 +53,7 @@ _ENCODINGS = ["gzip", "GZIP", "br, gzip", "identity", " Identity ", "", CANARY *
 _QUERIES = ["", f"?token={SECRET}", f"?{quote(CANARY)}=%00%ff&&=&a[]=1", "?" + "q" * 3000]
 _PART_ENCODINGS = ["base64", "quoted-printable", "x-uuencode", "7bit", "binary", CANARY]
 
-#: Larger bodies have a test of their own, for each of them takes a second.
+#: Larger bodies take a second each and have a separate test.
 MAX_BODY = 1_000_000
 
 _rarely = st.sampled_from([False] * 9 + [True])
@@ -61,7 +61,7 @@ _rarely = st.sampled_from([False] * 9 + [True])
 
 @dataclass(frozen=True)
 class Sent:
-    """One request, and by which mutations it was made."""
+    """A request, and the names of its mutations."""
 
     body: bytes
     content_type: str = JSON
@@ -71,10 +71,10 @@ class Sent:
 
 
 def _fields(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Yield form fields as PHP names them."""
+    """Yield form fields with names as in PHP."""
     if isinstance(value, list) and value:
-        named = value if isinstance(value, Pairs) else enumerate(value)
-        for key, item in named:
+        pairs = value if isinstance(value, Pairs) else enumerate(value)
+        for key, item in pairs:
             yield from _fields(item, f"{name}[{key}]" if name else str(key))
     else:
         yield name, value if isinstance(value, str) else json.dumps(value)
@@ -122,20 +122,20 @@ def _in_some_form(draw: Draw, value: Any) -> tuple[bytes, str]:
 
 @st.composite
 def requests(draw: Draw) -> Sent:
-    """Return a request that up to eight mutations made of a valid one."""
+    """Return a valid request after up to eight mutations."""
     made_by: list[str] = []
     if draw(_rarely):
         body, content_type = draw(st.sampled_from(FORMS)), FORM
     else:
         seed = draw(st.sampled_from(BUILT) | st.sampled_from(RECORDED))
         root = [marked(seed, draw(st.integers(0, 10**9)))]
-        for mutate in draw(st.lists(st.sampled_from(OF_WHAT_IT_SAYS), min_size=1, max_size=4)):
+        for mutate in draw(st.lists(st.sampled_from(OF_CONTENT), min_size=1, max_size=4)):
             mutate(draw, root)
             made_by.append(mutate.__name__)
         body, content_type = _in_some_form(draw, root[0])
-    # Mostly none: bytes that cannot be read at all hide what stands in them.
+    # Usually none: if bytes cannot be decoded, the other mutations have no effect.
     for _ in range(draw(st.sampled_from([0, 0, 0, 0, 1, 2]))):
-        mutate_bytes = draw(st.sampled_from(OF_ITS_BYTES))
+        mutate_bytes = draw(st.sampled_from(OF_BYTES))
         body = mutate_bytes(draw, body)
         made_by.append(mutate_bytes.__name__)
     assume(len(body) <= MAX_BODY)
@@ -151,8 +151,8 @@ def requests(draw: Draw) -> Sent:
     return Sent(body, content_type, headers, query, tuple(made_by))
 
 
-#: Every name that a request may be made by.
-MADE_BY = {function.__name__ for function in (*OF_WHAT_IT_SAYS, *OF_ITS_BYTES)} | {
+#: The names of all mutations.
+MADE_BY = {function.__name__ for function in (*OF_CONTENT, *OF_BYTES)} | {
     "label",
     "content_encoding",
 }

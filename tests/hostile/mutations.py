@@ -1,4 +1,4 @@
-"""What is done to a payload: to what it says, and to its bytes. One function for each way."""
+"""The mutations of a payload: of its content, and of its bytes. Each is a function."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pickyassist_webhooks.shapes import SHAPES
+from pickyassist_webhooks.parsing.event_types import EVENT_TYPES
 from tests.hostile.seeds import IDS, Pairs, Raw, written
 from tests.hostile.values import keys, long_texts, values
 
 Draw = Callable[[st.SearchStrategy], Any]
 
-#: Levels of one value: around our own limit, and far beyond Python's.
+#: Nesting levels of a value: around our limit, and far beyond Python's.
 LEVELS = st.integers(1, 200) | st.sampled_from([1000, 5000, 20_000])
 
 _JUNK = [
@@ -24,7 +24,7 @@ _JUNK = [
     b"\xc3",
     b"\xc0\xaf",  # a slash, written too long
     b"\xed\xa0\x80",  # half of a surrogate pair
-    b"\xed\xa0\xbd\xed\xb8\x80",  # both, each by itself
+    b"\xed\xa0\xbd\xed\xb8\x80",  # both halves, encoded separately
     b"\xf5\x80\x80\x80",
     b"\xef\xbb\xbf",
     b"\xff\xfe",
@@ -38,8 +38,8 @@ _ENCODINGS = (
     *("utf-8-sig", "latin-1", "cp1252", "utf-7", "cp037", "shift_jis"),
 )
 
-#: What the vendor calls its fields.
-FIELDS = {name for shape in SHAPES for name in shape.fields}
+#: The names of the vendor's fields.
+FIELDS = {name for event_type in EVENT_TYPES for name in event_type.fields}
 
 junk = st.sampled_from(_JUNK) | st.binary(min_size=1, max_size=8)
 
@@ -49,7 +49,7 @@ def _below(holder: list[Any], position: int) -> Iterator[tuple[list[Any], int]]:
     if isinstance(value, Pairs):
         spots = [(pair, 1) for pair in value]
     elif isinstance(value, list):
-        spots = [(value, place) for place in range(len(value))]
+        spots = [(value, index) for index in range(len(value))]
     else:
         return
     for spot in spots:
@@ -58,20 +58,21 @@ def _below(holder: list[Any], position: int) -> Iterator[tuple[list[Any], int]]:
 
 
 def _spot(draw: Draw, root: list[Any]) -> tuple[list[Any], int]:
-    """Return where one of the values stands: what holds it, and at which position.
+    """Return one of the values as its container and its position there.
 
-    Mostly the value of a field that the vendor has.
+    It is usually the value of a vendor's field.
     """
     spots = [(root, 0), *_below(root, 0)]
-    known = [spot for spot in spots if isinstance(spot[0][0], str) and spot[0][0] in FIELDS]
-    return draw(st.sampled_from(draw(st.sampled_from([known, known, known, spots])) or spots))
+    vendors = [spot for spot in spots if isinstance(spot[0][0], str) and spot[0][0] in FIELDS]
+    return draw(st.sampled_from(draw(st.sampled_from([vendors, vendors, vendors, spots])) or spots))
 
 
 def _object(draw: Draw, root: list[Any]) -> Pairs:
-    """Return one of the objects, or a new one beside the payload where there is none."""
+    """Return one of the objects, or a new one if there is none."""
     spots = [(root, 0), *_below(root, 0)]
-    found = [holder[place] for holder, place in spots if isinstance(holder[place], Pairs)]
-    return draw(st.sampled_from(found)) if found else Pairs()
+    items = [holder[position] for holder, position in spots]
+    objects = [item for item in items if isinstance(item, Pairs)]
+    return draw(st.sampled_from(objects)) if objects else Pairs()
 
 
 def swap_value(draw: Draw, root: list[Any]) -> None:
@@ -130,7 +131,7 @@ def repeat_row(draw: Draw, root: list[Any]) -> None:
         holder[position] = [holder[position]] * draw(st.integers(2, 40))
 
 
-OF_WHAT_IT_SAYS = (
+OF_CONTENT = (
     swap_value,
     name_twice,
     rename,
@@ -152,14 +153,14 @@ def cut_begin(draw: Draw, body: bytes) -> bytes:
 
 
 def insert_bytes(draw: Draw, body: bytes) -> bytes:
-    place = draw(st.integers(0, len(body)))
-    return body[:place] + draw(junk) + body[place:]
+    position = draw(st.integers(0, len(body)))
+    return body[:position] + draw(junk) + body[position:]
 
 
 def replace_bytes(draw: Draw, body: bytes) -> bytes:
-    place = draw(st.integers(0, len(body)))
+    position = draw(st.integers(0, len(body)))
     new = draw(junk)
-    return body[:place] + new + body[place + len(new) :]
+    return body[:position] + new + body[position + len(new) :]
 
 
 def encode(draw: Draw, body: bytes) -> bytes:
@@ -177,4 +178,4 @@ def say_twice(draw: Draw, body: bytes) -> bytes:
     return body + draw(st.sampled_from([b"", b"\n", b",", b"&"])) + body
 
 
-OF_ITS_BYTES = (cut_end, cut_begin, insert_bytes, replace_bytes, encode, compress, say_twice)
+OF_BYTES = (cut_end, cut_begin, insert_bytes, replace_bytes, encode, compress, say_twice)

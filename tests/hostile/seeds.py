@@ -1,4 +1,4 @@
-"""What the vendor sends: valid payloads of every kind, to be mutated."""
+"""Valid vendor payloads of every kind, to be mutated."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from tests.requests import delivery, filtered, member, row, subscriber
 
 PAYLOADS = Path(__file__).parents[1] / "payloads"
 
-#: Stands in texts and keys of what is sent, and must not come back.
+#: Part of the texts and keys of requests; no answer may contain it.
 CANARY = "canaryQz7"
 
 IDS = {"project_id", "push_id", "msg_id", "group_id", "subscriber_id", "number", "mobile"}
-#: What stays as it is, for a payload to be understood at all.
+#: Fields that are not marked, so that the payload stays valid.
 _KEPT = {"event_id", "status", "action", "date", "data"}
 
 
 class Pairs(list[Any]):
-    """A JSON object as a list of ``[key, value]``, which may name a key twice."""
+    """A JSON object as a list of ``[key, value]``; keys may repeat."""
 
 
 class Raw(str):
-    """A literal that goes into the JSON as it is written."""
+    """A literal that is written into the JSON unchanged."""
 
     __slots__ = ()
 
@@ -44,12 +44,12 @@ _FIELDS = {
 
 
 def _read(text: str | bytes) -> Any:
-    pairs = lambda found: Pairs(map(list, found))  # noqa: E731
+    pairs = lambda items: Pairs(map(list, items))  # noqa: E731
     return json.loads(text, object_pairs_hook=pairs, strict=False)
 
 
 def _built() -> list[Any]:
-    """Return what the vendor sends mostly."""
+    """Return the most common payloads."""
     batch = [row(f"90000{number}", status, **_FIELDS) for number, status in enumerate("41325")]
     payloads = [
         delivery(*batch[:1]),
@@ -65,7 +65,7 @@ def _built() -> list[Any]:
 
 
 def _recorded() -> tuple[list[Any], list[bytes]]:
-    """Return the recorded payloads: those that are JSON, read, and the bodies that are forms."""
+    """Return the recorded payloads: the parsed JSON ones, and the bodies of forms."""
     payloads, forms = [], []
     for line in (PAYLOADS / "open-cases.jsonl").read_text("utf-8").splitlines():
         case = json.loads(line)
@@ -84,7 +84,7 @@ RECORDED, FORMS = _recorded()
 
 
 def marked(value: Any, number: int, key: str = "") -> Any:
-    """Return a copy with ids of its own, and the canary in its texts."""
+    """Return a copy with new ids, and the canary in its texts."""
     if isinstance(value, Pairs):
         return Pairs([name, marked(item, number, name)] for name, item in value)
     if isinstance(value, list):
@@ -97,7 +97,7 @@ def marked(value: Any, number: int, key: str = "") -> Any:
 
 
 def written(value: Any, *, escaped: bool = True) -> str:
-    """Return the JSON of a payload; not ``escaped``, beyond ASCII as it is."""
+    """Return the JSON of a payload; if not ``escaped``, with non-ASCII characters."""
     if isinstance(value, Raw):
         return str(value)
     if isinstance(value, Pairs):

@@ -1,4 +1,4 @@
-"""Real server processes, on the database of the running test."""
+"""Real server processes on the database of the running test."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests import databases
 ROOT = Path(__file__).parents[2]
 WSGI = ("gunicorn", "django.core.wsgi:get_wsgi_application()", "--bind=127.0.0.1:{port}")
 GUNICORN = (*WSGI, "--worker-class=gthread", "--threads=16")
-#: One request after the other, in one thread, so that what one takes is all there is.
+#: A single thread, so that the memory of the process belongs to one request.
 SYNC = (*WSGI, "--timeout=300")
 UVICORN = ("uvicorn", "--factory", "django.core.asgi:get_asgi_application", "--port={port}")
 
 
 class Server:
-    """A server that runs from here until ``close``; ``variables`` are of its environment."""
+    """A server that runs until ``close``; ``variables`` are added to its environment."""
 
     def __init__(self, folder: Path, *command: str, **variables: str) -> None:
         with socket.socket() as free:
@@ -34,8 +34,8 @@ class Server:
             "DJANGO_SETTINGS_MODULE": "tests.hostile.settings",
             databases.CHOICE: databases.chosen(),
             "SERVER_DATABASE": connection.settings_dict["NAME"],
-            "PYTHONWARNINGS": "",  # the servers' own
-            "HOME": str(folder),  # where gunicorn has a socket
+            "PYTHONWARNINGS": "",  # ignore those of the servers
+            "HOME": str(folder),  # for the socket of gunicorn
         }
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -53,31 +53,31 @@ class Server:
 
     def _wait(self) -> None:
         for _ in range(300):
-            assert self._process.poll() is None, self.said()
+            assert self._process.poll() is None, self.log()
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
             except OSError:
                 time.sleep(0.1)
             else:
                 return
-        raise AssertionError(f"expected a server within 30 s; it said: {self.said()}")
+        raise AssertionError(f"the server did not start within 30 s: {self.log()}")
 
-    def said(self) -> str:
+    def log(self) -> str:
         return self._log.read_text(errors="replace")
 
     def workers(self) -> set[int]:
-        """Return the processes that gunicorn's master has started. Linux only."""
+        """Return the worker processes of gunicorn. Linux only."""
         master = self._process.pid
         children = Path(f"/proc/{master}/task/{master}/children").read_text()
         return set(map(int, children.split()))
 
     def reload(self) -> None:
-        """Have gunicorn read the settings anew, and wait until no old worker is left."""
+        """Make gunicorn read the settings again, and wait until the old workers are gone."""
         old = self.workers()
         self._process.send_signal(signal.SIGHUP)
         end = time.monotonic() + 30
         while not self.workers() or self.workers() & old:
-            assert time.monotonic() < end, self.said()
+            assert time.monotonic() < end, self.log()
             time.sleep(0.05)
 
     def close(self) -> None:

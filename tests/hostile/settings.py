@@ -1,4 +1,4 @@
-"""The settings of a server, which may read its secrets from a file."""
+"""The settings of a server, with secrets from a file if one is given."""
 
 from __future__ import annotations
 

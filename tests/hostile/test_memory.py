@@ -1,4 +1,4 @@
-"""Large bodies made to be small on the wire and large in memory. Reads ``/proc``, so Linux only."""
+"""Bodies that are small on the wire but large in memory. Linux only, since it reads ``/proc``."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tests.requests import member
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-#: Bytes that a worker may take at its highest.
+#: The highest memory of a worker, in bytes.
 ROOM = 300 * 2**20
 SECONDS = 300
 
 
 @pytest.fixture
 def server(tmp_path):
-    """A server of one worker, which is this test's own: memory is never all given back."""
+    """A server with one worker for this test only: a process never frees all memory."""
     server = Server(tmp_path, *SYNC)
     yield server
     server.close()
 
 
 def peak(server):
-    """Return the most memory that the worker has had at any time so far."""
+    """Return the highest memory of the worker so far."""
     [worker] = server.workers()
     status = Path(f"/proc/{worker}/status").read_text()
     [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
@@ -37,7 +37,7 @@ def peak(server):
 
 def check_good(server, number):
     answer = ask(server.port, with_length(json.dumps(member(number=number)).encode()))
-    assert (answer.status, answer.said["accepted"]) == (200, 1)
+    assert (answer.status, answer.content["accepted"]) == (200, 1)
 
 
 def test_memory(large_body, server, figures):
@@ -52,8 +52,8 @@ def test_memory(large_body, server, figures):
     assert server.workers() == {worker}
     figures.idle, figures.peaks[large_body] = idle, peak(server)
     assert [answer.status for answer in answers] in ([200] * 2, [400] * 2)
-    assert {answer.said["state"] for answer in answers} <= {"done", "quarantined"}
+    assert {answer.content["state"] for answer in answers} <= {"done", "quarantined"}
     assert figures.peaks[large_body] < ROOM
     if "padded" in large_body:
-        codes = {error["code"] for answer in answers for error in answer.said["errors"]}
+        codes = {error["code"] for answer in answers for error in answer.content["errors"]}
         assert "too_many_values" not in codes

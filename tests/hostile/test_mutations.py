@@ -1,11 +1,13 @@
-"""The vendor's payloads, mutated: whatever comes is kept, answered and understood only once."""
+"""Mutated vendor payloads: every request is stored, answered, and processed only once."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from pickyassist_webhooks import ingest, views, worker
+from pickyassist_webhooks import ingest, views
+from pickyassist_webhooks.inbox import worker
+from pickyassist_webhooks.models.requests import requests
 from tests.hostile import inputs
 from tests.hostile.figures import Figures
 from tests.hostile.judge import Judge
@@ -14,7 +16,7 @@ from tests.hostile.seeds import CANARY
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ENDS = {"200 done", "200 quarantined", "400 quarantined", "415 quarantined"}
-#: What is wrong with many of them.
+#: Codes that many of them have.
 CODES = {
     *("not_json", "not_an_object", "too_deep", "content_encoding", "missing", "wrong_type"),
     *("not_an_integer", "too_long", "unreadable", "blanked", "cut", "replaced", "repeated_key"),
@@ -23,13 +25,13 @@ VALID = inputs.Sent(b'{"event_id":4,"subscriber_id":"1","mobile":"15550001111"} 
 
 
 def search(judge, examples, **named):
-    """Try this many requests, and raise for the simplest that is judged to be wrong.
+    """Judge ``examples`` requests, and raise for the simplest one that fails.
 
-    What is said of it then names the seed with which to run again.
+    The message has the seed to run it again.
     """
 
-    # The judge measures how long an answer takes, and nothing else. What Hypothesis would complain
-    # of, in a search as in each request of it, is a machine that is busy with something else.
+    # The judge itself measures the time of answers. The limits of Hypothesis would only fail on a
+    # busy machine.
     @settings(
         max_examples=examples,
         deadline=None,
@@ -49,7 +51,7 @@ def search(judge, examples, **named):
 
 def test_mutated_inputs(examples, judge):
     search(judge, examples)
-    # A search that never gets past the door would find nothing wrong.
+    # The search must reach all kinds of answers to be useful.
     if examples >= 1000:
         assert set(judge.figures.mutations) == inputs.MADE_BY
         assert set(judge.figures.answers) >= ENDS
@@ -57,7 +59,7 @@ def test_mutated_inputs(examples, judge):
 
 
 class TestTheJudge:
-    """A judge that never finds fault, or a search that never meets one, would prove nothing."""
+    """The judge and the search notice faults: otherwise they would prove nothing."""
 
     @pytest.fixture
     def judge(self, log):
@@ -69,12 +71,12 @@ class TestTheJudge:
         with pytest.raises(AssertionError):
             judge(VALID)
 
-    def test_a_fault_of_ours(self, judge, monkeypatch):
+    def test_a_fault_of_the_app(self, judge, monkeypatch):
         monkeypatch.setattr(worker, "store", None)
         self.refuses(judge)
         assert judge.figures.faults > 0
 
-    def test_bytes_that_are_lost(self, judge, monkeypatch):
+    def test_lost_bytes(self, judge, monkeypatch):
         receive = ingest.receive
         monkeypatch.setattr(ingest, "receive", lambda body, **named: receive(body.strip(), **named))
         self.refuses(judge)
@@ -85,25 +87,25 @@ class TestTheJudge:
         self.refuses(judge)
         assert judge.figures.server_errors == 1
 
-    def test_an_answer_that_gives_away_what_came(self, judge, monkeypatch):
+    def test_an_answer_that_leaks_the_request(self, judge, monkeypatch):
         monkeypatch.setattr(views, "_answer", lambda kept: views._refusal(400, "empty", CANARY))
         self.refuses(judge)
 
-    def test_a_replay_that_ends_otherwise(self, judge, monkeypatch):
-        monkeypatch.setattr(ingest, "replay", lambda pk: ingest.requests().get(pk=pk).delete())
+    def test_a_replay_with_another_result(self, judge, monkeypatch):
+        monkeypatch.setattr(ingest, "replay", lambda pk: requests().get(pk=pk).delete())
         with pytest.raises(AttributeError):
             judge(VALID)
 
     def test_the_search(self, judge, monkeypatch):
-        """It finds what goes wrong only where a text holds NUL or half of a surrogate pair."""
-        store = worker.store
+        """It finds a fault that needs a text with NUL or half of a surrogate pair."""
+        decide = worker.decide
 
-        def stumbles(requests, payloads, *arguments):
+        def fails(requests, payloads, *arguments):
             codes = {warning.code for payload in payloads for warning in payload.warnings}
             assert "replaced" not in codes
-            return store(requests, payloads, *arguments)
+            return decide(requests, payloads, *arguments)
 
-        monkeypatch.setattr(worker, "store", stumbles)
+        monkeypatch.setattr(worker, "decide", fails)
         with pytest.raises(AssertionError):
             search(judge, 1000, phases=[Phase.generate])
         assert judge.figures.faults > 0

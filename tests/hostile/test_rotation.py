@@ -1,4 +1,4 @@
-"""Another secret under load: the old one, both for a while, then the new one alone."""
+"""A secret is changed under load: first the old one, then both, then the new one only."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 OLD, NEW = "old-secret-u8Vn2kQx7RzLw4Ty", "new-secret-9GhTb3mPc6XsJd5K"
 THREADS = 4
-#: Seconds of load before, between and after.
+#: Seconds of load before, between and after the changes.
 STEP = 1.0
 
 
 class Load:
-    """Posts without a pause, each request on a connection of its own."""
+    """Posts without a pause, each request on a new connection."""
 
     def __init__(self, port: int) -> None:
         self.secret = OLD
         self.statuses: list[int | None] = []
-        #: The ids of messages sent with each secret, and the requests still without an answer.
+        #: The ids of messages by secret, and the number of open requests by secret.
         self.sent: dict[str, list[str]] = {OLD: [], NEW: []}
         self.waiting = Counter[str]()
         self._port, self._lock, self._numbers, self._end = port, Lock(), count(1), Event()
@@ -65,7 +65,7 @@ class Load:
         return answer.status if answer else None
 
     def change(self) -> None:
-        """Post with the new secret from now on, and wait for the last answer to the old one."""
+        """Switch to the new secret, and wait for the last answer to the old one."""
         with self._lock:
             self.secret = NEW
         while self.waiting[OLD]:
@@ -99,7 +99,7 @@ def test_rotation(server, secrets, figures):
         time.sleep(STEP)
 
     figures.rotation.update(map(str, load.statuses))
-    assert set(load.statuses) == {200}, server.said()
+    assert set(load.statuses) == {200}, server.log()
     labels = dict(
         WebhookRequest.objects.values_list("deliveryreports__msg_id", "secret_label").order_by()
     )

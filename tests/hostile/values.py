@@ -1,4 +1,4 @@
-"""Values that no field expects: numbers of any size, texts of any kind, lists and objects."""
+"""Unexpected values: numbers of any size, texts of any kind, lists and objects."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _NUMBERS = [
     "Infinity",
     "-Infinity",
 ]
-#: What some reader somewhere takes for a number, but JSON does not.
+#: Texts that some parsers accept as a number, but JSON does not.
 _NEARLY_NUMBERS = [
     *("1_0", "+1", "01", "0x1", ".5", "1.", "1 ", "- 1", "¹", "½"),
-    *("\u0661", "\u0663\u0662\u0661", "\uff11"),  # Arabic, and as wide as Chinese
+    *("\u0661", "\u0663\u0662\u0661", "\uff11"),  # Arabic and full-width digits
 ]
 
-#: What databases cannot hold.
+#: Texts that databases cannot store.
 _UNSTORABLE = [
     "\0",
     f"{CANARY}\0",
@@ -90,7 +90,7 @@ LENGTHS = st.integers(254, 300) | st.sampled_from([1000, 65535, 70000])
 long_texts = st.builds(lambda text, length: text * length, st.sampled_from("xé\U0001f4a5"), LENGTHS)
 texts = st.sampled_from(_UNSTORABLE) | st.sampled_from(_TEXTS) | long_texts | st.text(max_size=20)
 numbers = st.sampled_from(_NUMBERS) | st.integers().map(str)
-#: As JSON's own, and in quotes.
+#: As JSON numbers, and in quotes.
 numbers_written = numbers.map(Raw) | numbers | st.sampled_from(_NEARLY_NUMBERS)
 constants = st.none() | st.booleans() | st.floats(-1e300, 1e300)
 plain = st.one_of(texts, numbers_written, constants)
@@ -120,13 +120,13 @@ _KEYS = [
 keys = st.sampled_from(_KEYS) | texts
 
 
-def _held(inner: st.SearchStrategy) -> st.SearchStrategy:
+def _containers(inner: st.SearchStrategy) -> st.SearchStrategy:
     pairs = st.lists(st.tuples(keys, inner).map(list), max_size=4).map(Pairs)
     return st.lists(inner, max_size=4) | pairs
 
 
-nested = st.recursive(plain, _held, max_leaves=8)
+nested = st.recursive(plain, _containers, max_leaves=8)
 _NONSENSE = [*_NEARLY_NUMBERS, "undefined", "'a'", "nan", "\\ud800", ""]
 nonsense = st.sampled_from(_NONSENSE).map(Raw)
-#: Mostly one value that JSON takes.
+#: Usually a single valid JSON value.
 values = st.sampled_from([plain, plain, plain, nested, nonsense]).flatmap(lambda chosen: chosen)

@@ -1,4 +1,4 @@
-"""HTTP by hand: bytes onto a socket, as no client library would send them."""
+"""HTTP by hand: bytes on a socket that no client library would send."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SECONDS = 30
 
 @dataclass
 class Answer:
-    """``said`` is what the answer holds, if that is a JSON object."""
+    """An answer; ``content`` is its body if that is a JSON object, else empty."""
 
     status: int
-    said: dict[str, Any]
+    content: dict[str, Any]
 
 
 def head(
@@ -36,18 +36,18 @@ def head(
 
 
 def with_length(body: bytes, *headers: str, **named: Any) -> bytes:
-    """Return a whole request."""
+    """Return a complete request."""
     return head(f"Content-Length: {len(body)}", *headers, **named) + body
 
 
 def chunks(body: bytes, size: int) -> bytes:
-    """Return a body in chunks, without the one that ends it."""
+    """Return a body in chunks, without the last, empty chunk."""
     parts = (body[start : start + size] for start in range(0, len(body), size))
     return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
 
 
 def in_chunks(body: bytes, size: int = 7) -> bytes:
-    """Return a whole request without a length."""
+    """Return a complete request without a length."""
     return head("Transfer-Encoding: chunked") + chunks(body, size) + b"0\r\n\r\n"
 
 
@@ -59,14 +59,14 @@ class Wire:
         self._file: BinaryIO = self.socket.makefile("rb")
 
     def send(self, data: bytes) -> None:
-        """Send as much as the server takes: it may have answered and gone before the end."""
+        """Send as much as the server accepts: it may answer and close before the end."""
         try:
             self.socket.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
             return
 
     def end(self) -> None:
-        """Send no more, and still read."""
+        """Close the connection for writing, but not for reading."""
         self.socket.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
@@ -80,13 +80,13 @@ class Wire:
         self.socket.close()
 
     def answer(self) -> Answer | None:
-        """Return the next answer, or ``None`` where the server closed the connection instead."""
+        """Return the next answer, or ``None`` if the server closed the connection."""
         try:
             line = self._file.readline()
             if not line:
                 return None
             status = int(line.split()[1])
-            # Without a length it goes on to the end of the connection.
+            # Without a length the body ends with the connection.
             length = 0 if status < 200 else -1
             while (line := self._file.readline()) not in (b"\r\n", b""):
                 name, _, value = line.partition(b":")
@@ -105,15 +105,15 @@ class Wire:
 
 @contextmanager
 def wire(port: int, seconds: float = SECONDS) -> Iterator[Wire]:
-    one = Wire(port, seconds)
+    connection = Wire(port, seconds)
     try:
-        yield one
+        yield connection
     finally:
-        one.close()
+        connection.close()
 
 
 def ask(port: int, data: bytes, seconds: float = SECONDS) -> Answer | None:
-    """Send this and return the first answer."""
-    with wire(port, seconds) as one:
-        one.send(data)
-        return one.answer()
+    """Send data and return the first answer."""
+    with wire(port, seconds) as connection:
+        connection.send(data)
+        return connection.answer()

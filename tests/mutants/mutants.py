@@ -1,8 +1,7 @@
-"""The mutants of a module: each is its source with one small change, as mutmut makes them.
+"""The mutants of a module: each is its source with one small change, made by mutmut.
 
-mutmut's own runner switches between copies of functions, and so leaves out what stands outside of
-them: here the tables of the vendor's names, the regular expressions and the limits. So only its
-operators are taken from it, and put to the whole module.
+mutmut's own runner mutates only functions. That would omit the tables of the vendor's names, the
+regular expressions and the limits. So only its operators are used here, on the whole module.
 """
 
 from __future__ import annotations
@@ -26,17 +25,17 @@ ROOT = Path(__file__).parent.parent.parent
 
 @dataclass(frozen=True, order=True)
 class Name:
-    """What a mutant is known by, which lasts while lines around it come and go."""
+    """The identity of a mutant, which stays the same if other lines change."""
 
     module: str
-    place: str
+    context: str
     before: tuple[str, ...]
     after: tuple[str, ...]
 
     def __str__(self) -> str:
         removed = [f"- {line}" for line in self.before]
         added = [f"+ {line}" for line in self.after]
-        return "\n".join([f"{self.module}: {self.place}", *removed, *added])
+        return "\n".join([f"{self.module}: {self.context}", *removed, *added])
 
 
 @dataclass(frozen=True)
@@ -46,21 +45,21 @@ class Mutant:
 
 
 def path_of(module: str) -> Path:
-    return ROOT / PACKAGE / f"{module}.py"
+    return ROOT.joinpath(PACKAGE, *module.split(".")).with_suffix(".py")
 
 
 def mutants_of(module: str) -> list[Mutant]:
-    """Return the mutants of a module in the order of its lines, none of them twice."""
+    """Return the mutants of a module in the order of its lines, without duplicates."""
     source = path_of(module).read_text("utf-8")
-    places = _places(ast.parse(source))
-    found: dict[str, Mutant] = {}
+    contexts = _contexts(ast.parse(source))
+    mutants: dict[str, Mutant] = {}
     seen = {_tree(source)}
     for mutated in _sources(source):
         tree = _tree(mutated)
         if tree not in seen:
             seen.add(tree)
-            found[mutated] = Mutant(_name(module, source, mutated, places), mutated)
-    return list(found.values())
+            mutants[mutated] = Mutant(_name(module, source, mutated, contexts), mutated)
+    return list(mutants.values())
 
 
 def _sources(source: str) -> Iterator[str]:
@@ -92,13 +91,13 @@ def _nodes(node: libcst.CSTNode) -> Iterator[libcst.CSTNode]:
 
 
 def _tree(source: str) -> str:
-    """Return what two sources share that mean the same to Python."""
+    """Return a form that is equal for sources with the same meaning."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of constants that are called, and the like
+        warnings.simplefilter("ignore")  # such as calls of constants
         return ast.dump(ast.parse(source))
 
 
-def _name(module: str, source: str, mutated: str, places: dict[int, str]) -> Name:
+def _name(module: str, source: str, mutated: str, contexts: dict[int, str]) -> Name:
     before, after = source.splitlines(), mutated.splitlines()
     changed = [
         code
@@ -107,7 +106,7 @@ def _name(module: str, source: str, mutated: str, places: dict[int, str]) -> Nam
     ]
     return Name(
         module,
-        places.get(changed[0][1] + 1, "?"),
+        contexts.get(changed[0][1] + 1, "?"),
         _stripped(line for _, begin, end, _, _ in changed for line in before[begin:end]),
         _stripped(line for _, _, _, begin, end in changed for line in after[begin:end]),
     )
@@ -117,17 +116,17 @@ def _stripped(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(line.strip() for line in lines if line.strip())
 
 
-def _places(tree: ast.AST, outer: str = "") -> dict[int, str]:
-    """Return for each line the function, the class or the constant that it is part of."""
-    places = {}
+def _contexts(tree: ast.AST, outer: str = "") -> dict[int, str]:
+    """Return the function, class or constant of each line."""
+    contexts = {}
     for node in ast.iter_child_nodes(tree):
         if not isinstance(node, ast.stmt):
             continue
         name = outer + (_called(node) or "?")
-        places.update(dict.fromkeys(range(node.lineno, (node.end_lineno or 0) + 1), name))
+        contexts.update(dict.fromkeys(range(node.lineno, (node.end_lineno or 0) + 1), name))
         if isinstance(node, ast.ClassDef):
-            places.update(_places(node, f"{name}."))
-    return places
+            contexts.update(_contexts(node, f"{name}."))
+    return contexts
 
 
 def _called(node: ast.stmt) -> str | None:

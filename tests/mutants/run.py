@@ -1,4 +1,4 @@
-"""``python3 -m tests --suite mutants``: how many small changes to the source the tests notice."""
+"""``python3 -m tests --suite mutants``: count the changes to the source that the tests notice."""
 
 from __future__ import annotations
 
@@ -14,65 +14,67 @@ from tests.mutants import survivors
 from tests.mutants.mutants import Mutant, mutants_of
 from tests.mutants.trial import Ended, Trial
 
-#: Of each module, so many of a hundred mutants have to be killed.
+#: The percentage of mutants to kill in each module.
 LEAST = 90
 
-#: The tests of each module. The parser is pure, and so are its tests; the rest takes a database.
-PARSER = [f"tests/test_{name}.py" for name in ("payloads", "shapes", "decoding", "fields", "depth")]
-# Those of large batches take as long as all others together.
+#: The tests of each module. Only those of the parser need no database.
+PARSER = [
+    f"tests/test_{name}.py" for name in ("payloads", "event_types", "decoding", "values", "depth")
+]
+# The tests of large batches take as long as all others together.
 SLOW = "--deselect=tests/test_store.py::test_statements_do_not_grow"
 TESTS: dict[str, Sequence[str]] = {
-    "decoding": PARSER,
-    "fields": PARSER,
-    "shapes": PARSER,
-    "payloads": PARSER,
-    "keys": ["tests/test_keys.py"],
-    "store": ["tests/test_storing.py", "tests/test_store.py", SLOW],
+    "parsing.decoding": PARSER,
+    "parsing.values": PARSER,
+    "parsing.event_types": PARSER,
+    "parsing.payloads": PARSER,
+    "models.keys": ["tests/test_keys.py"],
+    "inbox.decide": ["tests/test_storing.py", "tests/test_bulk.py", SLOW],
 }
 
 
 def main(argv: Sequence[str]) -> int:
     """Try the mutants and return the exit status."""
     options = _options(argv)
-    known, wrong = survivors.listed()
+    accepted, errors = survivors.listed()
     figures = []
     with tempfile.TemporaryDirectory() as folder:
         for module in options.modules:
-            listed = Counter({name: n for name, n in known.items() if name.module == module})
+            listed = Counter({name: n for name, n in accepted.items() if name.module == module})
             mutants = mutants_of(module)
             if options.listed:
                 mutants = [mutant for mutant in mutants if mutant.name in listed]
             ended = _try(module, mutants, options.jobs, folder)
-            survived = [each.mutant.name for each in ended if not each.killed_by]
-            killed = {each.mutant.name: each.killed_by for each in ended if each.killed_by}
+            survived = [trial.mutant.name for trial in ended if not trial.killed_by]
+            killed = {trial.mutant.name: trial.killed_by for trial in ended if trial.killed_by}
             figures.append((module, len(mutants), len(survived)))
-            wrong += survivors.compare(survived, listed, killed)
-    for each in wrong:
-        print(f"\n{each}")
+            errors += survivors.compare(survived, listed, killed)
+    for error in errors:
+        print(f"\n{error}")
     enough = _report(figures)
-    return 0 if not wrong and (enough or options.listed) else 1
+    return 0 if not errors and (enough or options.listed) else 1
 
 
 def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 -m tests --suite mutants", description=__doc__)
-    parser.add_argument("modules", nargs="*", help=f"some of {', '.join(TESTS)}; or else all")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="trials at a time")
+    parser.add_argument("modules", nargs="*", help=f"default: all of {', '.join(TESTS)}")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="parallel trials")
     parser.add_argument("--listed", action="store_true", help="only mutants in survivors.txt")
     options = parser.parse_args(argv)
     options.modules = list(dict.fromkeys(options.modules)) or list(TESTS)
     for module in options.modules:
         if module not in TESTS:
-            parser.error(f"there is no {module!r}; choose of: {', '.join(TESTS)}")
+            parser.error(f"{module!r} is not a module; choose from: {', '.join(TESTS)}")
     return options
 
 
 def _try(module: str, mutants: Sequence[Mutant], jobs: int, folder: str) -> list[Ended]:
-    """Try the mutants of a module on its tests, once these have passed without any."""
+    """Run the tests of a module on each mutant, after they have passed without mutants."""
     pid = Trial(None, TESTS[module]).start(folder)
     _, status, used = os.wait4(pid, 0)
     if status:
-        print(Trial.said(pid, folder))
-        sys.exit(f"mutants: these tests of {module} have to pass before there is any mutant.")
+        print(Trial.output(pid, folder))
+        sys.exit(f"mutants: the tests of {module} fail without a mutant; see above and fix them.")
     seconds = 5 + round(4 * (used.ru_utime + used.ru_stime))
     show = _progress(module, len(mutants))
     waiting = [Trial(mutant, TESTS[module], seconds) for mutant in reversed(mutants)]
@@ -93,7 +95,7 @@ def _progress(module: str, mutants: int) -> Callable[[list[Ended]], None]:
 
     def show(ended: list[Ended]) -> None:
         seconds = time.monotonic() - began
-        survived = sum(not each.killed_by for each in ended)
+        survived = sum(not trial.killed_by for trial in ended)
         line = f"{module}: {len(ended)} of {mutants}, {survived} survived, {seconds:.0f} s"
         is_last = len(ended) == mutants
         if sys.stdout.isatty():
@@ -105,7 +107,7 @@ def _progress(module: str, mutants: int) -> Callable[[list[Ended]], None]:
 
 
 def _report(figures: list[tuple[str, int, int]]) -> bool:
-    """Print the figures of each module, and return whether they are good enough."""
+    """Print the figures of each module; return whether enough mutants were killed."""
     enough = True
     total = ("all", sum(row[1] for row in figures), sum(row[2] for row in figures))
     print(f"\n{'module':10} {'mutants':>8} {'killed':>8} {'survived':>8} {'%':>6}")

@@ -1,4 +1,4 @@
-"""The survivors that are known, each with the reason why no test can or should kill it."""
+"""The accepted survivors, each with the reason why no test can or should kill it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ FILE = Path(__file__).parent / "survivors.txt"
 
 
 def listed() -> tuple[Counter[Name], list[str]]:
-    """Return the survivors in the file, and what is wrong with it.
+    """Return the survivors in the file, and the errors of the file.
 
-    A paragraph is a reason, or a survivor, which has the reason that stands before it.
+    A paragraph is a reason or a survivor. A survivor has the last reason before it.
     """
     names: Counter[Name] = Counter()
-    wrong = []
+    errors = []
     reason = ""
     for paragraph in FILE.read_text("utf-8").split("\n\n"):
         lines = [line for line in paragraph.splitlines() if line and not line.startswith("#")]
@@ -27,23 +27,24 @@ def listed() -> tuple[Counter[Name], list[str]]:
         name = _read(lines)
         names[name] += 1
         if not reason:
-            wrong.append(f"No reason stands before this survivor:\n{name}")
-    return names, wrong
+            errors.append(f"This survivor has no reason; write one before it:\n{name}")
+    return names, errors
 
 
 def _read(lines: list[str]) -> Name:
-    module, _, place = lines[0].partition(": ")
+    module, _, context = lines[0].partition(": ")
     before = tuple(line[2:] for line in lines if line.startswith("- "))
     after = tuple(line[2:] for line in lines if line.startswith("+ "))
-    return Name(module, place, before, after)
+    return Name(module, context, before, after)
 
 
-def compare(found: Iterable[Name], known: Counter[Name], killed: dict[Name, str]) -> list[str]:
-    """Return what is to be done about the file, so that it lists just the survivors."""
-    counted = Counter(found)
+def compare(names: Iterable[Name], accepted: Counter[Name], killed: dict[Name, str]) -> list[str]:
+    """Return the errors of the file: it must list exactly the survivors."""
+    survived = Counter(names)
+    new, gone = _less(survived, accepted), _less(accepted, survived)
     return [
-        *(f"Survived: write a test, or list it with a reason.\n{n}" for n in _less(counted, known)),
-        *(f"Listed, but {_fate(name, killed)}.\n{name}" for name in _less(known, counted)),
+        *(f"Survived: write a test, or list it with a reason.\n{name}" for name in new),
+        *(f"Listed, but {_fate(name, killed)}: remove it.\n{name}" for name in gone),
     ]
 
 

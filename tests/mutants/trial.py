@@ -1,7 +1,7 @@
-"""Tries a mutant: a fork of this process imports it in place of the module and runs tests.
+"""Tries a mutant: a fork of this process imports it instead of the module and runs the tests.
 
-A fork, because the interpreter, pytest and Django are then there already, which is most of the
-time that a trial takes. Nothing of the package is imported before it, and no file is changed.
+In a fork, the interpreter, pytest and Django are already loaded, which saves most of the time. The
+package is not imported before the fork, and no file is changed.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ import django.core.management
 import django.db.backends.sqlite3.base
 import django.db.migrations.executor
 import django.db.models
-import django.test.client  # noqa: F401 (each of these is imported for the forks)
+import django.test.client  # noqa: F401 (all these are imported for the forks)
 import pytest
 
 from tests.mutants.mutants import PACKAGE, Mutant, path_of
 
-# In the order of the files, and without the plugins that are only found because they are installed.
+# In the order of the files, and without other installed plugins.
 ARGUMENTS = ("-ppytest_django.plugin", "-pno:cacheprovider", "--exitfirst", "--nomigrations")
-#: A mutant that goes on and on is killed: by its processor time, which other work on this machine
-#: does not add to, or if it sleeps by the clock.
+#: An endless mutant is killed at its limit of processor time, so other work on this machine does
+#: not matter. If it sleeps, it is killed after this time.
 WALL_SECONDS = 600
-#: Parsers take much memory if they are told to.
+#: A mutant of the parser may use a lot of memory.
 MEMORY = 4 << 30
 
 
 @dataclass(frozen=True)
 class Ended:
-    """What became of a mutant: by what it was killed, or nothing if it survived."""
+    """The result of a trial: the failure that killed the mutant, or nothing if it survived."""
 
     mutant: Mutant
     killed_by: str
@@ -51,7 +51,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Trial:
-    """A mutant (or the modules as they are), its tests, and the processor time they may take."""
+    """A mutant (or none), its tests, and the limit of processor time."""
 
     mutant: Mutant | None
     tests: Sequence[str]
@@ -59,7 +59,7 @@ class Trial:
 
     def start(self, folder: str) -> int:
         """Run the tests in a fork and return its process id; it exits with 0 if all pass."""
-        gc.freeze()  # the collector of the fork need not go through what this process has loaded
+        gc.freeze()  # the garbage collector of the fork can skip these objects
         pid = os.fork()
         if pid == 0:
             code = 70
@@ -72,26 +72,26 @@ class Trial:
                 traceback.print_exc()
             finally:
                 sys.stderr.flush()
-                os._exit(code)  # whatever was raised: this is not the process to go on in
+                os._exit(code)  # after any error: the fork must not continue
         return pid
 
     def ended(self, pid: int, status: int, folder: str) -> Ended:
-        """Return what became of it, by the status of the fork."""
+        """Return the result, by the exit status of the fork."""
         assert self.mutant
         if status == 0:
             return Ended(self.mutant, "")
         if os.WIFSIGNALED(status):
             number = signal.Signals(os.WTERMSIG(status))
             if number in (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP):
-                sys.exit(f"mutants: a trial was ended from outside, by {number.name}.")
+                sys.exit(f"mutants: another process ended a trial with {number.name}; run again.")
             return Ended(self.mutant, number.name)
-        lines = self.said(pid, folder).splitlines()
+        lines = self.output(pid, folder).splitlines()
         failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
-        return Ended(self.mutant, (failed or lines or ["nothing that could be said"])[-1])
+        return Ended(self.mutant, (failed or lines or ["a failure without output"])[-1])
 
     @staticmethod
-    def said(pid: int, folder: str) -> str:
-        """Return what a trial has printed, and forget it."""
+    def output(pid: int, folder: str) -> str:
+        """Return the output of a trial, and delete it."""
         log = Path(folder, f"{pid}.log")
         text = log.read_text("utf-8", "replace")
         log.unlink()
@@ -103,12 +103,12 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
     def get_code(self, fullname: str) -> Any:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what the compiler thinks of a mutant kills nothing
+            warnings.simplefilter("ignore")  # a warning of the compiler must not kill a mutant
             return compile(self.mutant.source, self.path, "exec", dont_inherit=True)
 
 
 class _Finder:
-    """Finds the mutant where its module is asked for, and nothing else."""
+    """Finds the mutant instead of its module, and nothing else."""
 
     def __init__(self, mutant: Mutant) -> None:
         self.fullname = f"{PACKAGE}.{mutant.name.module}"
@@ -124,11 +124,11 @@ class _Finder:
 def _isolate(folder: str, seconds: int) -> None:
     signal.alarm(WALL_SECONDS)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
-    with suppress(ValueError, OSError):  # macOS knows this limit but may refuse it
+    with suppress(ValueError, OSError):  # macOS may refuse this limit
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    # Where the databases are made, and left behind by what is killed.
+    # The databases are created here, and killed trials leave theirs behind.
     tempfile.tempdir = folder
-    # Everything but the mutant is compiled once, whatever this machine's environment says.
+    # Compile everything but the mutant only once, even if the environment disables that.
     sys.pycache_prefix, sys.dont_write_bytecode = f"{folder}/cache", False
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     log = os.open(f"{folder}/{os.getpid()}.log", os.O_WRONLY | os.O_CREAT)

@@ -1,4 +1,4 @@
-"""``python3 -m tests --suite packaging``: the wheel and the sdist, built, looked at and used.
+"""``python3 -m tests --suite packaging``: build, inspect and use the wheel and the sdist.
 
 All is built of a copy of what git has or would take: setuptools writes into the folder that it
 builds, and takes what earlier builds left there for files of the package.
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def run(*command: str | Path, **options: Any) -> str:
-    """Run a command and return what it printed; fail with that where it fails."""
+    """Run a command and return its output; if it fails, fail with the output."""
     done = subprocess.run(
         list(map(str, command)),
         stdout=subprocess.PIPE,
@@ -39,8 +39,8 @@ def python_of(venv: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The files of the project: all that git is not told to ignore, also where it knows none."""
-    # A repository of its own: that of the checkout may be missing, or somebody else's.
+    """List the files of the project that git does not ignore, with or without a repository."""
+    # A separate repository: that of the checkout can be missing or another one.
     git = tmp_path_factory.mktemp("git")
     run("git", "init", "--quiet", "--bare", git)
     asked = ["git", f"--git-dir={git}", f"--work-tree={ROOT}", "ls-files", "-z"]
@@ -50,7 +50,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.fixture(scope="session")
 def clone(files: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of them, in a repository of its own."""
+    """Copy the files into a separate repository."""
     clone = tmp_path_factory.mktemp("clone")
     for name in files:
         (clone / name).parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def clone(files: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def built(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sdist, and the wheel that is built from it."""
+    """Build the sdist, and the wheel from it; return the folder."""
     built = tmp_path_factory.mktemp("built")
     run(sys.executable, "-m", "build", "--outdir", built, clone)
     return built

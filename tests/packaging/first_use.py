@@ -1,4 +1,4 @@
-"""Use the installed app in an empty project, as README.md says, and look at what comes of it.
+"""Use the installed app in an empty project, as README.md says, and check the result.
 
 ``python -I tests/packaging/first_use.py`` with the Python of an environment in which the app is
 installed, and nothing for its tests. Standard library only, besides what the app itself needs.
@@ -24,7 +24,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 README = HERE.parent.parent / "README.md"
-#: What the app must do without: it is asked for by extras alone.
+#: Packages that only extras install: the app must work without them.
 EXTRAS = ("celery", "django_filters", "django_tasks", "drf_spectacular", "pytest")
 SECRET = secrets.token_urlsafe(32)
 PASSWORD = secrets.token_urlsafe(16)
@@ -42,6 +42,7 @@ def main():
         make_project(Path(folder))
         manage("makemigrations", "--check", "--dry-run")
         manage("migrate", "--verbosity", "0")
+        manage("pickyassist_process")
         assert "no issues" in manage("check", "--fail-level", "WARNING")
         manage("createsuperuser", "--noinput", "--username", "root", "--email", "r@example.com")
         with serving() as site:
@@ -59,11 +60,11 @@ def main():
 
 
 def require_installed():
-    """See that it is the installed app, with nothing of the checkout and of its extras."""
+    """Check that this is the installed app, without the checkout and without extras."""
     spec = importlib.util.find_spec("pickyassist_webhooks")
     assert spec, "pickyassist_webhooks is not installed"
-    place = Path(spec.origin).resolve()
-    assert Path(sysconfig.get_path("purelib")).resolve() in place.parents, place
+    path = Path(spec.origin).resolve()
+    assert Path(sysconfig.get_path("purelib")).resolve() in path.parents, path
     there = [name for name in EXTRAS if importlib.util.find_spec(name)]
     assert not there, f"an environment with nothing but the app was expected, came {there}"
 
@@ -79,7 +80,7 @@ def make_project(folder):
 
 
 def snippets():
-    """Return what README.md says to write into each file of a project."""
+    """Return the code of README.md for each file of a project."""
     section = README.read_text("utf-8").split("\n## In your own project\n")[1]
     code = re.search(r"```python\n(.*?)```", section, re.DOTALL)[1]
     parts = re.split(r"^# (settings|urls)\.py\n", code, flags=re.MULTILINE)
@@ -106,7 +107,7 @@ def run(*arguments):
 
 
 def environment():
-    # Settings of other projects, and what would have each command compile all of Django anew.
+    # Drop settings of other projects, and those that make each command compile Django again.
     strange = ("DJANGO_SETTINGS_MODULE", "PYTHONDONTWRITEBYTECODE")
     return {
         **{name: value for name, value in os.environ.items() if name not in strange},
@@ -119,7 +120,7 @@ def environment():
 
 @contextlib.contextmanager
 def serving():
-    """Run the project's own server on a port that the system chooses, and return where it is."""
+    """Run the project's own server on a port that the system chooses; return its URL."""
     command = [sys.executable, "manage.py", "runserver", "--noreload", "127.0.0.1:0"]
     log = Path("server.log")
     with log.open("w", encoding="utf-8") as file:
@@ -134,10 +135,10 @@ def serving():
 def wait_for_address(server, log):
     until = time.monotonic() + 30
     while time.monotonic() < until and server.poll() is None:
-        if found := re.search(
+        if match := re.search(
             r"server at (http://127\.0\.0\.1:[1-9][0-9]*)/", log.read_text("utf-8")
         ):
-            return found[1]
+            return match[1]
         time.sleep(0.05)
     sys.exit(f"the server did not start:\n{log.read_text('utf-8')}")
 
@@ -151,7 +152,7 @@ def post_events(site):
 
 
 def look_at_the_admin(site):
-    """Log in and open pages of this app: its templates, tags and styles came with it."""
+    """Log in and open pages of this app: its templates, tags and styles are installed."""
     jar = http.cookiejar.CookieJar()
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
     login = f"{site}/admin/login/?next=/admin/"

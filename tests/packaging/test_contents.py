@@ -1,4 +1,4 @@
-"""What is in the wheel and in the sdist: the package, all of it, and nothing else."""
+"""The wheel and the sdist contain the whole package and nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .conftest import ROOT, run
 NAME = "django_pickyassist_webhooks"
 VERSION = pickyassist_webhooks.__version__
 INFO = f"{NAME}-{VERSION}.dist-info"
-#: What the sdist has besides the package.
+#: Files of the sdist outside the package.
 AROUND = {"CHANGELOG.md", "LICENSE", "MANIFEST.in", "README.md", "pyproject.toml", "setup.cfg"}
 
 
@@ -54,12 +54,12 @@ def test_the_wheel_is_the_package(wheel, package):
         "/testing/plugin.py",
     ],
 )
-def test_each_kind_of_file_is_among_them(wheel, kind):
+def test_each_kind_of_file_is_included(wheel, kind):
     with ZipFile(wheel) as archive:
         assert f"pickyassist_webhooks{kind}" in archive.namelist()
 
 
-def test_the_sdist_is_what_the_wheel_is_built_of(sdist, package):
+def test_the_sdist_has_all_files_to_build_the_wheel(sdist, package):
     with tarfile.open(sdist) as archive:
         members = [member.name for member in archive if member.isfile()]
     top = f"{NAME}-{VERSION}/"
@@ -77,7 +77,7 @@ def test_the_index_can_show_it(wheel, sdist):
     run(sys.executable, "-m", "twine", "check", "--strict", wheel, sdist)
 
 
-def test_the_licence_is_the_one_it_says(metadata, wheel):
+def test_the_licence_matches_the_metadata(metadata, wheel):
     assert metadata["License-Expression"] == "MIT"
     assert metadata.get_all("License-File") == ["LICENSE"]
     text = (ROOT / "LICENSE").read_bytes()
@@ -86,14 +86,14 @@ def test_the_licence_is_the_one_it_says(metadata, wheel):
         assert archive.read(f"{INFO}/licenses/LICENSE") == text
 
 
-def test_it_needs_two_packages_and_no_more(metadata):
+def test_it_requires_only_two_packages(metadata):
     needed = [line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line]
     assert sorted(needed) == ["Django>=5.2", "djangorestframework>=3.16"]
     assert (metadata["Name"], metadata["Version"]) == (NAME.replace("_", "-"), VERSION)
     assert metadata["Requires-Python"] == ">=3.10"
 
 
-def test_it_names_the_versions_that_the_cells_run_on(metadata):
+def test_it_names_the_versions_of_the_test_cells(metadata):
     cells = (ROOT / "tox.ini").read_text("utf-8").partition("[testenv]")[0]
     pythons = set()
     for line in re.findall(r"^ +(py\S+)", cells, re.MULTILINE):
@@ -110,5 +110,5 @@ def test_it_names_the_versions_that_the_cells_run_on(metadata):
 
 
 def _versions(classifiers, of):
-    found = (re.fullmatch(rf"{of} :: (\d+\.\d+)", one) for one in classifiers)
-    return {match[1] for match in found if match}
+    matches = (re.fullmatch(rf"{of} :: (\d+\.\d+)", name) for name in classifiers)
+    return {match[1] for match in matches if match}

@@ -1,4 +1,4 @@
-"""The sdist, installed with what it needs into an empty environment, and used.
+"""Install the sdist with its requirements into an empty environment, and use it.
 
 The wheel is used likewise on each Python in the cells of tox.ini that end in ``-empty``.
 """

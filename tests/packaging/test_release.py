@@ -1,4 +1,4 @@
-"""What stands between a tag and the index."""
+"""The checks between a tag and the package index."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CHANGES = """\
 
 @pytest.fixture
 def release(tmp_path):
-    """Return a function that runs the script in a project, and returns its code and words."""
+    """Return a function that runs the script in a project and returns its code and output."""
     for folder in (".ci", "pickyassist_webhooks"):
         (tmp_path / folder).mkdir()
     shutil.copy(ROOT / SCRIPT, tmp_path / SCRIPT)
@@ -63,36 +63,36 @@ def test_the_right_tag(release, heading):
 def test_a_tag_of_another_version(release, tag):
     code, words = release(tag)
     assert code == 1
-    assert "the tag has to be v1.2.0" in words
+    assert "use the tag v1.2.0" in words
 
 
 @pytest.mark.parametrize("heading", ["1.1.0 - 2026-11-26", "1.2.0.1", "1x2x0", "1.2.0 or so"])
 def test_a_version_without_a_section(release, heading):
     code, words = release("v1.2.0", heading=heading)
     assert code == 1
-    assert 'nothing under "## 1.2.0"' in words
+    assert 'no changes under "## 1.2.0"' in words
 
 
 @pytest.mark.parametrize(
     "changes",
     [CHANGES.replace("- A fault.", ""), CHANGES.replace("## {heading}", "### {heading}"), ""],
 )
-def test_a_section_that_says_nothing(release, changes):
+def test_an_empty_section(release, changes):
     code, words = release("v1.2.0", changes=changes)
     assert code == 1
-    assert 'nothing under "## 1.2.0"' in words
+    assert 'no changes under "## 1.2.0"' in words
 
 
 @pytest.mark.parametrize("arguments", [[], ["v1.2.0", "v1.2.0"]])
-def test_no_tag_or_two(release, arguments):
+def test_a_wrong_number_of_tags(release, arguments):
     code, words = release(*arguments)
     assert code == 1
     assert "expected one argument" in words
 
 
 def test_it_reads_the_version_of_this_package():
-    """Of the real files: a tag that nobody would set is refused with the version there is."""
+    """It reads the real files: an impossible tag is refused with the current version."""
     command = [sys.executable, ROOT / SCRIPT, "v0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert f"the package is {pickyassist_webhooks.__version__}:" in done.stderr
+    assert f"use the tag v{pickyassist_webhooks.__version__}" in done.stderr

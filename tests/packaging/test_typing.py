@@ -1,4 +1,4 @@
-"""A project whose own code is checked with ``mypy --strict``, against the installed wheel."""
+"""Check the code of a project with ``mypy --strict`` against the installed wheel."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ django_settings_module = settings
 
 @pytest.fixture(scope="module")
 def python(wheel, tmp_path_factory):
-    """A Python that has the wheel, and all else of the Python that runs the tests."""
+    """Return a Python with the wheel and the packages of the Python that runs the tests."""
     venv = tmp_path_factory.mktemp("typing")
     run(sys.executable, "-m", "venv", "--without-pip", venv)
     python = python_of(venv)
     run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", wheel)
     site = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
-    # Behind the wheel, and without what makes the checkout importable in there.
+    # After the wheel, and without the entry that makes the checkout importable.
     Path(site, "tools.pth").write_text(sysconfig.get_path("purelib"), "utf-8")
     where = run(python, "-I", "-c", "import pickyassist_webhooks as app; print(app.__file__)")
     assert Path(site) in Path(where.strip()).parents
@@ -36,7 +36,7 @@ def python(wheel, tmp_path_factory):
 
 @pytest.fixture
 def check(python, tmp_path):
-    """Return what type-checks modules of the project, with or without the plugin."""
+    """Return a function that type-checks modules of the project, with or without the plugin."""
     shutil.copytree(USER_PROJECT, tmp_path, dirs_exist_ok=True)
 
     def check(options, *modules):
@@ -53,6 +53,6 @@ def test_with_the_plugin_of_django_stubs(check):
     assert f"no issues found in {len(MODULES)} source files" in check(PLUGIN, *MODULES)
 
 
-def test_without_it_all_but_the_types_of_fields(check):
+def test_without_the_plugin_except_field_types(check):
     modules = [name for name in MODULES if name != "shop/columns.py"]
     assert f"no issues found in {len(MODULES) - 1} source files" in check("", *modules)

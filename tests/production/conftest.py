@@ -1,4 +1,4 @@
-"""``python3 -m tests --suite production``: the example as it is served, all of it real.
+"""``python3 -m tests --suite production``: the example with real servers and services.
 
 PostgreSQL is where ``DATABASE_URL`` says, or on this machine, as Redis is.
 """
@@ -26,20 +26,20 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 
 @pytest.fixture(scope="session")
 def site(deployed: Deployment) -> Site:
-    """A server for all tests; what it keeps is processed by whatever a test starts."""
+    """Start a server for all tests; each test starts the processes that handle its requests."""
     return deployed.serve()
 
 
 @pytest.fixture
 def shop(deployed: Deployment, site: Site) -> Iterator[Deployment]:
-    """The deployment for one test, whose own processes end with it."""
+    """Return the deployment for one test; its processes end with the test."""
     before = deployed.running()
     yield deployed
     assert_ended_well(deployed, but=before)
 
 
 def assert_ended_well(deployment: Deployment, but: Collection[str] = ()) -> None:
-    """Stop what runs, and see that it ended as it should and that no log tells a secret."""
+    """Stop all processes; check their exit codes and that no log contains a secret."""
     ends = deployment.stop(but)
     logs = deployment.logs()
     assert set(ends.values()) <= {0}, f"{ends}: {logs}"

@@ -1,4 +1,4 @@
-"""The example as it is deployed: a database, a queue and a folder of its own, and its processes."""
+"""The deployed example: its own database, queue and folder, and its processes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.faults.cluster import free_port
 
 ROOT = Path(__file__).parents[2]
 HOST = "shop.example"
-#: What a proxy says that ended TLS.
+#: The header of a proxy that terminates TLS.
 HTTPS = {"X-Forwarded-Proto": "https"}
 
 SERVER = ("gunicorn", "--config=example_project/gunicorn.conf.py")
@@ -75,7 +75,7 @@ class Deployment:
             return cursor.fetchall() if cursor.description else []
 
     def run(self, *command: str) -> str:
-        """Run a command to its end and return all that it said."""
+        """Run a command to its end and return its output."""
         done = subprocess.run(
             [sys.executable, "-m", *command],
             cwd=ROOT,
@@ -90,7 +90,7 @@ class Deployment:
         return done.stdout
 
     def start(self, name: str, *command: str, **environment: str) -> Callable[[], str]:
-        """Start a process and return a function that tells what it has said so far."""
+        """Start a process and return a function for its output so far."""
         log = self.folder / f"{name}-{len(list(self.folder.glob('*.log')))}.log"
         with log.open("wb") as file:
             self._processes[log.stem] = subprocess.Popen(
@@ -113,7 +113,7 @@ class Deployment:
         return list(self._processes)
 
     def stop(self, but: Collection[str] = ()) -> dict[str, int]:
-        """Stop processes as a supervisor does; return how each ended."""
+        """Stop processes as a supervisor does; return their exit codes."""
         stopped = {name: self._processes.pop(name) for name in self.running() if name not in but}
         for process in stopped.values():
             process.terminate()
@@ -131,7 +131,7 @@ class Deployment:
 
 
 class Site:
-    """A server, spoken to as the proxy in front speaks to it."""
+    """A server, with requests like those of a proxy in front of it."""
 
     def __init__(self, port: int, webhook: str) -> None:
         self.port, self.webhook = port, webhook
@@ -159,14 +159,14 @@ class Site:
             return response, response.read().decode()
 
     def post(self, payload: dict[str, Any], headers: dict[str, str] = HTTPS) -> str:
-        """Post an event and return in which state it was left."""
+        """Post an event and return the state of its request."""
         json_headers = {"Content-Type": "application/json", **headers}
         with self.ask("POST", self.webhook, json_headers, json.dumps(payload)) as response:
             assert response.status == 200, response.read()
             return str(json.load(response)["state"])
 
     def say(self, text: str) -> bytes:
-        """Send what no client sends."""
+        """Send raw text that no HTTP client sends."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
             connection.sendall(text.encode())
             return connection.recv(4096)
@@ -175,6 +175,6 @@ class Site:
 def wait_for(condition: Callable[[], Any], *logs: Callable[[], str], seconds: float = 20) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        said = "\n".join(log()[-3000:] for log in logs)
-        assert time.monotonic() < end, f"expected it within {seconds} s; the processes: {said}"
+        output = "\n".join(log()[-3000:] for log in logs)
+        assert time.monotonic() < end, f"expected it within {seconds} s; the processes: {output}"
         time.sleep(0.05)

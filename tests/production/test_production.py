@@ -1,4 +1,4 @@
-"""A shop at work: what it answers, who processes it, and what its logs keep to themselves."""
+"""A shop in service: its responses, its workers, and logs without secrets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.production.deployment import HOST, HTTPS, SWEEP, WORKER, WORKER_ALONE
 
 @pytest.fixture
 def order(shop):
-    """The number of an order, and that of its customer."""
+    """Return the number of an order and the number of its customer."""
     report = delivery_report()["data"][0]
     number, reference = f"49{time.time_ns()}", report["reference_number"]
     [(customer,)] = shop.execute(
@@ -45,13 +45,14 @@ def report_on(order):
     return delivery_report(status=1, reference_number=order[0], number=order[1])
 
 
-def test_check_has_nothing_to_say(shop):
-    said = shop.run("django", "check", "--deploy", "--fail-level=WARNING", "--database=default")
-    assert said == "System check identified no issues (0 silenced).\n"
+def test_check_finds_nothing_after_the_process_has_run(shop):
+    shop.run("django", "pickyassist_process")
+    output = shop.run("django", "check", "--deploy", "--fail-level=WARNING", "--database=default")
+    assert output == "System check identified no issues (0 silenced).\n"
 
 
 def test_celery_processes_what_is_posted(shop, site, order):
-    """Nobody else can: no sweep runs."""
+    """Only Celery can: no sweep runs."""
     worker = shop.start("worker", *WORKER, *WORKER_ALONE)
     reference, number = order
     payloads = [
@@ -65,14 +66,14 @@ def test_celery_processes_what_is_posted(shop, site, order):
     expected = [("", True, True), ("Grace", None, False)]
     wait_for(lambda: sorted(shop.execute(customers, f"{number}%")) == expected, worker)
     wait_for(lambda: is_delivered(shop, reference), worker)
-    said = f"INFO example_project.shop.receivers: Order {order_id(shop, reference)} is delivered\n"
-    assert worker().count(said) == 1
+    line = f"INFO example_project.shop.receivers: Order {order_id(shop, reference)} is delivered\n"
+    assert worker().count(line) == 1
     assert number not in shop.logs(), "the log shows a phone number"
 
 
 def order_id(shop, reference):
-    [(found,)] = shop.execute("SELECT id FROM shop_order WHERE number = %s", reference)
-    return found
+    [(pk,)] = shop.execute("SELECT id FROM shop_order WHERE number = %s", reference)
+    return pk
 
 
 def test_without_a_broker_the_sweep_does_it(shop, order):
@@ -92,7 +93,7 @@ def test_without_a_database_it_stays_in_service_and_loses_nothing(shop, order):
     assert not is_delivered(shop, order[0])
     sweep = shop.start("sweep", *SWEEP)
     wait_for(lambda: is_delivered(shop, order[0]), sweep)
-    assert "1 taken from the spool" in sweep()
+    assert "Took 1 from the spool" in sweep()
 
 
 def test_headers_and_files_of_the_admin(site):
@@ -147,7 +148,7 @@ def test_an_admin_logs_in_and_sees_an_order(shop, site, order):
     assert order[0] in page
 
 
-def test_plain_http_is_redirected_for_people_alone(site):
+def test_plain_http_is_redirected_only_for_people(site):
     assert site.post(delivery_report(), {}) == "received"
     assert site.get("/healthz/", {})[0].status == 200
     response, _ = site.get("/admin/", {})
@@ -155,7 +156,7 @@ def test_plain_http_is_redirected_for_people_alone(site):
 
 
 def test_no_log_has_the_secret(shop, site):
-    """Of what comes before the view, too; the logs are searched at the end of every test."""
+    """This includes requests refused before the view; each test searches the logs at its end."""
     site.post(delivery_report())
     with site.ask("POST", f"/wrong{site.webhook}x", HTTPS, "{}") as response:
         assert response.status == 404
@@ -172,5 +173,5 @@ def test_no_log_has_the_secret(shop, site):
         f'"https://{HOST}/pickyassist/events/***/"',
         "Invalid HTTP request line: 'POST-/pickyassist/events/***/'",
     )
-    for line in expected:  # gunicorn writes its own after it has answered
+    for line in expected:  # gunicorn writes its line after the response
         wait_for(lambda line=line: line in shop.logs(), shop.logs, seconds=5)

@@ -1,6 +1,6 @@
-"""``python3 -m tests --suite scale [--rows 5000000]``: the admin's pages with as many rows.
+"""``python3 -m tests --suite scale [--rows 5000000]``: the admin pages with so many rows.
 
-Runs on the database that the other tests would run on, in one of its own.
+Runs on the server of the other tests, with a separate database.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from tests.scale.figures import FEW, Figures, answers
 from tests.scale.filling import fill
 from tests.scale.meter import Meter
 
-#: Rows of each model, at least; up to ``FEW`` the limits hold on every database. They grow in steps
-#: of as many requests as have a failing one among them.
+#: The least rows of each model; up to ``FEW`` the limits apply to every database. ``STEP`` is the
+#: number of requests of which one is failing.
 ROWS, STEP = 20_000, 2000
 
 measured = pytest.StashKey[Figures]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--rows", type=int, default=ROWS, help=f"of each model, {ROWS} or more")
+    parser.addoption("--rows", type=int, default=ROWS, help=f"rows of each model, {ROWS} or more")
     parser.addoption("--figures", type=Path, help="a file to write the figures to, as JSON")
 
 
@@ -37,7 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[answers] = []
     rows = config.getoption("--rows")
     if rows < ROWS or rows % STEP:
-        raise pytest.UsageError(f"--rows is {rows}; expected {ROWS} or more, in steps of {STEP}.")
+        raise pytest.UsageError(f"--rows is {rows}; use {ROWS} or more, in steps of {STEP}.")
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -54,14 +54,14 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 @pytest.fixture(scope="session")
 def made(pytestconfig: pytest.Config) -> int:
-    """Return how many rows of each model there are."""
+    """Return the number of rows of each model."""
     return int(pytestconfig.getoption("--rows"))
 
 
 @pytest.fixture(scope="session")
 def seeded_in(django_test_environment: None, django_db_blocker: Any, made: int) -> Iterator[float]:
-    """Make and fill a database for all tests, and return in how many seconds."""
-    connection.settings_dict["TEST"]["NAME"] += "_scale"  # others may be at work in the usual one
+    """Make and fill a database for all tests, and yield the seconds that took."""
+    connection.settings_dict["TEST"]["NAME"] += "_scale"  # other tests may use the usual one
     with django_db_blocker.unblock(), database():
         began = time.monotonic()
         fill(made)

@@ -1,4 +1,4 @@
-"""What the databases word differently of the SQL that makes rows."""
+"""The SQL to make rows, as far as it differs between databases."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from django.db import connection
 
 
 class Dialect:
-    """PostgreSQL's. ``n`` is the number of a row, counted from 1."""
+    """The dialect of PostgreSQL. ``n`` is the number of a row, from 1."""
 
-    #: For as long as rows and indexes are made; nobody else is there, and a crash ends the run.
+    #: While rows and indexes are made: there is no other user, and a crash ends the run.
     before: tuple[str, ...] = (
         "SET synchronous_commit = off",
         "SET maintenance_work_mem = '512MB'",
@@ -35,7 +35,7 @@ class Dialect:
         return f"(({number}) / {divisor})"
 
     def moment(self, start: datetime, microseconds: str) -> str:
-        """Return what is so many microseconds after ``start``, as its columns hold it."""
+        """Return the time ``microseconds`` after ``start``, in the format of the column."""
         return f"(timestamptz '{start.isoformat()}' + ({microseconds}) * interval '1 microsecond')"
 
     def json(self, text: str) -> str:
@@ -45,7 +45,7 @@ class Dialect:
         return f"convert_to({text}, 'UTF8')"
 
     def token(self) -> str:
-        """Return a UUID that is as good as random."""
+        """Return a UUID that looks random."""
         return "CAST(md5(CAST(n AS text)) AS uuid)"
 
 
@@ -66,7 +66,7 @@ class SqliteDialect(Dialect):
 
     def moment(self, start: datetime, microseconds: str) -> str:
         seconds = f"{start.timestamp():.6f} + ({microseconds}) / 1e6"
-        # It knows milliseconds, Django writes microseconds.
+        # SQLite has milliseconds, but Django writes microseconds.
         return f"(strftime('%Y-%m-%d %H:%M:%f', {seconds}, 'unixepoch') || '000')"
 
     def json(self, text: str) -> str:
@@ -108,12 +108,12 @@ class MariadbDialect(Dialect):
         return text
 
     def token(self) -> str:
-        return "INSERT(INSERT(MD5(n), 13, 1, '4'), 17, 1, 'a')"  # the column takes no other
+        return "INSERT(INSERT(MD5(n), 13, 1, '4'), 17, 1, 'a')"  # the column requires a valid UUID
 
 
 _DIALECTS = {"postgresql": Dialect, "sqlite": SqliteDialect, "mysql": MariadbDialect}
 
 
 def dialect() -> Dialect:
-    """Return that of the database under test."""
+    """Return the dialect of the database under test."""
     return _DIALECTS[connection.vendor]()

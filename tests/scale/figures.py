@@ -1,4 +1,4 @@
-"""What each page has cost, as a table and as a file."""
+"""The cost of each page, as a table and as a file."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from django.db import connection
 from tests.scale.meter import Look
 
 ROOT = Path(__file__).parents[2]
-#: Rows with which the limits hold on every database.
+#: Up to so many rows, the limits apply to every database.
 FEW = 100_000
 
-#: Of each list of the API: its name, and the milliseconds of half and of 99 of 100 answers.
+#: For each list of the API: its name, and the milliseconds of p50 and p99.
 answers = pytest.StashKey[list[tuple[str, float, float]]]()
 
 _KINDS = ("overview", "list", "page")
@@ -29,7 +29,7 @@ _KINDS = ("overview", "list", "page")
 
 @dataclass(frozen=True)
 class Figures:
-    """Those of one database with so many rows, which took so many seconds to make."""
+    """The figures of one database; ``seconds`` is the time to make its rows."""
 
     database: str
     rows: int
@@ -37,7 +37,7 @@ class Figures:
     looks: list[Look]
 
     def lines(self) -> list[str]:
-        """Return a line for each page, the slowest of its kind first, then why some are slow."""
+        """Return a line for each page, the slowest first, then the reasons of slow ones."""
         about = f"{self.database}, {self.rows} rows of each, made in {self.seconds:.0f} s"
         width = max(len(look.name) for look in self.looks)
         lines = [about, f"{'page'.ljust(width)}  queries      ms"]

@@ -1,4 +1,4 @@
-"""Tables filled by one statement each, and the indexes made after it."""
+"""Fill each table by one statement, and make its indexes afterwards."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.scale import seeds
 from tests.scale.dialects import dialect
 from tests.scale.expressions import Expressions
 
-#: The requests first, as all others refer to them.
+#: The requests first: all other rows refer to them.
 TABLES: list[Model] = [WebhookRequest, *(model for model in MODELS if model is not WebhookRequest)]
 
 
 def fill(rows: int, tables: list[Model] = TABLES) -> None:
-    """Make so many rows of each model, as the ``seeds`` say."""
+    """Make ``rows`` rows of each model, as in ``seeds``."""
     sql = dialect()
     made = Expressions(sql, rows)
     with _in_a_hurry(), _without_indexes(tables):
@@ -48,7 +48,7 @@ def _in_a_hurry() -> Iterator[None]:
 
 @contextmanager
 def _without_indexes(tables: list[Model]) -> Iterator[None]:
-    """Take away the indexes that are no constraints, and the foreign keys where that is cheap."""
+    """Drop the indexes that are not constraints; also the foreign keys, if that is cheap."""
     with connection.schema_editor() as editor:
         for model in tables:
             for index in model._meta.indexes:
@@ -66,7 +66,7 @@ def _without_indexes(tables: list[Model]) -> Iterator[None]:
 
 
 def _foreign_keys(tables: list[Model]) -> list[Any]:
-    # SQLite would copy the table, and the others need not check each row by itself.
+    # SQLite would copy the table, and MariaDB does not check each row here.
     if connection.vendor != "postgresql":
         return []
     fields: list[Any] = [field for model in tables for field in model._meta.concrete_fields]

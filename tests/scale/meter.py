@@ -1,4 +1,4 @@
-"""Asks for pages of the admin as a superuser's browser does, and notes what each has cost."""
+"""Requests admin pages as the browser of a superuser does, and records their cost."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from django.test import Client
 from django.urls import Resolver404, resolve
 
 from tests.browser.addresses import APP
+from tests.machine import fastest
 from tests.scale import plans
 from tests.scale.plans import Statement
 
-#: How often a page is asked for after it has been once, to warm what is kept in memory, and how
-#: often anew where it takes too long: another process may have had the processor.
-TIMES, ROUNDS = 3, 3
+#: The requests of a page after a first one that fills caches.
+TIMES = 3
 
 MAX_QUERIES = 10
 
-#: Milliseconds that each kind of page may take.
+#: The limit for each kind of page, in milliseconds.
 LIMITS = {"list": 300, "overview": 1000, "page": 1000}
 
 
 @dataclass
 class Look:
-    """A page as it was seen: how it answered, what it asked the database, how long it took."""
+    """A page: its answer, its SQL statements and its time."""
 
     path: str
     status: int = 0
     html: str = ""
     statements: list[Statement] = field(default_factory=list)
     milliseconds: float = 0
-    #: What took longest, if all of it took too long.
+    #: The slowest statements, if the page was too slow.
     slowest: str = ""
 
     @property
@@ -50,7 +50,7 @@ class Look:
 
     @property
     def name(self) -> str:
-        """What the page is called in a table: its address, as far as it differs from others."""
+        """The name in tables: the part of the address that differs between pages."""
         return unquote_plus(self.path.partition(f"/{APP}/")[2]) or "overview"
 
     @property
@@ -63,12 +63,12 @@ class Look:
 
     @cached_property
     def links(self) -> list[str]:
-        """Return where the links of the page lead to, each once."""
-        found = (urldefrag(urljoin(self.path, link)).url for link in _links(self.html))
-        return list(dict.fromkeys(found))
+        """Return the targets of the page's links, without duplicates."""
+        targets = (urldefrag(urljoin(self.path, link)).url for link in _links(self.html))
+        return list(dict.fromkeys(targets))
 
     def lists(self, of: str | None = None) -> list[str]:
-        """Return the links to lists that are narrowed down or ordered, if asked for of one."""
+        """Return the links to filtered or ordered lists, of one model if given."""
         return [
             link
             for link in self.links
@@ -79,7 +79,7 @@ class Look:
 
 
 class Meter:
-    """Looks at pages, and keeps what it has seen: no page is measured twice."""
+    """Measures pages, each only once."""
 
     def __init__(self, client: Client, *, asserts_limits: bool) -> None:
         self.client, self.asserts_limits = client, asserts_limits
@@ -91,10 +91,7 @@ class Meter:
             with connection.execute_wrapper(_noting(look.statements)):
                 look.status, look.html = self._answer(path)
             if look.status == 200:
-                look.milliseconds = self._median(path)
-                for _ in range(ROUNDS - 1):
-                    if look.is_slow:
-                        look.milliseconds = min(look.milliseconds, self._median(path))
+                look.milliseconds = fastest(lambda: self._median(path), look.limit)
             if look.is_slow:
                 look.slowest = plans.slowest(look.statements)
         return self.looks[path]
@@ -111,11 +108,11 @@ class Meter:
         return [look for look in self.looks.values() if look.milliseconds]
 
     def approve(self, paths: Iterable[str]) -> None:
-        """Look at pages, of which there must be one, and fail with all that is wrong with them."""
+        """Measure pages, at least one, and fail with all their faults."""
         looks = list(map(self.look, paths))
         assert looks
-        found = [fault for look in looks for fault in self._faults(look)]
-        assert not found, "\n\n".join(["what is wrong:", *found])
+        faults = [fault for look in looks for fault in self._faults(look)]
+        assert not faults, "\n\n".join(["faults:", *faults])
 
     def _faults(self, look: Look) -> Iterator[str]:
         if look.status != 200:
@@ -123,20 +120,23 @@ class Meter:
             return
         if look.kind == "list":
             if len(look.statements) > MAX_QUERIES:
-                asked = "\n".join(statement.sql for statement in look.statements)
-                yield f"{look.name}: {len(look.statements)} queries, not {MAX_QUERIES}\n{asked}"
+                queries = "\n".join(statement.sql for statement in look.statements)
+                yield (
+                    f"{look.name}: {len(look.statements)} queries, expected at most {MAX_QUERIES}"
+                    f"\n{queries}"
+                )
             for statement in look.statements:
                 if plan := plans.whole_read(statement):
                     yield f"{look.name}: reads a whole table\n{statement.shown}\n{plan}"
         if self.asserts_limits and look.is_slow:
-            took = f"{look.milliseconds:.0f} ms, not {look.limit}"
+            took = f"{look.milliseconds:.0f} ms, expected less than {look.limit}"
             yield f"{look.name}: {took}; the slowest statements:\n{look.slowest}"
 
     def _answer(self, path: str) -> tuple[int, str]:
         response: Any = self.client.get(path)
         try:
             if response.streaming:
-                # A file may be of all rows: how soon it begins, rather than how long it is.
+                # An export may have all rows: measure only its first part.
                 next(iter(response))
                 return response.status_code, ""
             return response.status_code, response.content.decode()
@@ -153,13 +153,13 @@ def _noting(statements: list[Statement]) -> Callable[..., Any]:
 
 
 def view_of(link: str) -> str:
-    """Return the name of the app's view in the admin that a link leads to, or nothing."""
+    """Return the name of the app's admin view that a link leads to, or nothing."""
     try:
-        found = resolve(urlsplit(link).path)
+        match = resolve(urlsplit(link).path)
     except Resolver404:
         return ""
-    ours = found.view_name.startswith(f"admin:{APP}_") or found.kwargs.get("app_label") == APP
-    return str(found.url_name) if ours else ""
+    is_of_app = match.view_name.startswith(f"admin:{APP}_") or match.kwargs.get("app_label") == APP
+    return str(match.url_name) if is_of_app else ""
 
 
 def query_of(link: str) -> dict[str, str]:
@@ -169,14 +169,14 @@ def query_of(link: str) -> dict[str, str]:
 class _Anchors(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.links: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "a" and (link := dict(attrs).get("href")):
-            self.found.append(link)
+            self.links.append(link)
 
 
 def _links(html: str) -> list[str]:
     anchors = _Anchors()
     anchors.feed(html)
-    return anchors.found
+    return anchors.links

@@ -1,4 +1,4 @@
-"""How the database means to answer a statement: by an index, or by a look at every row."""
+"""The plan of the database for a statement: by an index, or a read of every row."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from django.db import connection, transaction
 from pickyassist_webhooks.models.columns import SparseIndex
 from tests.browser.addresses import APP, MODELS
 
-#: Nodes of a plan of PostgreSQL that read all there is below them before they give a row: a limit
-#: above them spares nothing.
+#: Nodes of a PostgreSQL plan that read all their input before they return a row: a limit above them
+#: saves nothing.
 _GREEDY = ("Sort", "Aggregate", "Group", "Hash", "WindowAgg", "Materialize", "SetOp", "Unique")
 
-#: Statements shown of a page that took too long.
+#: The number of statements to show for a slow page.
 _SHOWN = 5
 
-#: Rows of a table that may as well be read one by one.
+#: A table with at most so many rows may be read as a whole.
 _FEW = 10_000
 
 _SPARSE = [
@@ -45,23 +45,23 @@ class Statement:
     params: Any
 
     @property
-    def is_ours(self) -> bool:
-        """Whether it reads rows of the app, rather than the session or the user."""
+    def is_of_app(self) -> bool:
+        """Whether the statement reads rows of the app, not the session or the user."""
         return self.sql.lstrip("( ").upper().startswith("SELECT") and f"{APP}_" in self.sql
 
     @property
     def shown(self) -> str:
-        """As it is read most easily: without the table before each column."""
+        """The statement for people: without the table before each column."""
         return f"{_PREFIX.sub('', self.sql)}\n  with {self.params!r}"
 
 
 def whole_read(statement: Statement) -> str:
-    """Return the plan if a table would be read as a whole for a statement, else nothing.
+    """Return the plan of a statement if it reads a whole table, else nothing.
 
-    Where tables are small, or a condition is met by most rows, that may well be the fastest, so
-    PostgreSQL is asked for a plan without it, if there is any.
+    If a table is small, or most rows meet a condition, a whole read may be the fastest. So
+    PostgreSQL is asked to avoid it if there is another plan.
     """
-    if not statement.is_ours or connection.vendor not in WAYS:
+    if not statement.is_of_app or connection.vendor not in WAYS:
         return ""
     if not any(map(_is_large, _TABLE.findall(statement.sql))):
         return ""
@@ -70,21 +70,21 @@ def whole_read(statement: Statement) -> str:
 
 @cache
 def _is_large(table: str) -> bool:
-    counted = f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT {_FEW + 1}) AS few"  # noqa: S608
-    return bool(_rows(counted)[0][0] > _FEW)
+    query = f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT {_FEW + 1}) AS few"  # noqa: S608
+    return bool(_rows(query)[0][0] > _FEW)
 
 
 def _postgresql(statement: Statement) -> str:
     with transaction.atomic():
         _rows("SET LOCAL enable_seqscan = off")
-        [[found]] = _rows(f"EXPLAIN (FORMAT JSON) {statement.sql}", statement.params)
-        if not any(_whole_reads(found[0]["Plan"])):
+        [[plan]] = _rows(f"EXPLAIN (FORMAT JSON) {statement.sql}", statement.params)
+        if not any(_whole_reads(plan[0]["Plan"])):
             return ""
         return _text(_rows(f"EXPLAIN {statement.sql}", statement.params))
 
 
 def _whole_reads(node: dict[str, Any], bounded: bool = False) -> Iterator[str]:
-    """Yield the tables that are read to their end: by themselves, or in the order of an index."""
+    """Yield the tables that are read completely, directly or in the order of an index."""
     kind = node["Node Type"]
     if node.get("Relation Name", "").startswith(f"{APP}_"):
         by_index = kind in ("Index Scan", "Index Only Scan")
@@ -103,7 +103,7 @@ def _sqlite(statement: Statement) -> str:
     sorted_within = {parent for _, parent, _, detail in plan if _SORT.match(detail)}
     for _, parent, _, detail in plan:
         scan = _SCAN.match(detail)
-        # In the order of the rows or of an index a limit ends it.
+        # A limit ends a read in the order of the rows or of an index.
         ends = " LIMIT " in statement.sql and parent not in sorted_within
         if scan and scan[1] not in made and not ends and not _is_of_few(detail):
             return text
@@ -111,7 +111,7 @@ def _sqlite(statement: Statement) -> str:
 
 
 def _is_of_few(name: str) -> bool:
-    """Tell whether this names an index that is of few rows: all of it may be read."""
+    """Return whether a name has an index of few rows: it may be read completely."""
     return any(index in name for index in _SPARSE)
 
 
@@ -119,16 +119,18 @@ WAYS = {"postgresql": _postgresql, "sqlite": _sqlite}
 
 
 def slowest(statements: Iterable[Statement]) -> str:
-    """Return how long each of these statements takes, and how the slowest is carried out."""
-    timed = [(_seconds(each), each) for each in statements if each.is_ours]
+    """Return the times of the slowest statements, and the plan of the slowest."""
+    timed = [(_seconds(statement), statement) for statement in statements if statement.is_of_app]
     timed.sort(key=lambda pair: -pair[0])
     if not timed:
-        return "none of the app's"
+        return "no statement of the app"
     slowest = timed[0][1]
     options = {"analyze": True, "buffers": True} if connection.vendor == "postgresql" else {}
     prefix = connection.ops.explain_query_prefix(**options)
     plan = _text(_rows(f"{prefix} {slowest.sql}", slowest.params))
-    others = (f"{seconds * 1000:.0f} ms: {each.shown}" for seconds, each in timed[1:_SHOWN])
+    others = (
+        f"{seconds * 1000:.0f} ms: {statement.shown}" for seconds, statement in timed[1:_SHOWN]
+    )
     return "\n".join([f"{timed[0][0] * 1000:.0f} ms: {slowest.shown}", plan, *others])
 
 

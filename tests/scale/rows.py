@@ -1,4 +1,4 @@
-"""Which of all the rows the pages are looked at for, and what is searched for."""
+"""The rows to look at, and the terms to search for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 
-from pickyassist_webhooks.admin.requests import FOUND_BY
+from pickyassist_webhooks.admin.requests import SEARCHED
 from pickyassist_webhooks.choices import RequestState
 from pickyassist_webhooks.models import MODELS as EVENTS
 from pickyassist_webhooks.models import Message, WebhookRequest
@@ -20,9 +20,9 @@ NOWHERE = "nowhere-to-be-found"
 
 
 def typical(model: Model) -> Any:
-    """Return a row from the middle of the table that has all that is searched for, and a request.
+    """Return a row from the middle of the table with a request and all search fields.
 
-    It is one of the first of a thousand, and so in one of the largest groups.
+    It is one of the first of a thousand, so it is in one of the largest groups.
     """
     rows = _rows(model)
     later = rows.filter(pk__gt=rows.latest("pk").pk // 2).order_by("pk")
@@ -31,31 +31,34 @@ def typical(model: Model) -> Any:
 
 
 def some(model: Model) -> list[int]:
-    """Return the ids of an old row, of the middle, of new ones, and of what is rare."""
+    """Return the ids of old, middle, new and rare rows."""
     newest = _rows(model).latest("pk").pk
-    found = [newest // 50 // 1000 * 1000 + 1, typical(model).pk, newest // 1001 * 1000 + 1, newest]
+    ids = [newest // 50 // 1000 * 1000 + 1, typical(model).pk, newest // 1001 * 1000 + 1, newest]
     if model is WebhookRequest:
-        found += _first(_rows(model).filter(problem=seeds.PROBLEMS[-1].group))
-        found += _first(_rows(model).filter(state=RequestState.DEAD))
+        ids += _first(_rows(model).filter(problem=seeds.PROBLEMS[-1].group))
+        ids += _first(_rows(model).filter(state=RequestState.DEAD))
     if model is Message:
-        found += _first(Message.objects.in_conflict())
-    return list(dict.fromkeys(found))
+        ids += _first(Message.objects.in_conflict())
+    return list(dict.fromkeys(ids))
 
 
 def searched(model: Model) -> list[str]:
-    """Return what to search for: each field's value of a row, what is frequent, what is not there.
+    """Return search terms: the values of a row, a frequent one, and missing ones.
 
-    A search for requests looks into their events as well.
+    A search for requests includes their events.
     """
     sources = [model, *EVENTS.values()] if model is WebhookRequest else [model]
-    found = [(row, name) for row in map(typical, sources) for name in _searched_by(type(row))]
-    assert found
-    terms = [str(getattr(row, name)) for row, name in found]
+    fields = [(row, name) for row in map(typical, sources) for name in _searched_by(type(row))]
+    assert fields
+    terms = [str(getattr(row, name)) for row, name in fields]
+    # The end of a number, and an id with swapped case.
+    terms += [row.number[-8:] for row, name in fields if name == "number"]
+    terms += [term.swapcase() for term in terms if term.startswith(("order-", "wamid."))]
     return [*dict.fromkeys(terms), BUSY, NOWHERE, str(uuid.UUID(int=0))]
 
 
 def _searched_by(model: Model) -> list[str]:
-    names = [*admin.site._registry[model].search_fields, *FOUND_BY]
+    names = [*admin.site._registry[model].search_fields, *SEARCHED]
     return [name for name in dict.fromkeys(names) if hasattr(model, name)]
 
 

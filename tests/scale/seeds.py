@@ -1,7 +1,7 @@
-"""Rows as years of use leave them: an SQL expression for each column of each model.
+"""Rows as after years of use: an SQL expression for each column of each model.
 
-All is a function of ``n``, the number of a row, which is its id as well. What makes a list slow is
-in it: what is rare, and what there is only among the oldest rows.
+All expressions depend on ``n``, the number and id of a row. The rows that make a list slow are
+included: rare ones, and some that are only among the oldest rows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 from django.db import models
 
 from pickyassist_webhooks.choices import DeliveryStatus, EventKind, FilterStatus, GroupAction
-from pickyassist_webhooks.fields import Problem
 from pickyassist_webhooks.models import (
     DeliveryReport,
     FilterReport,
@@ -22,17 +21,18 @@ from pickyassist_webhooks.models import (
     ReceiverFailure,
     WebhookRequest,
 )
+from pickyassist_webhooks.parsing.values import Problem
 from tests.scale.expressions import Expressions, case, dice, literal
 
 Columns = dict[str, Any]
 
-#: A code that the vendor's page does not list, and the three rows of each kind that have it.
+#: An undocumented code, and the three rows of each kind that have it.
 UNLISTED, HAS_UNLISTED = 77, "n IN (3, 6, 9)"
 
-#: What was wrong with the requests in quarantine. The last is only found in the oldest tenth.
+#: The problems of the requests in quarantine. The last one is only in the oldest tenth.
 PROBLEMS = tuple(
-    Problem(*each)
-    for each in (
+    Problem(*parts)
+    for parts in (
         ("data[3].number", "missing", "a text or a whole number"),
         ("data[0].msg_id", "missing", "a msg_id, or a push_id and a number"),
         ("data[1].status", "missing", "a whole number"),
@@ -48,7 +48,7 @@ PROBLEMS = tuple(
     )
 )
 
-#: Members of the groups that a thousand events are about.
+#: The events of each group in a thousand events.
 GROUPS = (500, 250, 150, 50, 30, 12, 5, 2, 1)
 
 #: The kinds of four requests in a row.
@@ -65,12 +65,12 @@ _BODY_ROW = (
 
 
 def count(model: type[models.Model], rows: int) -> int:
-    """Return how many rows of a model there are where there are so many of the others."""
+    """Return the number of rows of a model if the other models have ``rows`` rows."""
     return rows // 1000 if model is ReceiverFailure else rows
 
 
 def columns(model: type[models.Model], made: Expressions) -> dict[str, str]:
-    """Return an expression for each column: a field's default where none is given here."""
+    """Return an expression for each column: given here, or the default of the field."""
     given = {"id": "n", **_COLUMNS[model](made)}
     fields: Any = model._meta.concrete_fields
     return {
@@ -94,10 +94,10 @@ def _request(made: Expressions) -> Columns:
     state, problem = made.state("n"), _problem(made)
     kinds = case(*((f"(n - 1) % 4 = {i}", literal(kind)) for i, kind in enumerate(_KINDS)))
     listed = [
-        json.dumps([{"path": each.path, "code": each.code, "expected": each.expected}])
-        for each in PROBLEMS
+        json.dumps([{"path": entry.path, "code": entry.code, "expected": entry.expected}])
+        for entry in PROBLEMS
     ]
-    problems = case(*((f"{problem} = {i}", literal(each)) for i, each in enumerate(listed)))
+    problems = case(*((f"{problem} = {i}", literal(text)) for i, text in enumerate(listed)))
     unfinished = f"{state} IN ('received', 'stored', 'failing')"
     failed = f"{state} IN ('failing', 'dead')"
     return {
@@ -110,13 +110,13 @@ def _request(made: Expressions) -> Columns:
         "state": state,
         "problems": made.sql.json(case((f"{problem} >= 0", problems), default="'[]'")),
         "problem": case(
-            *((f"{problem} = {i}", literal(each.group)) for i, each in enumerate(PROBLEMS))
+            *((f"{problem} = {i}", literal(entry.group)) for i, entry in enumerate(PROBLEMS))
         ),
         "problem_count": case((f"{problem} >= 0", 1), default=0),
         "event_count": case((f"{state} = 'done'", 4), default=0),
         "attempts": case((f"{state} = 'dead'", 10), default=1),
         "error": case((failed, "'ConnectionError: no route to host'"), default="''"),
-        # Of those that failed some are due, and others rest.
+        # Some failed requests are due, others wait.
         "due_at": case(
             (f"{state} = 'failing'", made.sql.moment(made.now, "(n % 40000 - 20000) * 1000000")),
             default=made.moment(),
@@ -127,7 +127,7 @@ def _request(made: Expressions) -> Columns:
 
 
 def _problem(made: Expressions) -> str:
-    """Return the place among ``PROBLEMS`` of what was wrong with a request, or -1."""
+    """Return the position in ``PROBLEMS`` of a request's problem, or -1."""
     state, last = made.state("n"), len(PROBLEMS) - 1
     old = f"n <= {made.rows // 10} AND {dice('n', 'old problem', 3)} = 0"
     other = dice("n", "problem", last)
@@ -139,13 +139,13 @@ def _problem(made: Expressions) -> str:
 
 
 def _body(made: Expressions) -> str:
-    data = ", ".join(_BODY_ROW % place for place in range(4))
+    data = ", ".join(_BODY_ROW % index for index in range(4))
     begin, end = '{"project_id": "', f'", "event_id": 1, "data": [{data}]}}'
     return made.sql.joined(literal(begin), made.sql.text("n"), literal(end))
 
 
 def _event(kind: EventKind, made: Expressions) -> Columns:
-    """Return what each event has. Four in a row come in one request, unless it is gone."""
+    """Return the columns of every event. Four events are in one request, if it still exists."""
     request = f"({made.sql.quotient('n - 1', 4)} * 4 + {_KINDS.index(kind) + 1})"
     return {
         "project_id": made.project(),
@@ -153,7 +153,7 @@ def _event(kind: EventKind, made: Expressions) -> Columns:
         "index": "(n - 1) % 4",
         "arrival": request,
         "received_at": made.moment(),
-        # A field that this version does not know.
+        # An unknown field.
         "extra": made.sql.json(
             case((f"{dice('n', 'extra', 100)} = 0", """'{"wa_id": "7"}'"""), default="'{}'")
         ),
@@ -161,8 +161,8 @@ def _event(kind: EventKind, made: Expressions) -> Columns:
 
 
 def _delivery_report(made: Expressions) -> Columns:
-    # Each message has three: that it was submitted, what came of it, and if it was read.
-    message, place = f"({made.sql.quotient('n - 1', 3)} * 3 + 1)", "(n - 1) % 3"
+    # Each message has three reports: submitted, delivered or failed, and perhaps read.
+    message, position = f"({made.sql.quotient('n - 1', 3)} * 3 + 1)", "(n - 1) % 3"
     result = case(
         (f"{dice(message, 'refunded', 10_000)} < 6", DeliveryStatus.REFUNDED),
         (f"{dice(message, 'failed', 100)} < 12", DeliveryStatus.FAILED),
@@ -170,8 +170,8 @@ def _delivery_report(made: Expressions) -> Columns:
     )
     status = case(
         (HAS_UNLISTED, UNLISTED),
-        (f"{place} = 0", DeliveryStatus.SUBMITTED),
-        (f"{place} = 1", result),
+        (f"{position} = 0", DeliveryStatus.SUBMITTED),
+        (f"{position} = 1", result),
         (f"{dice(message, 'read', 100)} < 85", DeliveryStatus.READ),
         default=DeliveryStatus.UNKNOWN,
     )
@@ -180,7 +180,8 @@ def _delivery_report(made: Expressions) -> Columns:
         **_event(EventKind.DELIVERY_REPORT, made),
         **_report(message, status, made),
         "previous_status": case(
-            (f"{place} = 1", DeliveryStatus.SUBMITTED), (f"{place} = 2", DeliveryStatus.DELIVERED)
+            (f"{position} = 1", DeliveryStatus.SUBMITTED),
+            (f"{position} = 2", DeliveryStatus.DELIVERED),
         ),
         "error_code": case((failed, made.sql.text(dice("n", "error", 15))), default="''"),
         "error_message": case((failed, "'Message undeliverable.'"), default="''"),
@@ -202,15 +203,15 @@ def _filter_report(made: Expressions) -> Columns:
 
 
 def _report(message: str, status: str, made: Expressions) -> Columns:
-    told = made.message(message)
-    parts = (told["project_id"], "':'", told["msg_id"], "':'", made.sql.text(status))
-    return {**told, "key": made.sql.joined(*parts), "status": status}
+    columns = made.message(message)
+    parts = (columns["project_id"], "':'", columns["msg_id"], "':'", made.sql.text(status))
+    return {**columns, "key": made.sql.joined(*parts), "status": status}
 
 
 def _group_member_event(made: Expressions) -> Columns:
-    left = "n % 5 = 0"  # who had joined in the row before
-    place, ends = "(n - 1) % 1000", [sum(GROUPS[: i + 1]) for i in range(len(GROUPS))]
-    group = case(*((f"{place} < {end}", i) for i, end in enumerate(ends)))
+    left = "n % 5 = 0"  # the member has joined in the row before
+    position, ends = "(n - 1) % 1000", [sum(GROUPS[: i + 1]) for i in range(len(GROUPS))]
+    group = case(*((f"{position} < {end}", i) for i, end in enumerate(ends)))
     group = f"({made.sql.quotient('n - 1', 1000)} * 10 + {group})"
     group_id = made.sql.joined("'120363'", made.sql.padded(group, 12), "'@g.us'")
     parts = (made.project(), "':'", group_id, "':'", made.sql.padded("n", 12))
@@ -223,6 +224,7 @@ def _group_member_event(made: Expressions) -> Columns:
         "group_id": group_id,
         "group_subject": made.sql.joined("'Group '", made.sql.text(group)),
         "number": made.number(case((left, "n - 1"), default="n")),
+        "number_key": made.number_key(case((left, "n - 1"), default="n")),
         "channel": "'101'",
         "ordinal": case((left, 2), default=1),
         "last_arrival": "n",
@@ -236,16 +238,17 @@ def _new_subscriber(made: Expressions) -> Columns:
         "key": made.sql.joined(made.project(), "':'", subscriber_id),
         "subscriber_id": subscriber_id,
         "number": made.number(),
+        "number_key": made.number_key(),
         "name": made.sql.joined("'Subscriber '", made.sql.text("n")),
         "channel": made.channel(),
-        "message": "'Hello, is somebody there?'",
+        "message": "'Hello, is anyone there?'",
         "date": made.moment(),
         "date_text": made.sql.text(made.moment()),
     }
 
 
 def _message(made: Expressions) -> Columns:
-    # Ten messages, and none of them is new.
+    # Ten messages, all of them old.
     conflict = f"n <= {made.rows // 10} AND n % {made.rows // 100} = 1"
     share = dice("n", "status", 10_000)
     status = case(
@@ -257,10 +260,10 @@ def _message(made: Expressions) -> Columns:
         (f"{share} < 5500", DeliveryStatus.DELIVERED),
         default=DeliveryStatus.READ,
     )
-    told = made.message("n")
+    columns = made.message("n")
     return {
-        **told,
-        "key": made.sql.joined(told["project_id"], "':'", told["msg_id"]),
+        **columns,
+        "key": made.sql.joined(columns["project_id"], "':'", columns["msg_id"]),
         "channel": made.channel(),
         "status": status,
         "first_reported_at": made.moment(),
@@ -272,7 +275,7 @@ def _message(made: Expressions) -> Columns:
 
 
 def _receiver_failure(made: Expressions) -> Columns:
-    # Two receivers: on a request that is failing, and on the one before it, which is finished.
+    # Two receivers: of a failing request, and of the finished one before it.
     request = f"({made.sql.quotient('n + 1', 2)} * 2000 - 1000 - (n + 1) % 2)"
     failed_at = made.moment(request, "60")
     return {

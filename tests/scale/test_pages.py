@@ -1,4 +1,4 @@
-"""Every page of the admin is as quick with millions of rows as with a few."""
+"""Every admin page is as fast with millions of rows as with a few."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ OF_NO_ROW = [
     name
     for model in MODELS
     for name in pages(model)[0]
-    if name not in (named(model, "changelist"), named(model, "add"))  # which nobody may
+    if name not in (named(model, "changelist"), named(model, "add"))  # adding is not allowed
 ]
 OF_A_ROW = [(model, name) for model in MODELS for name in pages(model)[1]]
 
 
 def linked(look, *names):
-    """Return the links of a list to itself that change only these parameters.
+    """Return the links of a list to itself that change only the parameters ``names``.
 
-    Where none is named, those that neither turn a page nor order the rows: the filters.
+    Without names, return the filters: the links that change neither page nor order.
     """
     own, others = query_of(look.path), {PAGE_VAR, ALL_VAR, ORDER_VAR}
-    found = []
+    links = []
     for link in look.lists(look.path.partition("?")[0]):
         changed = {name for name, _ in query_of(link).items() ^ own.items()}
         if changed <= set(names) if names else not changed & others:
-            found.append(link)
-    return found
+            links.append(link)
+    return links
 
 
 def test_rows(made, meter):
-    """Those are there that make a list slow; else it would be no wonder that it is quick."""
+    """The rows that make a list slow exist: otherwise the tests would prove nothing."""
     assert set(filling.TABLES) == set(MODELS)
     for model in MODELS:
         assert model.objects.count() == seeds.count(model, made)
@@ -66,22 +66,22 @@ def test_list(model, meter):
 
 @each_model
 def test_pages_of_list(model, made, meter):
-    found = linked(meter.look(list_of(model)), PAGE_VAR, ALL_VAR)
+    links = linked(meter.look(list_of(model)), PAGE_VAR, ALL_VAR)
     if seeds.count(model, made) <= admin.site._registry[model].list_per_page:
-        assert found == []
+        assert links == []
     else:
-        assert list_of(model, **{PAGE_VAR: 2}) in found
-        meter.approve(found)  # the first ones and the last ones
+        assert list_of(model, **{PAGE_VAR: 2}) in links
+        meter.approve(links)  # the first ones and the last ones
 
 
 @each_model
 def test_filters(model, meter):
     plain = meter.look(list_of(model))
     meter.approve([plain.path, *linked(plain)])
-    # Only those by what a row belongs to are not offered by a list.
+    # A list does not offer the filters by a related row.
     offered = {name for link in linked(plain) for name in query_of(link)}
-    by_field = [each for each in admin.site._registry[model].list_filter if isinstance(each, str)]
-    assert all(any(name.startswith(each) for name in offered) for each in by_field)
+    by_field = [name for name in admin.site._registry[model].list_filter if isinstance(name, str)]
+    assert all(any(name.startswith(field) for name in offered) for field in by_field)
 
 
 @pytest.mark.parametrize("model", [DeliveryReport, FilterReport, Message])
@@ -107,7 +107,8 @@ def test_searches(model, meter):
 
 
 @pytest.mark.parametrize(
-    "model", [model for model in MODELS if "request" in {each.name for each in model._meta.fields}]
+    "model",
+    [model for model in MODELS if "request" in {field.name for field in model._meta.fields}],
 )
 def test_rows_of_a_request(model, meter):
     meter.approve([list_of(model, request=rows.typical(model).request_id)])
@@ -116,24 +117,24 @@ def test_rows_of_a_request(model, meter):
 @each_model
 def test_lists_linked_from_rows(model, meter):
     paths = [path(named(model, "change"), pk) for pk in rows.some(model)]
-    meter.approve([*paths, *(link for each in paths for link in meter.look(each).lists())])
+    meter.approve([*paths, *(link for page in paths for link in meter.look(page).lists())])
 
 
 @pytest.mark.parametrize("name", OF_NO_ROW)
 def test_page(name, meter):
     look = meter.look(path(name))
-    if look.status != 405:  # what is only done by a button
+    if look.status != 405:  # POST only
         meter.approve([look.path, *look.lists()])
 
 
 @pytest.mark.parametrize(("model", "name"), OF_A_ROW, ids=[name for _, name in OF_A_ROW])
 def test_page_of_a_row(model, name, meter):
     looks = [meter.look(path(name, pk)) for pk in rows.some(model)]
-    # Some are only of rows of a kind, and some rows are not to be deleted.
-    there = [look for look in looks if look.status not in (403, 404)]
-    assert there
-    if any(look.status != 405 for look in there):
-        meter.approve(each for look in there for each in (look.path, *look.lists()))
+    # Some pages exist only for certain rows, and some rows cannot be deleted.
+    existing = [look for look in looks if look.status not in (403, 404)]
+    assert existing
+    if any(look.status != 405 for look in existing):
+        meter.approve(page for look in existing for page in (look.path, *look.lists()))
 
 
 @pytest.mark.parametrize("query", ["", "?days=7", "?days=90"])

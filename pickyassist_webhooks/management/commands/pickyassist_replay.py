@@ -13,36 +13,36 @@ from ... import ingest
 from ...choices import EventKind, RequestState
 from ...exceptions import BodyErased, RequestInWork
 from ...models import WebhookRequest
-from ...models.requests import WebhookRequestQuerySet
+from ...models.requests import WebhookRequestQuerySet, requests
 from ..arguments import moment, operator
-from ..asking import agreed
-from ..progress import Progress
+from ..confirming import confirm
+from ..progress import Progress, in_words
 
-#: What is counted besides the states in which requests end.
-LEFT_ALONE = "left alone"
+#: Counted like a state: requests that cannot be replayed.
+SKIPPED = "skipped"
 
 
 class Command(BaseCommand):
     help = (
-        "Process kept webhook requests again, oldest first. No event becomes a second row; "
-        "receivers are called with is_replay=True."
+        "Process stored webhook requests again, oldest first. Events are not duplicated; receivers "
+        "are called with is_replay=True."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("ids", nargs="*", help="ids or tokens of requests")
+        parser.add_argument("ids", nargs="*", help="IDs or tokens of requests")
         parser.add_argument("--kind", action="append", choices=[*EventKind.values, "unknown"])
         parser.add_argument("--state", action="append", choices=RequestState.values)
         parser.add_argument("--secret-label", action="append", metavar="LABEL")
         parser.add_argument("--since", type=moment, help="received at this time or later")
         parser.add_argument("--until", type=moment, help="received before this time")
-        parser.add_argument("--all", action="store_true", help="every request there is")
+        parser.add_argument("--all", action="store_true", help="all requests")
         parser.add_argument(
             "--only-failed-receivers",
             action="store_true",
-            help="call only the receivers that failed, where all signals were sent",
+            help="call only failed receivers, if all signals were sent",
         )
-        parser.add_argument("--by", default=operator(), help="who asks (default: %(default)s)")
-        parser.add_argument("--dry-run", action="store_true", help="only count them")
+        parser.add_argument("--by", default=operator(), help="operator (default: %(default)s)")
+        parser.add_argument("--dry-run", action="store_true", help="only count")
         parser.add_argument("--no-input", "--noinput", action="store_false", dest="interactive")
         parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -52,65 +52,65 @@ class Command(BaseCommand):
             counts = dict(chosen.order_by().values_list("state").annotate(Count("pk")))
         except DatabaseFault as err:
             raise CommandError(
-                f"The database failed before anything was done ({type(err).__name__}); run this "
-                "again; on a new database run migrate first."
+                f"The database failed before the first replay ({type(err).__name__}). Run this "
+                "again. On a new database, run migrate first."
             ) from err
         total = sum(counts.values())
         if not options["json"]:
-            states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-            self.stdout.write(f"{total} chosen{': ' + states if states else ''}")
+            self.stdout.write(f"Selected {total}{in_words(counts)}.")
         outcomes: Counter[str] = Counter()
         question = f"Process {total} request{'s' if total > 1 else ''} again?"
-        if total and not options["dry_run"] and agreed(question, options):
+        if total and not options["dry_run"] and confirm(question, options):
             outcomes = self._replay(chosen, total, options)
         if options["json"]:
-            said = {"chosen": counts, "dry_run": options["dry_run"], "states": dict(outcomes)}
-            self.stdout.write(json.dumps(said))
+            result = {"chosen": counts, "dry_run": options["dry_run"], "states": dict(outcomes)}
+            self.stdout.write(json.dumps(result))
         elif outcomes:
-            states = ", ".join(f"{count} {state}" for state, count in sorted(outcomes.items()))
-            self.stdout.write(f"{outcomes.total()} processed again: {states}")
+            self.stdout.write(f"Processed {outcomes.total()} again{in_words(outcomes)}.")
 
     def _chosen(self, options: dict[str, Any]) -> WebhookRequestQuerySet:
         given = ("ids", "kind", "state", "secret_label", "since", "until", "all")
         if not any(options[name] for name in given):
-            raise CommandError("Say which requests: ids, a filter such as --state dead, or --all.")
-        requests = ingest.requests()
+            raise CommandError(
+                "Select requests: give IDs, a filter such as --state dead, or --all."
+            )
+        chosen = requests()
         if options["ids"]:
-            requests = requests.filter(_by_id(options["ids"]))
+            chosen = chosen.filter(_by_id(options["ids"]))
         if options["kind"]:
             kinds = ["" if kind == "unknown" else kind for kind in options["kind"]]
-            requests = requests.filter(kind__in=kinds)
+            chosen = chosen.filter(kind__in=kinds)
         if options["state"]:
-            requests = requests.filter(state__in=options["state"])
+            chosen = chosen.filter(state__in=options["state"])
         if options["secret_label"]:
-            requests = requests.filter(secret_label__in=options["secret_label"])
+            chosen = chosen.filter(secret_label__in=options["secret_label"])
         if options["since"]:
-            requests = requests.filter(received_at__gte=options["since"])
+            chosen = chosen.filter(received_at__gte=options["since"])
         if options["until"]:
-            requests = requests.filter(received_at__lt=options["until"])
+            chosen = chosen.filter(received_at__lt=options["until"])
         if options["only_failed_receivers"]:
-            able = requests.filter(ingest.may_call_receivers_again())
-            requests = ingest.requests().filter(pk__in=able.values("pk"))
-        return requests.order_by("pk")
+            callable_again = chosen.filter(ingest.may_call_receivers_again())
+            chosen = requests().filter(pk__in=callable_again.values("pk"))
+        return chosen.order_by("pk")
 
     def _replay(
         self, chosen: WebhookRequestQuerySet, total: int, options: dict[str, Any]
     ) -> Counter[str]:
         outcomes: Counter[str] = Counter()
         line = Progress(self.stderr, total, "processed again")
-        # Read before the first replay, which may take rows out of the filter.
+        # Read all IDs first, because a replay can change which rows match.
         for done, pk in enumerate(list(chosen.values_list("pk", flat=True)), 1):
             try:
                 request = ingest.replay(pk, options["by"], options["only_failed_receivers"])
             except (RequestInWork, BodyErased, WebhookRequest.DoesNotExist):
-                outcomes[LEFT_ALONE] += 1
+                outcomes[SKIPPED] += 1
             except DatabaseFault as err:
                 raise CommandError(
                     f"The database failed after {done - 1} of {total} requests "
-                    f"({type(err).__name__}); nothing is lost, run this again."
+                    f"({type(err).__name__}). No data is lost; run this again."
                 ) from err
             else:
-                # None: a worker was faster, and is doing what was asked for.
+                # None: a worker has already claimed it and runs this replay.
                 state = request.state if request else RequestState.RECEIVED
                 outcomes[RequestState(state).value] += 1
             line(done)
@@ -127,7 +127,5 @@ def _by_id(ids: list[str]) -> Q:
         try:
             tokens.append(UUID(text))
         except ValueError as err:
-            raise CommandError(
-                f"Expected the id or the token of a request, came {text!r}."
-            ) from err
+            raise CommandError(f"{text!r} is neither the ID nor the token of a request.") from err
     return Q(pk__in=pks) | Q(token__in=tokens)

@@ -12,49 +12,49 @@ from django.db import Error as DatabaseFault
 from django.http.request import split_domain_port, validate_host
 
 from ...conf import NAME, app_settings
-from ...ingest import requests
 from ...models import WebhookRequest
+from ...models.requests import requests
 from ..addresses import base_url, webhook_urls
 from ..arguments import positive
 
-#: Where the project is served, as long as nobody has said it.
+#: The base URL of the project if none is given.
 YOUR_HOST = "https://your.host"
 
-#: Seconds between two looks for the first request, and for what becomes of it.
+#: Seconds between two checks for the first request and its result.
 PAUSE = 1.0
 
-#: Seconds within which a request that came is mostly processed.
+#: Seconds to wait for the result; most requests need less.
 SOON = 5.0
 
-#: Where Picky Assist's console takes the URL.
+#: The steps in the Picky Assist console.
 CONSOLE = (
-    "Log in to the console of Picky Assist and open the project whose events you want.",
-    "Open Settings, Developers, Webhooks.",
-    "Paste the URL into the box of the Event Webhook, not into that of the Global Webhook.",
-    "Save, and send yourself a message, or have somebody join a group.",
+    "Log in to the Picky Assist console and open the project.",
+    "Open Settings > Developers > Webhooks.",
+    "Paste the URL into the field Event Webhook, not into Global Webhook.",
+    "Save. Then send yourself a message, or ask someone to join a group.",
 )
 
 
 class Command(BaseCommand):
     help = (
-        "Show how to connect Picky Assist: make a secret where there is none, print the URLs to "
-        "paste, and wait for the first request. It prints secrets: clear your terminal after it."
+        "Connect Picky Assist: create a secret if there is none, print the URLs to paste, and wait "
+        "for the first request. The output contains secrets: clear the terminal afterwards."
     )
 
-    # Without a secret the checks fail, and this is how to get one.
+    # The checks fail without a secret, and this command creates it.
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--label", help="make a further secret, under this label")
+        parser.add_argument("--label", help="create another secret with this label")
         parser.add_argument(
             "--base-url",
             type=base_url,
             default=YOUR_HOST,
-            help="where this project is served (default: %(default)s)",
+            help="base URL of this project (default: %(default)s)",
         )
         parser.add_argument("--no-wait", action="store_true", help="do not wait for a request")
         parser.add_argument(
-            "--max-seconds", type=positive, help="give up waiting after so long, and fail"
+            "--max-seconds", type=positive, help="stop waiting after this time, and fail"
         )
         parser.add_argument("--json", action="store_true", help="print JSON, and do not wait")
 
@@ -72,73 +72,75 @@ class Command(BaseCommand):
             self._wait(options["max_seconds"])
 
     def _made(self, label: str | None) -> list[tuple[str, str]]:
-        """Return a new secret with its label, or nothing where there is one and none was asked.
+        """Return a new secret with its label; nothing if there is one and no label is given.
 
-        Raises ``CommandError`` where a label is asked for that there is already.
+        Raise ``CommandError`` if the label already exists.
         """
-        known = app_settings.secrets
-        if not app_settings.authenticates_by_secret or (known and label is None):
+        existing = app_settings.secrets
+        if not app_settings.authenticates_by_secret or (existing and label is None):
             return []
-        if label in dict(known):
-            raise CommandError(f"Expected a new label, there is a secret under {label!r} already.")
+        if label in dict(existing):
+            raise CommandError(
+                f"A secret with the label {label!r} already exists; choose another label."
+            )
         return [(label or "picky-assist", secrets.token_urlsafe(32))]
 
     def _show_setting(self, label: str, secret: str) -> None:
         line = f'        {json.dumps(label, ensure_ascii=False)}: "{secret}",'
         if app_settings.secrets:
             self.stdout.write(
-                "Add this line to SECRETS, a dict of label and secret, beside those there are:\n\n"
+                "Add this line to SECRETS, a dict of label and secret; keep the other lines:\n\n"
                 f"{line}\n\n"
             )
         else:
             self.stdout.write(
-                "Put this into your settings:\n\n"
+                "Add this to your settings:\n\n"
                 f'{NAME} = {{\n    "SECRETS": {{\n{line}\n    }},\n}}\n\n'
             )
         self.stdout.write(
-            "Or better the secret into the environment. Then start your server anew.\n\n"
+            "Better: keep the secret in an environment variable. Then restart the server.\n\n"
         )
 
     def _show_urls(self, urls: dict[str, str]) -> None:
         for label, url in urls.items():
             self.stdout.write(f"{label or 'The URL'}: {url}")
-        for place, step in enumerate(CONSOLE, 1):
-            self.stdout.write(f"{place}. {step}")
+        for number, step in enumerate(CONSOLE, 1):
+            self.stdout.write(f"{number}. {step}")
 
     def _warn_of_host(self, base: str) -> None:
-        # While debugging, Django takes an empty list for this.
+        # If DEBUG is on, Django uses these for an empty list.
         local = [".localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else []
         host = split_domain_port(urlsplit(base).netloc)[0]
         if base != YOUR_HOST and not validate_host(host, settings.ALLOWED_HOSTS or local):
             self.stderr.write(
-                f"ALLOWED_HOSTS does not have {host!r}: Django would answer 400 to all that is "
-                "posted there, and it would be lost. Add it, and start your server anew."
+                f"ALLOWED_HOSTS does not contain {host!r}: Django would refuse all webhooks with "
+                "400, and they would be lost. Add it and restart the server."
             )
 
     def _wait(self, seconds: int | None) -> None:
-        """Say what the next request is that comes."""
+        """Wait for the next request and describe it."""
         began = time.monotonic()
         try:
             newest = requests().order_by("-pk").values_list("pk", flat=True).first() or 0
             self.stdout.write(
-                "Waiting for the first request (one that is refused is only in your server's log); "
-                "Ctrl-C ends this."
+                "Waiting for the first request (refused ones are only in the server log); press "
+                "Ctrl-C to stop."
             )
             self.stdout.flush()
             while (request := requests().filter(pk__gt=newest).order_by("pk").first()) is None:
                 if seconds is not None and time.monotonic() - began >= seconds:
                     raise CommandError(
-                        f"Nothing came in {seconds} seconds; see that the URL was saved, that your "
-                        "server can be reached from outside, and what its log says."
+                        f"No request in {seconds} seconds. Check that the URL is saved and that "
+                        "your server can be reached from the internet, and read its log."
                     )
                 time.sleep(PAUSE)
-            came = time.monotonic()
-            while request.processed_at is None and time.monotonic() - came < SOON:
+            received = time.monotonic()
+            while request.processed_at is None and time.monotonic() - received < SOON:
                 time.sleep(PAUSE)
                 request.refresh_from_db()
         except DatabaseFault as err:
             raise CommandError(
-                f"The database failed ({type(err).__name__}); run migrate, and this again."
+                f"The database failed ({type(err).__name__}); run migrate, then run this again."
             ) from err
         except KeyboardInterrupt:
             return
@@ -146,20 +148,20 @@ class Command(BaseCommand):
 
 
 def described(request: WebhookRequest) -> str:
-    """Return in one sentence what came, and whether it works."""
+    """Return a sentence about the request and whether the setup works."""
     if request.processed_at is None:
-        return "A request came and is kept, for a worker: run pickyassist_process. It works."
+        return "A request arrived and waits for a worker: run pickyassist_process. It works."
     kind = str(request.get_kind_display()).capitalize()
     rows = request.event_count + request.repeat_count
     if not rows and request.problem_count:
         expected = request.problems[0]["expected"]
-        return f"A request came and is kept, but was not understood: expected {expected}."
+        return f"A request arrived and is stored, but it is invalid: expected {expected}."
     if not rows:
-        return f"{kind}, no rows in it. It works."
-    said = f"{kind}, {_counted(rows)}. It works."
+        return f"{kind} without rows. It works."
+    text = f"{kind}, {_counted(rows)}. It works."
     if not request.problem_count:
-        return said
-    return f"{said} Not understood: {_counted(request.problem_count)} more, see it in the admin."
+        return text
+    return f"{text} Invalid: {_counted(request.problem_count)}; see the request in the admin."
 
 
 def _counted(rows: int) -> str:

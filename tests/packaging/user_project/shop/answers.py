@@ -34,7 +34,7 @@ def conflicts(channel: str) -> list[Message]:
 
 def verdicts() -> dict[str, str]:
     reports = FilterReport.objects.verdicts()
-    return {assert_type(one, FilterReport).number: one.get_status_display() for one in reports}
+    return {assert_type(row, FilterReport).number: row.get_status_display() for row in reports}
 
 
 def members_of(group_id: str, project_id: str | None = None) -> list[GroupMemberEvent]:
@@ -43,7 +43,7 @@ def members_of(group_id: str, project_id: str | None = None) -> list[GroupMember
 
 
 def subscribers() -> list[NewSubscriber]:
-    return [assert_type(one, NewSubscriber) for one in NewSubscriber.objects.current()]
+    return [assert_type(row, NewSubscriber) for row in NewSubscriber.objects.current()]
 
 
 def log() -> list[DeliveryReport]:

@@ -57,8 +57,8 @@ class ShopTest(WebhookTestMixin, TestCase):
             post_event(self.client, b"not JSON")
         assert answers.verdicts()["15550001111"] == "WhatsApp number"
         assert [join.group_id for join in answers.members_of("A4100")] == ["A4100"]
-        assert [one.subscriber_id for one in answers.subscribers()] == ["S1"]
+        assert [row.subscriber_id for row in answers.subscribers()] == ["S1"]
         events = assert_type(captured.events, list[Event])
         assert len(events) == 4
         assert not any(isinstance(event, DeliveryReport) for event in events)
-        assert [one.signal for one in captured][-1] == "webhook_quarantined"
+        assert [call.signal for call in captured][-1] == "webhook_quarantined"

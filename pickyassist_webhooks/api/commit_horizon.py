@@ -1,0 +1,88 @@
+"""The commit horizon: the last request below which no row can appear any more.
+
+A database assigns an id before the row is committed, so a row can appear below one that has been
+read. The change feed must not skip it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import takewhile
+from operator import itemgetter
+
+from django.db import OperationalError, connections, transaction
+from django.utils import timezone
+
+from ..models import WebhookRequest
+from ..models.requests import database_of_requests
+
+#: How long to wait for a missing id. A commit takes far less time; a failed insert never uses its
+#: id.
+PATIENCE = timedelta(seconds=10)
+
+_TABLE = WebhookRequest._meta.db_table
+
+#: On PostgreSQL: the first running transaction and the next one, in 64 bits.
+_RUNNING = (
+    "SELECT pg_snapshot_xmin(now)::text::bigint AS first, pg_snapshot_xmax(now)::text::bigint AS"
+    " next FROM pg_current_snapshot() AS now"
+)
+
+
+def below_horizon(after: int, rows: list[tuple[int, datetime]]) -> set[int]:
+    """Return the ids after ``after`` that are below the commit horizon.
+
+    ``rows`` are ascending ids with the time each request was received.
+    """
+    pks = [pk for pk, _ in rows]
+    connection = connections[database_of_requests()]
+    if not pks or connection.vendor == "sqlite":
+        return set(pks)  # only one transaction writes at a time
+    if connection.vendor == "postgresql":
+        committed = _older_than_running(after, pks[-1])
+    else:
+        committed = _after_writers(after, pks[-1])
+    # Stop before a row that has appeared since: the next page reads it and the rows after it.
+    read_pks = set(pks)
+    early = set(takewhile(read_pks.__contains__, committed))
+    safe: set[int] = set()
+    young = timezone.now() - PATIENCE
+    for pk, at in rows:
+        if pk not in early or (pk != after + 1 and at > young):
+            break
+        safe.add(pk)
+        after = pk
+    return safe
+
+
+def _older_than_running(after: int, last: int) -> list[int]:
+    """Return the ids of rows written before every running transaction (PostgreSQL).
+
+    If a lower id is not committed, its transaction still runs, and it began before the rows above
+    were written.
+    """
+    with connections[database_of_requests()].cursor() as cursor:
+        # A row keeps only 32 bits of its transaction number, so its age is unknown (age() of an
+        # old row is negative). If they do not match a transaction between the first running one
+        # and the next one, the row is older.
+        cursor.execute(
+            f"SELECT id, (({_TABLE}.xmin::text::bigint - first) & 4294967295) >= next - first"  # noqa: S608
+            f" FROM {_TABLE}, ({_RUNNING}) AS running WHERE id > %s AND id <= %s ORDER BY id",
+            [after, last],
+        )
+        return [pk for pk, _ in takewhile(itemgetter(1), cursor.fetchall())]
+
+
+def _after_writers(after: int, last: int) -> list[int]:
+    """Return the ids of rows after waiting for concurrent writers (MariaDB)."""
+    database = database_of_requests()
+    try:
+        with transaction.atomic(using=database), connections[database].cursor() as cursor:
+            cursor.execute(
+                f"SELECT id FROM {_TABLE} WHERE id > %s AND id <= %s"  # noqa: S608
+                " ORDER BY id LOCK IN SHARE MODE",
+                [after, last],
+            )
+            return [pk for (pk,) in cursor.fetchall()]
+    except OperationalError:
+        return []  # a writer is slow: retry with the next page

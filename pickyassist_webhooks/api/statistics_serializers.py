@@ -1,0 +1,60 @@
+"""Serializers for the statistics of the overview."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+
+class PeriodSerializer(serializers.Serializer[Any]):
+    days = serializers.IntegerField(default=30, min_value=1, max_value=90)
+
+
+class DaySerializer(serializers.Serializer[Any]):
+    day = serializers.DateField()
+    count = serializers.IntegerField()
+
+
+class TrafficSerializer(serializers.Serializer[Any]):
+    last_at = serializers.DateTimeField(allow_null=True)
+    count = serializers.IntegerField()
+    per_day = DaySerializer(many=True)
+
+
+class FunnelSerializer(serializers.Serializer[Any]):
+    submitted = serializers.IntegerField()
+    delivered = serializers.IntegerField()
+    read = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    refunded = serializers.IntegerField()
+
+
+class ErrorCountSerializer(serializers.Serializer[Any]):
+    error_code = serializers.CharField(allow_blank=True)
+    error_message = serializers.CharField(allow_blank=True)
+    count = serializers.IntegerField()
+
+
+class ReceiverCountSerializer(serializers.Serializer[Any]):
+    receiver = serializers.CharField()
+    count = serializers.IntegerField()
+    last_at = serializers.DateTimeField()
+
+
+class ChannelCountSerializer(serializers.Serializer[Any]):
+    channel = serializers.CharField(allow_blank=True)
+    count = serializers.IntegerField()
+
+
+class StatisticsSerializer(serializers.Serializer[Any]):
+    days = serializers.IntegerField()
+    since = serializers.DateField()
+    kinds = serializers.DictField(child=TrafficSerializer(allow_null=True))
+    messages = FunnelSerializer(allow_null=True)
+    conflicts = serializers.IntegerField(allow_null=True)
+    errors = ErrorCountSerializer(many=True, allow_null=True)
+    requests = serializers.DictField(child=serializers.IntegerField(), allow_null=True)
+    waiting_since = serializers.DateTimeField(allow_null=True)
+    receivers = ReceiverCountSerializer(many=True, allow_null=True)
+    channels = ChannelCountSerializer(many=True, allow_null=True)

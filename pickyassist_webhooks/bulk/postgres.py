@@ -1,0 +1,231 @@
+"""PostgreSQL: a plan is one statement, because each statement is a round trip.
+
+A set of rows is sent as one JSON text, which is written and read faster than literals. Rows are
+found without a lock, with the version that PostgreSQL gives each row (``xmin``). The statement
+writes nothing if one of them has another version by then.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import cache
+from operator import attrgetter
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+
+from ..models.encodings import codec_of, holdable
+from .compiled import ALL, COUNT, Compiled, Table, converted_column, listed, quoted, table_of
+from .plan import (
+    BATCH,
+    NEW,
+    OF_REQUEST,
+    Change,
+    Insert,
+    Plan,
+    Step,
+    Update,
+    give_request,
+    model_of,
+    request_of,
+)
+
+#: Makes this transaction's commit return before the disk has it.
+_LAZY = " AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'"
+
+#: A number if all rows were changed. Otherwise the text is none, and nothing is written.
+_ALL_CHANGED = "(CASE count(*) WHEN %s THEN '1' ELSE 'another worker was faster' END)::int"
+
+#: Values that are not sent: the statement has them. A new request gets its id by the statement.
+_BLANK: tuple[Any, ...] = ("", None, {}, NEW)
+
+
+class PostgresWriter(Compiled):
+    is_guarding = True
+    is_one_of = "= ANY(%s)"
+
+    def __init__(self, database: str) -> None:
+        super().__init__(database)
+        #: The version of each row that was found without a lock, by its model and id.
+        self._versions: dict[tuple[Any, int], str] = {}
+
+    def execute(self, result: Any, statement: str, values: list[Any]) -> Any:
+        with self._cursor() as cursor:
+            cursor.execute(statement, values)
+            return result(cursor)
+
+    def _cursor(self) -> Any:
+        """Return a cursor that prepares its statements, if the project allows it.
+
+        A pooler that gives each transaction another session would mix them up, so only the
+        project can know.
+        """
+        if self.connection.settings_dict["OPTIONS"].get("prepare_threshold") is None:
+            return self.connection.cursor()
+        from django.db.backends.postgresql.base import ServerBindingCursor
+
+        self.connection.ensure_connection()
+        cursor = ServerBindingCursor(self.connection.connection)  # type: ignore[call-arg]
+        return self.connection._prepare_cursor(cursor)
+
+    def find_sorted(self, model: Any, keys: list[str], lock: bool) -> dict[str, Any]:
+        fetched = self.execute(ALL, _finding(model, lock), [keys])
+        if not fetched:
+            return {}
+        rows = self.loaded(model, [row[1:] for row in fetched])
+        if not lock:
+            for row, (version, *_) in zip(rows.values(), fetched, strict=True):
+                self._versions[model, row.pk] = version
+        return rows
+
+    def write(self, plan: Plan) -> None:
+        if len(plan) == 1 or sum(len(step.rows) for step in plan) > BATCH:
+            super().write(plan)
+        elif plan:
+            self._write_together(plan)
+
+    def _write_together(self, plan: Plan) -> None:
+        # PostgreSQL guarantees no order of the parts and uses that of the SELECT: messages before
+        # their reports, as in all workers, or some would deadlock.
+        request = request_of(plan)
+        parts, values, returned, counts = [], [], [], []
+        for number, step in enumerate(plan):
+            statement, parameters = self._statement(step, request is not None)
+            parts.append(f"step_{number} AS ({statement})")
+            values += parameters
+            if isinstance(step, Insert):
+                returned.append(f"SELECT {number}, id, key FROM step_{number}")  # noqa: S608
+            else:
+                returned.append(f"SELECT {number}, {_ALL_CHANGED}, '' FROM step_{number}")  # noqa: S608
+                counts.append(len(step.rows))
+        statement = f"WITH {', '.join(parts)} {' UNION ALL '.join(returned)}"
+        ids: dict[int, list[tuple[int, str]]] = defaultdict(list)
+        for number, pk, key in self.execute(ALL, statement, values + counts):
+            ids[number].append((pk, key))
+        for number, step in enumerate(plan):
+            if isinstance(step, Insert):
+                _give_ids(step.rows, ids[number])
+                self.mark_saved(step)
+        if request is not None:
+            for step in plan:
+                give_request(step.rows, request.pk)
+
+    def insert(self, rows: list[Any]) -> None:
+        _give_ids(rows, self.execute(ALL, *self._inserting(rows, False)))
+
+    def update(self, rows: list[Any]) -> None:
+        self.execute(COUNT, *self._updating(rows, False))
+
+    def changing(self, step: Change) -> tuple[str, list[Any]]:
+        statement, values = super().changing(step)
+        is_lazy = step.lazy and not self.connection.in_atomic_block
+        return statement + _LAZY if is_lazy else statement, values
+
+    def _statement(self, step: Step, has_request: bool) -> tuple[str, list[Any]]:
+        """Return the statement of a step as a part of a larger one, and its values."""
+        if isinstance(step, Insert):
+            return self._inserting(step.rows, has_request)
+        if isinstance(step, Update):
+            statement, values = self._updating(step.rows, has_request)
+            name = table_of(model_of(step.rows)).name
+            return f"{statement} RETURNING {name}.id, '' AS key", values
+        statement, values = self.changing(step)
+        return f"{statement} RETURNING id, '' AS key", values
+
+    def _inserting(self, rows: list[Any], has_request: bool) -> tuple[str, list[Any]]:
+        model = model_of(rows)
+        table = table_of(model)
+        if not hasattr(model, "key"):  # a request
+            state, connection = vars(rows[0]), self.connection
+            return _inserting_request(model), [
+                field.get_db_prep_value(state[field.attname], connection, prepared=True)
+                for field in table.written
+            ]
+        return _inserting(model, has_request), [self._as_json(rows, table.written)]
+
+    def _updating(self, rows: list[Any], has_request: bool) -> tuple[str, list[Any]]:
+        model = model_of(rows)
+        table = table_of(model)
+        versions = {row.pk: self._versions.get((model, row.pk)) for row in rows}
+        is_guarded = None not in versions.values()
+        values = [self._as_json(rows, [model._meta.pk, *table.changing])]
+        guard = [json.dumps(versions)] if is_guarded else []
+        return _updating(model, has_request, is_guarded), values + guard
+
+    def _as_json(self, rows: list[Any], fields: list[Any]) -> str:
+        """Return rows as a JSON list of objects, without blanks, by the names of their columns."""
+        names = [field.column for field in fields]
+        columns = [_column(rows, field) for field in fields]
+        objects = [
+            {name: value for name, value in zip(names, row, strict=True) if value not in _BLANK}
+            for row in zip(*columns, strict=True)
+        ]
+        if codec_of(self.connection) is None:
+            return json.dumps(objects, cls=DjangoJSONEncoder)
+        # Not escaped: an escaped character is refused as well.
+        text = json.dumps(objects, cls=DjangoJSONEncoder, ensure_ascii=False)
+        return str(holdable(text, self.connection))
+
+
+@cache
+def _finding(model: Any, lock: bool) -> str:
+    table = table_of(model)
+    select = f"SELECT xmin::text, {listed(table.fields)} FROM {table.name}"  # noqa: S608
+    return f"{select} WHERE key = ANY(%s) ORDER BY key{' FOR UPDATE' if lock else ''}"
+
+
+@cache
+def _inserting_request(model: Any) -> str:
+    table = table_of(model)
+    markers = ", ".join(["%s"] * len(table.written))
+    return f"{table.insert} VALUES ({markers}) RETURNING id, '' AS key"
+
+
+@cache
+def _inserting(model: Any, has_request: bool) -> str:
+    table = table_of(model)
+    values = ", ".join(_value(field, has_request) for field in table.written)
+    return f"{table.insert} SELECT {values} FROM {_source(table)} RETURNING id, key"  # noqa: S608
+
+
+@cache
+def _updating(model: Any, has_request: bool, is_guarded: bool) -> str:
+    table = table_of(model)
+    changes = ", ".join(
+        f"{quoted(field.column)} = {_value(field, has_request)}" for field in table.changing
+    )
+    statement = f"UPDATE {table.name} SET {changes} FROM {_source(table)}"  # noqa: S608
+    statement += f" WHERE {table.name}.id = source.id"
+    if is_guarded:
+        statement += f" AND {table.name}.xmin::text = (%s::json ->> source.id::text)"
+    return statement
+
+
+def _source(table: Table) -> str:
+    return f"json_populate_recordset(NULL::{table.name}, %s::json) AS source"
+
+
+def _value(field: Any, has_request: bool) -> str:
+    """Return the value of a column in the set of rows that is sent; blanks are not sent."""
+    sent = f"source.{quoted(field.column)}"
+    if field.attname in OF_REQUEST and has_request:
+        return f"coalesce({sent}, (SELECT id FROM step_0))"  # noqa: S608 -- our own names
+    if isinstance(field, models.CharField | models.TextField):
+        return sent if field.null else f"coalesce({sent}, '')"
+    return f"coalesce({sent}, '{{}}')" if isinstance(field, models.JSONField) else sent
+
+
+def _give_ids(rows: list[Any], returned: Iterable[tuple[int, str]]) -> None:
+    ids = {key: pk for pk, key in returned}
+    for row in rows:
+        row.pk = ids[getattr(row, "key", "")]
+
+
+def _column(rows: list[Any], field: Any) -> Iterator[Any]:
+    if isinstance(field, models.DateTimeField):
+        # Converted here, because Django's encoder cuts times to milliseconds.
+        return converted_column(rows, field, str)
+    return map(attrgetter(field.attname), rows)

@@ -1,0 +1,86 @@
+"""Read and write by the ORM, which knows every database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import connections, models
+
+from .plan import Change, Insert, Plan, Update, give_request, model_of, request_of
+
+
+class Writer:
+    """The rows of one database, read and written in sets."""
+
+    #: Whether ``write`` fails if another worker changed a row since it was found without a lock.
+    is_guarding = False
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        self.connection: Any = connections[database]
+
+    def find(self, model: Any, keys: Iterable[str], lock: bool) -> dict[str, Any]:
+        """Return the rows with these keys, by key, and lock them if ``lock`` is true."""
+        wanted = sorted(keys)
+        return self.find_sorted(model, wanted, lock) if wanted else {}
+
+    def write(self, plan: Plan) -> None:
+        """Write a plan. Raises errors of the database, and ``LeaseLost``."""
+        request = request_of(plan)
+        for step in plan:
+            if isinstance(step, Change):
+                step.check(self.change(step))
+                continue
+            if request is not None and request.pk is not None:
+                give_request(step.rows, request.pk)
+            if isinstance(step, Update):
+                self.update(step.rows)
+            else:
+                self.insert(step.rows)
+                self.mark_saved(step)
+
+    def mark_saved(self, step: Insert) -> None:
+        for row in step.rows:
+            row._state.adding, row._state.db = False, self.database
+
+    def insert(self, rows: list[Any]) -> None:
+        """Insert new rows and give them their ids; ``IntegrityError`` if a key exists."""
+        if len(rows) == 1:
+            # Django would commit a set, and with it a transaction that was begun in plain SQL.
+            rows[0].save(using=self.database, force_insert=True)
+        else:
+            self.rows_of(model_of(rows)).bulk_create(rows)
+
+    def update(self, rows: list[Any]) -> None:
+        # MariaDB uses any unique key as the target, and accepts no name of one.
+        takes_target = self.connection.features.supports_update_conflicts_with_target
+        self.rows_of(model_of(rows)).bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["key"] if takes_target else None,
+            update_fields=[field.name for field in changing_fields(model_of(rows))],
+        )
+
+    def change(self, step: Change) -> int:
+        """Change rows and return how many."""
+        rows = self.rows_of(model_of(step.rows)).filter(pk__in=[row.pk for row in step.rows])
+        return int(rows.filter(**step.guard).update(**step.changes))
+
+    def find_sorted(self, model: Any, keys: list[str], lock: bool) -> dict[str, Any]:
+        rows = self.rows_of(model).order_by("key")
+        return dict((rows.select_for_update() if lock else rows).in_bulk(keys, field_name="key"))
+
+    def rows_of(self, model: Any) -> Any:
+        return model._default_manager.using(self.database)
+
+
+def changing_fields(model: Any) -> list[Any]:
+    """Return the fields that an update writes: neither the key nor the request."""
+    return [
+        field
+        for field in model._meta.concrete_fields
+        if not field.primary_key
+        and field.name != "key"
+        and not isinstance(field, models.ForeignKey)
+    ]

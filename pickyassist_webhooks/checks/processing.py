@@ -1,0 +1,53 @@
+"""A system check that someone runs ``pickyassist_process``: without it nothing is ever retried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.core import mail
+from django.core.checks import CheckMessage, register
+from django.core.checks import Warning as CheckWarning
+from django.dispatch import Signal
+
+from .. import signals
+from ..conf import app_settings
+from ..models import Heartbeat
+from ..models.heartbeats import PROCESS
+from ..models.requests import database_of_requests
+
+
+@register("pickyassist_webhooks")
+def check_process_has_run(
+    app_configs: Any = None, databases: Iterable[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Check that ``pickyassist_process`` has run, if a request may be left for it."""
+    name = database_of_requests()
+    if (databases is not None and name not in databases) or not _has_work() or _has_run(name):
+        return []
+    return [
+        CheckWarning(
+            "pickyassist_process has never run. Without it failed receivers are not called again, "
+            "and requests that a crash or a full database left behind are not processed.",
+            hint="Run `manage.py pickyassist_process` each minute by cron, or "
+            "`manage.py pickyassist_process --loop` under a supervisor.",
+            id="pickyassist_webhooks.W009",
+        )
+    ]
+
+
+def _has_work() -> bool:
+    """Tell whether a receiver may fail, or another process has the requests to process."""
+    values = vars(signals).values()
+    is_connected = any(value.receivers for value in values if isinstance(value, Signal))
+    return is_connected or app_settings.processor != "inline"
+
+
+def _has_run(name: str) -> bool:
+    """Tell whether it has run, or that cannot be known: a check must not fail for the database."""
+    if hasattr(mail, "outbox"):  # a project's tests, whose database is new
+        return True
+    try:
+        return Heartbeat.objects.using(name).filter(name=PROCESS).exists()
+    except Exception:
+        return True

@@ -1,0 +1,222 @@
+"""System checks of the settings: they report a mistake before it costs an event."""
+
+from __future__ import annotations
+
+import os
+import re
+import reprlib
+from collections.abc import Iterator
+from difflib import get_close_matches
+from inspect import iscoroutinefunction
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+from django.core.checks import Warning as CheckWarning
+from django.db import connections
+from django.urls import NoReverseMatch, reverse
+from django.utils.module_loading import import_string
+
+from .. import conf
+from ..conf import KEYS, NAME, app_settings
+from ..models.requests import database_of_requests
+
+#: Characters of a secret, or it can be guessed: 128 bits in URL-safe base64.
+MIN_SECRET = 22
+
+#: The shipped engines, and the extras of this distribution that install their dependencies.
+EXTRAS = {
+    "pickyassist_webhooks.engines.celery": "celery",
+    "pickyassist_webhooks.engines.django_tasks": "django-tasks",
+}
+
+#: Seconds that a pool may wait for a connection, and psycopg's own default.
+MAX_POOL_TIMEOUT = 10
+_POOL_TIMEOUT = 30
+
+_URL_SAFE = re.compile(r"[A-Za-z0-9._~-]+")
+_OURS = "pickyassist_webhooks"
+
+# The settings that name a function with a result, and that result.
+_RETURNS = {
+    "AUTHENTICATOR": "a label or raises PermissionDenied",
+    "SPOOL_SCOPE": "the name of the current tenant",
+}
+
+
+@register(_OURS)
+def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Check the ``PICKYASSIST_WEBHOOKS`` dict."""
+    checks = (_label, _shape, _secrets, _importable, _spool, _pool, _retention, _api)
+    return [message for check in checks for message in check()]
+
+
+def _error(number: int, message: str, hint: str) -> Error:
+    return Error(message, hint=hint, id=f"{_OURS}.E{number:03}")
+
+
+def _warning(number: int, message: str, hint: str) -> CheckWarning:
+    return CheckWarning(message, hint=hint, id=f"{_OURS}.W{number:03}")
+
+
+def _label() -> Iterator[CheckMessage]:
+    [config] = [config for config in apps.get_app_configs() if config.name == _OURS]
+    if config.label != _OURS:
+        kind = f"{type(config).__module__}.{type(config).__qualname__}"
+        yield _error(
+            12,
+            f"{kind} has the label {config.label!r}, but migrations, permissions and templates "
+            f"need the label {_OURS!r}.",
+            f"Remove `label` from {kind}.",
+        )
+
+
+def _shape() -> Iterator[CheckMessage]:
+    value = getattr(settings, NAME, None)
+    if value is not None and value is not conf.configured():
+        kind = type(value).__name__
+        yield _error(2, f"{NAME} must be a dict, it is a {kind}.", f"Write {NAME} = {{...}}.")
+    for name, value in conf.configured().items():
+        if name not in KEYS:
+            close = get_close_matches(str(name), KEYS, n=1)
+            hint = f"Did you mean {close[0]}?" if close else f"Known keys: {', '.join(KEYS)}."
+            yield _error(3, f"{NAME} has an unknown key {name!r}.", hint)
+        elif not KEYS[name].accepts(value):
+            message = f"{NAME}[{name!r}] {_problem(name, value)}."
+            yield _error(4, message, f"Expected {KEYS[name].expected}.")
+
+
+def _problem(name: str, value: Any) -> str:
+    """Return why a value is invalid, without the value if it may be a secret."""
+    if name == "SECRETS":
+        inside = " with an invalid entry" if isinstance(value, list | tuple | dict) else ""
+        return f"is a {type(value).__name__}{inside}"
+    if name == "RETENTION_DAYS" and isinstance(value, dict):
+        for key in value:
+            if key not in ("bodies", "events"):
+                return f"has an invalid key {key!r}; use 'bodies' or 'events'"
+    return f"has an invalid value {reprlib.repr(value)}"
+
+
+def _secrets() -> Iterator[CheckMessage]:
+    if not app_settings.authenticates_by_secret:
+        return  # a callable of the project decides
+    secrets = app_settings.secrets
+    if not secrets:
+        yield _error(
+            1,
+            f"{NAME}['SECRETS'] has no valid secret, so every request is refused.",
+            'Make one: python -c "import secrets; print(secrets.token_urlsafe(32))".',
+        )
+    for label, secret in secrets:
+        which = f"the secret labelled {label!r}" if label else "a secret"
+        if not _URL_SAFE.fullmatch(secret):
+            yield _error(
+                5,
+                f"In {NAME}['SECRETS'], {which} has characters that a URL must escape.",
+                "Use only letters, digits, and - . _ ~",
+            )
+        if len(secret) < MIN_SECRET:
+            yield _warning(
+                1,
+                f"In {NAME}['SECRETS'], {which} has only {len(secret)} characters.",
+                f"Only the secret protects the URL: use {MIN_SECRET} characters or more, for "
+                "example from secrets.token_urlsafe(32).",
+            )
+
+
+def _importable() -> Iterator[CheckMessage]:
+    paths = {(6, "AUTHENTICATOR"): app_settings.authenticator}
+    if app_settings.processor not in ("inline", "none"):
+        paths[7, "PROCESSOR"] = app_settings.processor
+    if app_settings.spool_scope is not None:
+        paths[11, "SPOOL_SCOPE"] = app_settings.spool_scope
+    for (number, name), path in paths.items():
+        try:
+            target = import_string(path)
+        except Exception as err:  # a module may raise anything while it is imported
+            extra = EXTRAS.get(path.rpartition(".")[0]) if name == "PROCESSOR" else None
+            yield _error(
+                number,
+                f"{NAME}[{name!r}] is {path!r}, which cannot be imported: "
+                f"{type(err).__name__}: {err}.",
+                f'Install it: pip install "django-pickyassist-webhooks[{extra}]".'
+                if extra and isinstance(err, ModuleNotFoundError)
+                else f"Expected {KEYS[name].expected}.",
+            )
+        else:
+            if name in _RETURNS and iscoroutinefunction(target):
+                yield _error(
+                    number,
+                    f"{NAME}[{name!r}] is {path!r}, an async function, which is never awaited.",
+                    f"Name a plain function that returns {_RETURNS[name]}.",
+                )
+            if not callable(target):
+                yield _error(
+                    number,
+                    f"{NAME}[{name!r}] is {path!r}, a {type(target).__name__}, which cannot be "
+                    "called.",
+                    "Name a function.",
+                )
+
+
+def _spool() -> Iterator[CheckMessage]:
+    folder = app_settings.spool_dir
+    if folder is None:
+        return
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        yield _error(
+            8,
+            f"{NAME}['SPOOL_DIR'] is {str(folder)!r}, where this user cannot write files.",
+            "Name a folder on a disk that outlives the container, and make this user its owner.",
+        )
+    for name in ("MEDIA_ROOT", "STATIC_ROOT"):
+        served = getattr(settings, name, None)
+        if served and folder.absolute().is_relative_to(Path(served).absolute()):
+            yield _error(
+                9,
+                f"{NAME}['SPOOL_DIR'] is {str(folder)!r}, inside {name}: anyone can download it.",
+                "Name a folder that no web server serves: requests hold personal data.",
+            )
+
+
+def _pool() -> Iterator[CheckMessage]:
+    database = database_of_requests()
+    pool = connections[database].settings_dict["OPTIONS"].get("pool")
+    seconds = pool.get("timeout", _POOL_TIMEOUT) if isinstance(pool, dict) else _POOL_TIMEOUT
+    if pool and seconds > MAX_POOL_TIMEOUT:
+        yield _warning(
+            8,
+            f"The pool of the database {database!r} waits {seconds} s for a connection, and "
+            "ignores connect_timeout. If the database is down, each request takes that long.",
+            f'Set "pool": {{"timeout": 2}} in the OPTIONS of DATABASES[{database!r}].',
+        )
+
+
+def _retention() -> Iterator[CheckMessage]:
+    bodies, events = map(app_settings.retention, ("bodies", "events"))
+    if events and (bodies is None or bodies > events):
+        yield _warning(
+            6,
+            f"{NAME}['RETENTION_DAYS'] keeps bodies longer than events. So processing an old "
+            "request again creates its events again, as new ones.",
+            f'Keep "bodies" for {events.days} days or less, as "events".',
+        )
+
+
+def _api() -> Iterator[CheckMessage]:
+    try:
+        reverse("pickyassist_webhooks_api:request-list")
+    except NoReverseMatch:
+        return  # this project does not use it
+    missing = [app for app in ("rest_framework", "django_filters") if not apps.is_installed(app)]
+    if missing:
+        yield _error(
+            10,
+            f"The read API has URLs, but INSTALLED_APPS lacks {' and '.join(missing)}. Its pages "
+            "in a browser need templates from there.",
+            f"Add to INSTALLED_APPS: {', '.join(map(repr, missing))}.",
+        )

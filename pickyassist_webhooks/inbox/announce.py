@@ -1,0 +1,127 @@
+"""Send the signals of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from ..choices import EventKind, GroupAction, RequestState
+from ..models import (
+    MODELS,
+    DeliveryReport,
+    Event,
+    Message,
+    ReceiverFailure,
+    WebhookRequest,
+    keys,
+)
+from ..models.failures import failures_of
+from ..transactions import transaction_states
+from .calling import SIGNALS, SignalCall, error_of, note
+from .outcome import call_noted
+
+SIGNALS_OF_KIND = {
+    EventKind.DELIVERY_REPORT: ("delivery_received", "message_status_changed"),
+    EventKind.FILTER_REPORT: ("number_filtered",),
+    EventKind.GROUP_MEMBER: ("member_joined", "member_exited"),
+    EventKind.NEW_SUBSCRIBER: ("subscriber_added",),
+}
+
+
+def is_heard(kind: str, outcome: str, events: int) -> bool:
+    """Tell whether a receiver is connected to a signal of such a request."""
+    if outcome == RequestState.QUARANTINED:
+        return SIGNALS["webhook_quarantined"].has_listeners(WebhookRequest)
+    if not events:
+        return False
+    model = MODELS[kind]
+    return any(SIGNALS[name].has_listeners(model) for name in SIGNALS_OF_KIND[model.kind])
+
+
+def signal_calls(
+    request: WebhookRequest,
+    events: Iterable[Any] | None = None,
+    messages: Mapping[str, Message] | None = None,
+) -> Iterator[SignalCall]:
+    """Yield the signal calls of a request, in the order of its events.
+
+    Events, and messages by their keys, are read from the database if they are not given, as after
+    a crash.
+    """
+    named: dict[str, Any] = {"request": request, "is_replay": request.is_replay}
+    if request.outcome == RequestState.QUARANTINED:
+        yield SignalCall("webhook_quarantined", WebhookRequest, None, named)
+        return
+    if events is None:
+        events = _events_of(request)
+    if messages is None:
+        messages = _messages_of(request, events)
+    for event in events:
+        about = named | {"event": event}
+        if not isinstance(event, DeliveryReport):
+            name = _plain_signal(event)
+            if name:
+                yield SignalCall(name, type(event), event, about)
+            continue
+        key = keys.message(event.project_id, event.msg_id)
+        about["message"] = message = messages.get(key) if event.msg_id else None
+        yield SignalCall("delivery_received", DeliveryReport, event, about)
+        if event.raised_status and message is not None:
+            about = about | {"previous_status": event.previous_status}
+            yield SignalCall("message_status_changed", DeliveryReport, event, about)
+
+
+def _plain_signal(event: Any) -> str | None:
+    if event.kind != EventKind.GROUP_MEMBER:
+        return SIGNALS_OF_KIND[event.kind][0]
+    # An unknown action sends no signal.
+    return {GroupAction.JOINED: "member_joined", GroupAction.EXITED: "member_exited"}.get(
+        event.action
+    )
+
+
+def _events_of(request: WebhookRequest) -> list[Any]:
+    model: Any = MODELS[request.kind]
+    return list(model.objects.using(request._state.db).filter(request=request).in_order())
+
+
+def _messages_of(request: WebhookRequest, events: Iterable[Event]) -> dict[str, Message]:
+    wanted = {
+        keys.message(event.project_id, event.msg_id)
+        for event in events
+        if isinstance(event, DeliveryReport) and event.msg_id
+    }
+    return Message.objects.using(request._state.db).in_bulk(sorted(wanted), field_name="key")
+
+
+def announce(
+    request: WebhookRequest, calls: Iterable[SignalCall], keep_lease: Callable[[], None]
+) -> list[ReceiverFailure]:
+    """Send each signal and return the failures of receivers, not yet saved.
+
+    ``keep_lease`` is called before each receiver, and raises if another worker took over. If the
+    request was recovered after a crash, each call is saved before it is made, and no failure is
+    returned. The next worker then skips a receiver that crashed this one, or never returned.
+    """
+    saved = set()
+    if request.is_recovered:
+        saved = {failure.signal_call for failure in failures_of(request.pk).defer("error")}
+    failures = []
+    before = transaction_states()
+    receivers: dict[str, list[tuple[str, Callable[..., Any]]]] = {}
+    for call in calls:
+        if call.name not in receivers:
+            receivers[call.name] = call.signal.receivers_of(call.sender)
+        for name, receiver in receivers[call.name]:
+            if saved and (call.name, call.event_id, name) in saved:
+                continue
+            keep_lease()
+            if request.is_recovered:
+                call_noted(call, name, receiver)
+                continue
+            error = error_of(call, receiver, before)
+            # Not by its truth value, which an exception can override.
+            if error is not None:
+                before = transaction_states()  # the next receiver is not to blame for these
+                failures.append(note(call.failure(name), error))
+    return failures

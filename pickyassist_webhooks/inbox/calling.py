@@ -1,0 +1,104 @@
+"""Call one receiver, which may raise, leave a transaction open, or take long."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .. import signals
+from ..exceptions import FAILURES, TransactionLeftOpen
+from ..models import Event, ReceiverFailure, WebhookRequest
+from ..parsing.characters import storable
+from ..signals import Signal, dotted_path
+from ..transactions import (
+    TransactionStates,
+    drop_dead_connections,
+    end_transactions,
+    transaction_states,
+)
+
+logger = logging.getLogger(__name__)
+
+#: Characters of a traceback that are kept, from its end.
+MAX_ERROR = 8000
+
+#: After a receiver of this many seconds, connections are checked: servers end idle sessions.
+_LONG = 0.25
+
+SIGNALS = {name: signal for name, signal in vars(signals).items() if isinstance(signal, Signal)}
+
+
+class SignalCall(NamedTuple):
+    """A signal about one event, or about the request itself."""
+
+    name: str
+    sender: Any
+    event: Event | None
+    named: dict[str, Any]
+
+    @property
+    def signal(self) -> Signal:
+        return SIGNALS[self.name]
+
+    @property
+    def event_id(self) -> int | None:
+        return self.event.pk if self.event else None
+
+    def failure(self, receiver: str) -> ReceiverFailure:
+        """Return the record of a first call that fails, not saved."""
+        request: WebhookRequest = self.named["request"]
+        return ReceiverFailure(
+            request=request, signal=self.name, event_id=self.event_id, receiver=receiver
+        )
+
+
+def error_of(
+    call: SignalCall, receiver: Callable[..., Any], before: TransactionStates | None = None
+) -> BaseException | None:
+    """Call a receiver and return its error, also if it left a transaction open.
+
+    ``before`` are the transactions that are open already, if the caller knows them.
+    """
+    error: BaseException | None = None
+    before = transaction_states() if before is None else before
+    began = time.monotonic()
+    try:
+        receiver(signal=call.signal, sender=call.sender, **call.named)
+    except FAILURES as err:
+        error = err
+    left_open = end_transactions(before)
+    if time.monotonic() - began > _LONG:
+        drop_dead_connections()  # or the next receiver would fail on one
+    if left_open and error is None:
+        error = TransactionLeftOpen(
+            f"the receiver left a transaction open on {', '.join(left_open)}; end it"
+        )
+    return error
+
+
+def note(failure: ReceiverFailure, error: BaseException) -> ReceiverFailure:
+    """Log the error of a call, and write it into its record."""
+    logger.error(
+        "Receiver %s of %s raised %s%s; the admin shows its traceback under Receiver failures",
+        *(failure.receiver, failure.signal, type(error).__name__, _line_of(error)),
+    )
+    failure.error = describe(error)
+    return failure
+
+
+def _line_of(error: BaseException) -> str:
+    """Return the file and line that raised an error. Its text may be personal."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+
+
+def describe(error: BaseException) -> str:
+    """Return the end of an error's traceback, as text that every database accepts."""
+    try:
+        lines = traceback.format_exception(error)
+    except FAILURES:  # an exception can override its truth value, its text and its causes
+        lines = [*traceback.format_tb(error.__traceback__), f"{dotted_path(type(error))}\n"]
+    return storable("".join(lines))[-MAX_ERROR:]

@@ -1,0 +1,71 @@
+"""Updates of the rows that this worker has claimed together: requests, or calls to make again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from django.db import connections
+from django.utils import timezone
+
+from ..bulk.choice import writer_of
+from ..bulk.plan import Change
+from ..exceptions import LeaseLost
+from ..models.leases import LEASE, Leased
+from ..models.moments import elapsed, later
+from ..transactions import with_reconnect
+
+
+def never() -> bool:
+    """Return ``False``, so that the work is not stopped."""
+    return False
+
+
+def changed(batch: Sequence[Leased], lazy: bool = False, **changes: Any) -> Change:
+    """Return the update of rows that were claimed together, which raises ``LeaseLost``."""
+    return Change(list(batch), batch[0].claim, changes, lazy)
+
+
+def lock(batch: Sequence[Leased]) -> None:
+    """Lock rows that were claimed together until the transaction ends.
+
+    Otherwise another worker would claim them if storing takes longer than the lease. Raises
+    ``LeaseLost`` if one already did.
+    """
+    database = str(batch[0]._state.db)
+    if not connections[database].features.has_select_for_update:
+        return  # a transaction has the only lock of the database, and its last write checks
+    rows: Any = type(batch[0])._default_manager.using(database)
+    held = rows.filter(pk__in=[row.pk for row in batch], **batch[0].claim)
+    changed(batch).check(len(held.select_for_update().values_list("pk")))
+
+
+def advance(batch: Sequence[Leased], lazy: bool = False, **changes: Any) -> None:
+    """Update rows and objects that were claimed together, with one guarded statement.
+
+    Raises ``LeaseLost`` if another worker has them.
+    """
+    database = str(batch[0]._state.db)
+    change = changed(batch, lazy, **changes)
+    with_reconnect(database, lambda: writer_of(database).write([change]))
+    for row in batch:
+        vars(row).update(changes)
+
+
+def renewal(batch: Sequence[Leased]) -> Callable[[], None]:
+    """Return a function that renews the lease on all of ``batch`` after a third of it."""
+
+    def renew() -> None:
+        now = timezone.now()
+        if elapsed(now, batch[0].due_at) < LEASE * 2 / 3:
+            advance(batch, due_at=later(now, LEASE))
+
+    return renew
+
+
+def release(batch: Sequence[Leased]) -> None:
+    """Release rows that this worker will not finish, so that another can claim them."""
+    if batch:
+        with suppress(LeaseLost):
+            advance(batch, due_at=timezone.now(), claimed_by="")

@@ -1,0 +1,159 @@
+"""The outcome of a claimed request: done, failing, retried later, or permanently failed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, F, Min
+from django.utils import timezone
+
+from ..bulk.choice import writer_of
+from ..choices import RequestState
+from ..conf import app_settings
+from ..models import ReceiverFailure, WebhookRequest
+from ..models.failures import NEVER_RETURNED, failures_of
+from ..models.leases import LEASE, pause_after, worker
+from ..models.moments import later
+from ..models.requests import requests
+from ..transactions import own_transaction, reconnect, with_reconnect
+from .calling import SignalCall, describe, error_of, note
+from .leases import advance, changed, lock
+
+logger = logging.getLogger(__name__)
+
+_UPDATE_BATCH = 200
+
+#: A call that was made again, and its error.
+Made = tuple[ReceiverFailure, BaseException | None]
+
+
+def finish(batch: list[WebhookRequest], outcome: RequestState) -> None:
+    """Save the final state of requests whose receivers all succeeded.
+
+    A power failure may undo it; the signals are then sent again. Raises ``LeaseLost``.
+    """
+    advance(batch, lazy=True, state=outcome, claimed_by="")
+
+
+def save_failures(request: WebhookRequest, failures: list[ReceiverFailure]) -> None:
+    """Commit the calls that must be made again, and the state that follows from them.
+
+    Raises ``LeaseLost``.
+    """
+    database = str(request._state.db)
+    changes: dict[str, Any] = {"state": "", "claimed_by": ""}
+
+    def save() -> None:
+        with own_transaction(database):
+            lock([request])
+            for failure in failures:
+                failure.pk = None  # a first attempt may have been rolled back
+                vars(failure).update(_due(failure))
+            failures_of(request.pk).bulk_create(failures)
+            if request.is_recovered:
+                _take_over(request)
+            changes.update(_rest(request))
+            writer_of(database).write([changed([request], **changes)])
+
+    with_reconnect(database, save)
+    vars(request).update(changes)
+    if request.state == RequestState.DEAD:
+        _warn_dead(request)
+
+
+def save_calls(request: WebhookRequest, made: list[Made]) -> None:
+    """Commit the outcome of calls that were claimed together, and the state of their request.
+
+    If another worker has taken over a call that failed, that worker decides.
+    """
+    database, claim = str(request._state.db), made[0][0].claim
+    succeeded = [failure.pk for failure, error in made if error is None]
+    failed = [note(failure, error) for failure, error in made if error is not None]
+
+    def save() -> None:
+        with own_transaction(database):
+            # Locked: two workers may save the last calls at once.
+            locked = requests().filter(pk=request.pk).select_for_update()
+            state = locked.values_list("state", flat=True).first()
+            calls = failures_of(request.pk)
+            calls.filter(pk__in=succeeded).delete()
+            for failure in failed:
+                vars(failure).update(_due(failure))
+            fields = ["error", "failed_at", "due_at", "claimed_by"]
+            calls.filter(**claim).bulk_update(failed, fields, batch_size=_UPDATE_BATCH)
+            if state == RequestState.FAILING:
+                settle(request)
+
+    with_reconnect(database, save)
+    if request.state == RequestState.DEAD:
+        _warn_dead(request)
+
+
+def settle(request: WebhookRequest) -> None:
+    """Save the state of a failing request, which follows from the calls that are left."""
+    changes = _rest(request)
+    vars(request).update(changes)
+    requests().filter(pk=request.pk, state=RequestState.FAILING).update(**changes)
+
+
+def call_noted(call: SignalCall, name: str, receiver: Callable[..., Any]) -> None:
+    """Call a receiver that may crash this worker: its record is saved before, as in flight."""
+    request: WebhookRequest = call.named["request"]
+    database, failure = str(request._state.db), call.failure(name)
+    now = timezone.now()
+    failure.error, failure.failed_at, failure.claimed_by = NEVER_RETURNED, now, worker()
+    # The lease on the request ends before.
+    failure.due_at = later(pause_after(1, now), LEASE)
+    with_reconnect(database, lambda: failure.save(using=database))
+    save_calls(request, [(failure, error_of(call, receiver))])
+
+
+def _take_over(request: WebhookRequest) -> None:
+    """Let those calls be made again, each alone, that crashed an earlier worker."""
+    in_flight = failures_of(request.pk).exclude(claimed_by="")
+    due_at = pause_after(1, timezone.now())
+    in_flight.update(claimed_by="", due_at=due_at, crash_count=F("crash_count") + 1)
+
+
+def _due(failure: ReceiverFailure) -> dict[str, Any]:
+    """Return when a call that failed now is made again: never, if no attempts are left."""
+    now = timezone.now()
+    is_last = failure.attempts >= app_settings.max_attempts
+    due_at = None if is_last else pause_after(failure.attempts, now)
+    return {"failed_at": now, "due_at": due_at, "claimed_by": ""}
+
+
+def _rest(request: WebhookRequest) -> dict[str, Any]:
+    """Return the state of a request whose signals are sent, and when its next call is due."""
+    left = failures_of(request.pk).aggregate(count=Count("pk"), due_at=Min("due_at"))
+    if left["due_at"] is not None:
+        return {"state": RequestState.FAILING, "due_at": left["due_at"]}
+    return {"state": RequestState.DEAD if left["count"] else request.outcome}
+
+
+def postpone(request: WebhookRequest, error: Exception) -> None:
+    """Record an error of ours, and retry the request later from its state. Raises ``LeaseLost``."""
+    connection = transaction.get_connection(request._state.db)
+    if not connection.in_atomic_block:
+        reconnect(connection)  # it may be broken
+    if request.attempts >= app_settings.max_attempts:
+        give_up(request, error=describe(error))
+        return
+    due_at = pause_after(request.attempts, timezone.now())
+    advance([request], error=describe(error), due_at=due_at, claimed_by="")
+
+
+def give_up(request: WebhookRequest, **changes: Any) -> None:
+    """Mark a request as permanently failed: its ``MAX_ATTEMPTS`` are used up."""
+    advance([request], state=RequestState.DEAD, claimed_by="", **changes)
+    _warn_dead(request)
+
+
+def _warn_dead(request: WebhookRequest) -> None:
+    logger.error(
+        "Request %s failed permanently (attempts: %d); process it again in the admin",
+        *(request.token, request.attempts),
+    )

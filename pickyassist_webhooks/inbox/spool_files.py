@@ -1,0 +1,172 @@
+"""Spool files: a line of JSON with the metadata and owner of a request, then its bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, BinaryIO
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone
+
+from ..choices import RequestState
+from ..conf import app_settings
+from ..exceptions import NoSpoolFile, UnreadableSpoolFile
+from ..models import WebhookRequest
+
+#: The suffix of a file while it is written.
+PART = ".part"
+
+#: Columns that are saved with the bytes.
+_COLUMNS = ("content_type", "content_encoding", "query", "remote_addr", "secret_label")
+
+#: Bytes of the first line at most. Our own files have far fewer.
+_MAX_HEADER = 64 * 1024
+
+# Windows has neither flag, and no FIFOs in a folder.
+_CAREFULLY = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+Header = dict[str, Any]
+
+
+def header_of(request: WebhookRequest) -> Header:
+    """Return the header of the file of a request."""
+    body = bytes(request.body)
+    return {name: getattr(request, name) for name in _COLUMNS} | {
+        "token": str(request.token),
+        "received_at": request.received_at.isoformat(),
+        "bytes": len(body),
+        "sha256": sha256(body).hexdigest(),
+    }
+
+
+def request_of(header: Header, body: bytes) -> WebhookRequest:
+    """Return the request of a file, not saved yet."""
+    request = WebhookRequest.objects.new(
+        body,
+        token=UUID(header["token"]),
+        received_at=_moment(header["received_at"]),
+        **{name: header[name] for name in _COLUMNS},
+    )
+    if "erased_at" in header:
+        request.erased_at = _moment(header["erased_at"])
+        request.state = RequestState.DISCARDED
+    return request
+
+
+def erased(header: Header) -> Header:
+    """Return the header of a file whose bytes are erased: its request is discarded."""
+    nothing = {"query": "", "bytes": 0, "sha256": sha256(b"").hexdigest()}
+    return header | nothing | {"erased_at": timezone.now().isoformat()}
+
+
+def write(target: Path, header: Header, body: bytes = b"") -> None:
+    """Write a file that survives a power failure. Raises ``OSError``."""
+    unfinished = target.with_suffix(PART)
+    try:
+        # Customers' messages: for the server's own user only.
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(json.dumps(header).encode() + b"\n" + body)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(target)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+    sync(target.parent)  # the name must survive too, not only the bytes
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file only, because opening a FIFO never returns.
+
+    Raises ``NoSpoolFile`` and ``OSError``. Errors in reading a file that ``write`` did not make
+    become ``UnreadableSpoolFile``.
+    """
+    with _descriptor(path) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
+        try:
+            yield file
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+            raise UnreadableSpoolFile(
+                f"{path.name} is no valid spool file: {type(err).__name__}"
+            ) from err
+
+
+@contextmanager
+def _descriptor(path: Path) -> Iterator[int]:
+    if is_regular(status_of(path)):
+        descriptor = os.open(path, os.O_RDONLY | _CAREFULLY)
+        try:
+            # Check again: another file may have the name now.
+            if is_regular(os.fstat(descriptor)):
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+    raise NoSpoolFile(f"{path.name} is not a regular file; remove it from SPOOL_DIR")
+
+
+def status_of(path: Path) -> os.stat_result:
+    """Return the status of a file, or of a link itself."""
+    return path.stat(follow_symlinks=False)
+
+
+def is_regular(status: os.stat_result) -> bool:
+    return stat.S_ISREG(status.st_mode)
+
+
+def read_header(file: BinaryIO) -> Header:
+    header = json.loads(file.readline(_MAX_HEADER))
+    if not isinstance(header, dict):
+        raise TypeError(f"expected a dict, got a {type(header).__name__}")
+    return header
+
+
+def read_body(file: BinaryIO, header: Header) -> bytes:
+    """Return the bytes after the header, if their number and digest match it."""
+    size = os.fstat(file.fileno()).st_size - file.tell()
+    if header["bytes"] != size:
+        raise ValueError(f"expected {header['bytes']} bytes, got {size}")
+    body = file.read(size)
+    if header["sha256"] != sha256(body).hexdigest():
+        raise ValueError("the SHA-256 digest does not match")
+    return body
+
+
+def read_all(path: Path) -> bytes:
+    """Return all bytes of a file that is cut or not our own.
+
+    Raises ``UnreadableSpoolFile`` if it is too large for our own, and as ``opened`` does.
+    """
+    limit = app_settings.max_body_bytes + _MAX_HEADER
+    with opened(path) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise UnreadableSpoolFile(f"expected at most {limit} bytes in {path.name}")
+    return content
+
+
+def sync(folder: Path) -> None:
+    """Make the names in a folder survive a power failure."""
+    with suppress(PermissionError):  # Windows opens no folder
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _moment(text: str) -> datetime:
+    """Return a time that fits ``USE_TZ``, which may have changed since."""
+    moment = datetime.fromisoformat(text)
+    if timezone.is_aware(moment) == settings.USE_TZ:
+        return moment
+    return timezone.make_aware(moment) if settings.USE_TZ else timezone.make_naive(moment)

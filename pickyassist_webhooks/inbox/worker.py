@@ -1,0 +1,198 @@
+"""Process claimed requests: parse them, store their rows, send signals, and save the outcome.
+
+After a crash the row is due again when its lease has passed. Every error here is ours, and the
+request is retried from its row.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from django.db import DatabaseError
+
+from ..bulk.choice import writer_of
+from ..bulk.writer import Writer
+from ..choices import RequestState
+from ..conf import app_settings
+from ..exceptions import LeaseLost
+from ..models import GroupMemberEvent, WebhookRequest
+from ..models.requests import database_of_requests
+from ..parsing.payloads import Payload, parse
+from ..parsing.values import Problem
+from ..transactions import committed, own_transaction
+from .announce import announce, signal_calls
+from .decide import Result, decide, rows_of
+from .leases import lock, never, release, renewal
+from .look import Rows, look_up
+from .outcome import finish, give_up, postpone, save_failures
+
+logger = logging.getLogger(__name__)
+
+#: Attempts to store rows if other workers are faster, and the shortest pause in seconds.
+MAX_RACES = 8
+SHORTEST_PAUSE = 0.005
+
+#: Rows that are stored without a lock, at most: more are likely to meet another worker.
+_MAX_UNLOCKED = 200
+
+#: A crash in a batch may send signals again: those of so many seconds at most.
+MAX_UNFINISHED = 1.0
+
+
+def store_new(request: WebhookRequest) -> Result:
+    """Commit a new request together with its rows. Raises any error, and then commits nothing."""
+    payload = _understand(request)
+    writer = writer_of(database_of_requests())
+    rows = rows_of([request], [payload])
+    is_locking = not writer.is_guarding or GroupMemberEvent in rows
+    with own_transaction(writer.database) if is_locking else committed(writer.database):
+        recorded = look_up(rows, [request], writer, is_locking)
+        plan, [result] = decide([request], [payload], rows, recorded)
+        writer.write(plan)
+    vars(request).update(vars(plan[0].rows[0]))
+    return result
+
+
+def announce_new(request: WebhookRequest, result: Result) -> None:
+    """Send the signals of a request that was just stored, if any receiver waits for them."""
+    if request.state == RequestState.STORED:
+        _announce([request], {request.pk: result}, never)
+
+
+def work(batch: list[WebhookRequest], stop: Callable[[], bool] = never) -> None:
+    """Process requests that were claimed together, to their end.
+
+    The rows of all are stored in one transaction. ``stop`` is called between two requests; those
+    whose signals are not sent by then are released.
+    """
+    for request in batch:
+        if request.attempts > app_settings.max_attempts:
+            with _faults_of(request):
+                give_up(request)
+    received = [request for request in batch if request.state == RequestState.RECEIVED]
+    results: dict[int, Result] = {}
+    try:
+        if received:
+            results = _store(received)
+    except Exception as err:
+        if len(received) == 1:
+            with _faults_of(received[0]):
+                raise
+        else:
+            logger.warning("Processing %d requests one by one: %s", len(batch), type(err).__name__)
+            for request in received:
+                work([request], stop)
+    _announce([r for r in batch if r.state == RequestState.STORED and r.claimed_by], results, stop)
+
+
+def _store(batch: list[WebhookRequest]) -> dict[int, Result]:
+    """Commit the rows, the messages and the new states together; return the result of each."""
+    payloads = [_understand(request) for request in batch]
+    database, races = str(batch[0]._state.db), 0
+    while True:
+        writer, rows = writer_of(database), rows_of(batch, payloads)
+        is_locking = races > 0 or not writer.is_guarding or _may_collide(rows)
+        try:
+            with own_transaction(database) if is_locking else committed(database):
+                if is_locking:
+                    _lock_all(batch, writer, is_again=races > 0)
+                recorded = look_up(rows, batch, writer, is_locking, thorough=races > 0)
+                plan, results = decide(batch, payloads, rows, recorded)
+                writer.write(plan)
+            break
+        except DatabaseError:
+            # The next attempt finds the rows of the faster worker.
+            races += 1
+            if races == MAX_RACES:
+                raise
+            # Workers that collided must not retry at the same time.
+            time.sleep(random.uniform(0, SHORTEST_PAUSE * 2**races))  # noqa: S311 -- no secret
+    for request, result in zip(batch, results, strict=True):
+        vars(request).update(result.changes)
+    return {request.pk: result for request, result in zip(batch, results, strict=True)}
+
+
+def _may_collide(rows: Rows) -> bool:
+    return GroupMemberEvent in rows or sum(map(len, rows.values())) > _MAX_UNLOCKED
+
+
+def _lock_all(batch: list[WebhookRequest], writer: Writer, is_again: bool) -> None:
+    if is_again and writer.is_guarding:
+        # REPEATABLE READ and SERIALIZABLE fail at once if another worker was faster.
+        with writer.connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    lock(batch)
+
+
+def _understand(request: WebhookRequest) -> Payload:
+    """Parse the bytes; refuse an encoded body and events of another project."""
+    if request.content_encoding.strip().lower() not in ("", "identity"):
+        expected = "a body without a Content-Encoding"
+        return Payload(problems=[Problem("", "content_encoding", expected)])
+    payload = parse(bytes(request.body), request.content_type)
+    if not payload.kind or app_settings.accepts_project(request.secret_label, payload.project_id):
+        return payload
+    problem = Problem("project_id", "foreign_project", "one of the PROJECT_IDS of this secret")
+    return Payload(payload.kind, payload.project_id, problems=[problem])
+
+
+def _announce(
+    waiting: list[WebhookRequest], results: dict[int, Result], stop: Callable[[], bool]
+) -> None:
+    """Send the signals of stored requests, and save the outcome of each."""
+    sent: list[WebhookRequest] = []
+    finished_at = time.monotonic()
+    for request in list(waiting):
+        if stop():
+            break
+        with _faults_of(request):
+            result = results.get(request.pk)  # after a crash the rows are read again
+            events, messages = (result.events, result.messages) if result else (None, None)
+            calls = signal_calls(request, events, messages)
+            failures = announce(request, calls, renewal(waiting))
+            if failures or request.is_recovered:
+                save_failures(request, failures)
+            else:
+                sent.append(request)
+        if not request.claimed_by:
+            waiting.remove(request)
+        if time.monotonic() - finished_at > MAX_UNFINISHED:
+            _finish(sent, waiting)
+            finished_at = time.monotonic()
+    _finish(sent, waiting)
+    release(waiting)
+
+
+def _finish(sent: list[WebhookRequest], waiting: list[WebhookRequest]) -> None:
+    """Save the final state of requests whose receivers all succeeded, and forget them."""
+    for outcome in {request.outcome for request in sent}:
+        batch = [request for request in sent if request.outcome == outcome]
+        try:
+            finish(batch, outcome)
+        except LeaseLost:
+            for request in batch:
+                _warn_lost(request)
+    for request in sent:
+        waiting.remove(request)
+    sent.clear()
+
+
+@contextmanager
+def _faults_of(request: WebhookRequest) -> Iterator[None]:
+    """Record an error of one request on its row."""
+    try:
+        yield
+    except LeaseLost:
+        _warn_lost(request)
+    except Exception as err:
+        logger.error("Could not process request %s: %s", request.token, type(err).__name__)
+        with suppress(LeaseLost):  # the worker that took it over decides
+            postpone(request, err)
+
+
+def _warn_lost(request: WebhookRequest) -> None:
+    logger.warning("Request %s was taken over by another worker", request.token)

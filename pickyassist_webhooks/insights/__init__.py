@@ -1,0 +1,1 @@
+"""Statistics, problems and exports of stored rows, for the admin and the API alike."""

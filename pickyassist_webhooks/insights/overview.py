@@ -1,0 +1,204 @@
+"""The statistics of the overview: how many events came, and with which result.
+
+All are counted in ranges of an index, or in the newest rows: none reads every row.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Max, Min, Q, QuerySet, Value
+from django.db.models.functions import Substr
+from django.utils import timezone
+
+from ..choices import UNFINISHED, DeliveryStatus, RequestState
+from ..models import (
+    DeliveryReport,
+    Event,
+    GroupMemberEvent,
+    Message,
+    NewSubscriber,
+    ReceiverFailure,
+    WebhookRequest,
+)
+
+#: Newest rows that are read if no index can answer.
+SAMPLE = 1000
+
+#: Newest failed reports whose error messages are counted, and characters of each that count.
+ERROR_SAMPLE, ERROR_LENGTH = 10_000, 200
+
+#: Rows of a table of the most frequent, or the latest.
+TOP = 10
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """The events of one kind: when the last one came, and how many on each day, oldest first."""
+
+    last_at: datetime | None
+    per_day: tuple[int, ...]
+
+    def latest(self, days: int) -> int:
+        """Return how many came in the last ``days`` days, of which today is one."""
+        return sum(self.per_day[-days:])
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """The messages that were first reported in a period, by their results.
+
+    Messages with a receipt are ``delivered``; ``read`` counts a part of these. Messages without one
+    are ``failed`` if a failure or refund was reported; ``refunded`` counts all refunds.
+    """
+
+    submitted: int
+    delivered: int
+    read: int
+    failed: int
+    refunded: int
+
+    def rate(self, count: int) -> float:
+        """Return ``count`` as a part of all messages, from 0 to 1."""
+        return count / self.submitted if self.submitted else 0.0
+
+
+@dataclass(frozen=True)
+class Group:
+    """A recently active group; ``event`` is the id of its last event."""
+
+    event: int
+    group_id: str
+    subject: str
+    last_at: datetime
+
+
+def latest_days(count: int) -> list[date]:
+    """Return the last ``count`` days in the current time zone, oldest first, today among them."""
+    now = timezone.now()
+    today = (timezone.localtime(now) if settings.USE_TZ else now).date()
+    return [today - timedelta(days=ago) for ago in reversed(range(count))]
+
+
+def midnight(day: date) -> datetime:
+    """Return when a day begins in the current time zone."""
+    start = datetime.combine(day, time.min)
+    return timezone.make_aware(start) if settings.USE_TZ else start
+
+
+def traffic(model: type[Event], days: Sequence[date]) -> Traffic:
+    """Return the traffic of one kind of events in these consecutive days."""
+    rows: QuerySet[Any] = model._default_manager.all()
+    # The last of them has no end: a clock that runs ahead hides nothing.
+    ends = [*map(midnight, days[1:]), None]
+    ranges = [
+        Q(received_at__gte=midnight(day)) & (Q(received_at__lt=end) if end else Q())
+        for day, end in zip(days, ends, strict=True)
+    ]
+    last_at = rows.order_by("-received_at").values_list("received_at", flat=True).first()
+    return Traffic(last_at, tuple(_counts([rows.filter(each) for each in ranges])))
+
+
+def funnel(since: date) -> Funnel:
+    """Return the results of the messages that were first reported since a day."""
+    conditions = {
+        "submitted": Q(),
+        "delivered": Q(delivered=True),
+        "read": Q(status=DeliveryStatus.READ),
+        "failed": Q(Q(failed_seen=True) | Q(refunded=True), delivered=False),
+        "refunded": Q(refunded=True),
+    }
+    # Counted by a column that is in the index; an aggregate may not be called as a field is.
+    counts = {
+        f"{name}_count": Count("status", filter=condition) for name, condition in conditions.items()
+    }
+    messages = Message.objects.filter(first_reported_at__gte=midnight(since))
+    counted = messages.aggregate(**counts)
+    return Funnel(**{name: counted[f"{name}_count"] for name in conditions})
+
+
+def errors(since: date) -> list[tuple[str, str, int]]:
+    """Return the most frequent errors since a day: code, beginning of the message, how often.
+
+    Only the newest ``ERROR_SAMPLE`` failed reports are read.
+    """
+    failed = DeliveryReport.objects.filter(
+        status=DeliveryStatus.FAILED, received_at__gte=midnight(since)
+    )
+    text = Substr("error_message", 1, ERROR_LENGTH)
+    newest = failed.order_by("-received_at").values_list("error_code", text)[:ERROR_SAMPLE]
+    return [(code, text, count) for (code, text), count in Counter(newest).most_common(TOP)]
+
+
+def states() -> dict[str, int]:
+    """Return how many requests are in each unfinished state, quarantined or dead."""
+    wanted = (*UNFINISHED, RequestState.QUARANTINED, RequestState.DEAD)
+    requests = WebhookRequest.objects.order_by()
+    counts = _counts([requests.filter(state=state) for state in wanted])
+    return dict(zip(wanted, counts, strict=True))
+
+
+def waiting_since() -> datetime | None:
+    """Return when the oldest unfinished request came."""
+    # Only those that are due first: a backlog of millions takes too long to read.
+    oldest: list[datetime] = []
+    for state in UNFINISHED:
+        due = WebhookRequest.objects.filter(state=state).order_by("due_at")[:SAMPLE]
+        first = due.aggregate(first=Min("received_at"))["first"]
+        oldest += [first] if first else []
+    return min(oldest, default=None)
+
+
+def conflicts() -> int:
+    """Return how many messages were both received and failed or refunded."""
+    return Message.objects.in_conflict().count()
+
+
+def failing_receivers() -> list[dict[str, Any]]:
+    """Return the receivers with most failures: ``receiver``, ``count`` and ``last_at`` of each."""
+    failures = ReceiverFailure.objects.order_by().values("receiver")
+    counted = failures.annotate(count=Count("*"), last_at=Max("failed_at"))
+    return [dict(row) for row in counted.order_by("-count", "receiver")[:TOP]]
+
+
+def channels(since: date) -> list[tuple[str, int]]:
+    """Return how many subscribers each channel brought since a day."""
+    subscribers = NewSubscriber.objects.filter(received_at__gte=midnight(since)).order_by()
+    names = channels_in_use()
+    counts = _counts([subscribers.filter(channel=name) for name in names])
+    most_first = sorted(zip(names, counts, strict=True), key=lambda pair: (-pair[1], pair[0]))
+    return [(name, count) for name, count in most_first if count]
+
+
+def channels_in_use() -> list[str]:
+    """Return the channels of the newest subscribers: each project has ids of its own."""
+    newest = NewSubscriber.objects.order_by("-pk").values_list("channel", flat=True)[:SAMPLE]
+    return sorted(set(newest))
+
+
+def active_groups() -> list[Group]:
+    """Return the groups of the newest events, the latest first."""
+    names = ("pk", "project_id", "group_id", "group_subject", "received_at")
+    groups: dict[tuple[str, str], Group] = {}
+    for pk, project_id, group_id, subject, at in GroupMemberEvent.objects.order_by(
+        "-pk"
+    ).values_list(*names)[:SAMPLE]:
+        groups.setdefault((project_id, group_id), Group(pk, group_id, subject, at))
+    return list(groups.values())[:TOP]
+
+
+def _counts(querysets: Iterable[QuerySet[Any]]) -> list[int]:
+    """Count the rows of each queryset, in one statement."""
+    arms = [
+        rows.order_by().annotate(arm=Value(arm)).values("arm").annotate(count=Count("*"))
+        for arm, rows in enumerate(querysets)
+    ]
+    if not arms:
+        return []
+    counts = dict(arms[0].union(*arms[1:], all=True).values_list("arm", "count"))
+    return [counts.get(arm, 0) for arm in range(len(arms))]

@@ -1,0 +1,1 @@
+"""Read bytes and texts into events. Pure: no settings, no database."""

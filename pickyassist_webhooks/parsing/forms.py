@@ -1,0 +1,113 @@
+"""The fields of a form: names and values, and the objects that PHP's brackets describe."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..exceptions import UnreadablePayload
+from . import escapes, multipart
+
+#: Maximum levels of nested lists, objects and parts; Python's own limit differs between
+#: versions.
+MAX_DEPTH = 64
+
+#: Maximum fields of a form: a batch of 10,000 rows has 140,000.
+_MAX_FIELDS = 200_000
+#: Maximum brackets in all names together: a name of a batch has three steps.
+_MAX_STEPS = 3 * _MAX_FIELDS
+
+_LABEL = "application/x-www-form-urlencoded"
+_FORM_KEY = re.compile(r"([^\[]+)((?:\[[^\]]*\])*)")
+_STEP = re.compile(r"\[([^\]]*)\]")
+LIKE_JSON = re.compile(r'\s*[{\["]')
+_ENVELOPE_KEYS = frozenset({"project_id", "event_id", "project-id", "message-in"})
+#: Length of the longest key, if each character is escaped.
+_MAX_ENVELOPE_KEY = 3 * max(map(len, _ENVELOPE_KEYS))
+
+
+class FormObject(dict[str, Any]):
+    """An object that is built field by field from a form."""
+
+    __slots__ = ("_next_position", "has_repeated_keys")
+
+    def __init__(self) -> None:
+        self.has_repeated_keys = False
+        self._next_position = 0
+
+    def key_of(self, step: str) -> str:
+        """Return the key of a bracket; an empty one gets the number after the highest."""
+        if not step:
+            step = str(self._next_position)
+            self._next_position += 1
+        elif len(step) < 16 and step.isascii() and step.isdigit():
+            self._next_position = max(self._next_position, int(step) + 1)
+        return step
+
+    def replaced(self, key: str) -> FormObject:
+        """Put a new object under a key instead of an earlier text, and return it."""
+        self.has_repeated_keys |= key in self
+        child = self[key] = FormObject()
+        return child
+
+
+def pairs_of(body: bytes, text: str, content_type: str) -> list[tuple[str, str]]:
+    """Return the names and values of a form; none if it is not a form."""
+    label = content_type.strip().lower()
+    is_multipart = label.startswith("multipart/form-data")
+    # Count the lines of parts: each costs as much as a field, and a part has four or more.
+    separators = ("\n", "\r") if is_multipart else ("&",)
+    if max(map(text.count, separators)) > _MAX_FIELDS:
+        raise UnreadablePayload("not_json", f"at most {_MAX_FIELDS} form fields")
+    if is_multipart:
+        _refuse_nested_parts(body)
+        return multipart.pairs_of(body, content_type)
+    if "=" not in text or LIKE_JSON.match(text):
+        return []  # truncated JSON is not a form, with any content type
+    # Check the names first: another text can have millions of escapes in its values.
+    return escapes.split(text) if label.startswith(_LABEL) or _has_known_name(text) else []
+
+
+def nested(pairs: list[tuple[str, str]]) -> FormObject:
+    """Read PHP's brackets: ``data[0][msg_id]=1`` is ``{"data": {"0": {"msg_id": "1"}}}``."""
+    fields = FormObject()
+    steps = 0
+    for name, value in pairs:
+        match = _FORM_KEY.fullmatch(name)
+        path = [match[1], *_STEP.findall(match[2])] if match else [name]
+        if len(path) > MAX_DEPTH:
+            raise too_deep()
+        steps += len(path)
+        if steps > _MAX_STEPS:
+            raise UnreadablePayload("not_json", f"at most {_MAX_STEPS} brackets of a form")
+        _put(fields, path, value)
+    return fields
+
+
+def _put(node: FormObject, path: list[str], value: str) -> None:
+    """Set the value; as in PHP, the last field of a name counts."""
+    *steps, last = path
+    for step in steps:
+        key = node.key_of(step) if step[:1] <= "9" else step
+        child = node.get(key)
+        node = child if child.__class__ is FormObject else node.replaced(key)
+    key = node.key_of(last) if last[:1] <= "9" else last
+    node.has_repeated_keys |= key in node
+    node[key] = value
+
+
+def too_deep() -> UnreadablePayload:
+    """Return the error for a body with too many levels."""
+    return UnreadablePayload("too_deep", f"at most {MAX_DEPTH} levels")
+
+
+def _refuse_nested_parts(body: bytes) -> None:
+    lowered = body.lower()
+    if sum(map(lowered.count, (b"multipart/", b"message/rfc822"))) > MAX_DEPTH:
+        raise too_deep()
+
+
+def _has_known_name(text: str) -> bool:
+    names = (pair.partition("=")[0] for pair in text.split("&"))
+    short = "&".join(name for name in names if len(name) <= _MAX_ENVELOPE_KEY)
+    return any(name in _ENVELOPE_KEYS for name, _ in escapes.split(short))

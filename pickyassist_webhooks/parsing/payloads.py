@@ -1,0 +1,175 @@
+"""Parse bytes into events and problems. Pure: frozen dataclasses, no settings, no database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Set
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..exceptions import UnreadablePayload
+from .decoding import decode, decode_text, harmless
+from .event_types import ENVELOPE, EVENT_TYPES, FOREIGN, EventType
+from .values import MAX_PROBLEMS, FieldReader, InvalidPayload, Problem
+
+#: Codes of problems if a body contains no object at all.
+UNREADABLE = frozenset({"not_json", "not_an_object", "too_deep", "too_many_values"})
+
+_EVENT_IDS = "1, 2, 3, 4 or 5"
+_NEXT_TO_DATA = ENVELOPE | {"data"}
+#: Maximum rows of one batch: 1.5 times the planned size. They take up to a second to store.
+MAX_ROWS = 15_000
+#: Maximum characters of JSON that fields next to ``data`` may add to each row of a batch.
+_MAX_SHARED_EXTRA = 1000
+#: The same for all rows together.
+_MAX_SHARED_EXTRAS = 3_000_000
+#: Maximum characters of one value in ``extra``. Escaped for JSON and SQL it can be seven times as
+#: long, and MariaDB refuses a statement of more than ``max_allowed_packet``.
+_MAX_EXTRA = 100_000
+#: If a row has more fields, the unknown ones are left in the body.
+_MAX_NAMES = 1000
+
+
+@dataclass(frozen=True)
+class Event:
+    """One row: its position in the batch, the fields of its model, and unknown fields."""
+
+    index: int
+    fields: dict[str, Any]
+    extra: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Payload:
+    """The content of a body. If it has problems and no events, all of it is invalid.
+
+    It lists up to ``MAX_PROBLEMS`` problems and warnings; ``unlisted`` counts further problems.
+    """
+
+    kind: str = ""
+    project_id: str = ""
+    events: list[Event] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    unlisted: int = 0
+
+
+def parse(body: bytes, content_type: str = "") -> Payload:
+    """Return the events, problems and warnings of ``body``. No content makes it raise."""
+    try:
+        return _parse(body, content_type)
+    except RecursionError:
+        # The caller's stack is nearly full; a thread has a stack of its own.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(_parse, body, content_type).result()
+
+
+def _parse(body: bytes, content_type: str) -> Payload:
+    warnings: list[Problem] = []
+    try:
+        envelope = FieldReader(decode(body, content_type), "", warnings)
+        project_id = envelope.identifier("project_id")
+        event_type = _event_type_of(envelope)
+        rows = _rows_in(event_type, envelope.source)
+    except UnreadablePayload as err:
+        return Payload(problems=[Problem("", err.code, err.expected)])
+    except InvalidPayload as err:
+        return Payload(problems=[err.problem])
+    events: list[Event] = []
+    problems: list[Problem] = []
+    is_flat = bool(rows) and rows[0] is envelope.source
+    shared = {} if is_flat else _shared_extra(envelope, len(rows))
+    known_names = event_type.fields.keys() | (ENVELOPE if is_flat else ())
+    for index, row in enumerate(rows):
+        try:
+            reader = envelope if is_flat else FieldReader(row, f"data[{index}]", warnings)
+            fields = event_type.read(reader)
+            events.append(Event(index, fields, _extra(reader, known_names, shared)))
+        except InvalidPayload as err:
+            problems.append(err.problem)
+    unlisted = max(len(problems) - MAX_PROBLEMS, 0)
+    return Payload(event_type.kind, project_id, events, problems[:MAX_PROBLEMS], warnings, unlisted)
+
+
+def _event_type_of(envelope: FieldReader) -> EventType:
+    """Return the event type of an ``event_id``. Raises ``InvalidPayload``."""
+    try:
+        event_id = envelope.integer("event_id")
+        return next(each for each in EVENT_TYPES if event_id in each.event_ids)
+    except InvalidPayload as err:
+        problem = InvalidPayload("event_id", err.problem.code, _EVENT_IDS)
+    except StopIteration:
+        problem = InvalidPayload("event_id", "unknown_event", _EVENT_IDS)
+    _refuse_foreign(envelope.source)
+    raise problem
+
+
+def _refuse_foreign(envelope: dict[str, Any]) -> None:
+    """Raise ``InvalidPayload`` if this is the payload of another webhook."""
+    for names, code, expected in FOREIGN:
+        if not names.isdisjoint(envelope):
+            raise InvalidPayload("", code, expected)
+
+
+def _rows_in(event_type: EventType, envelope: dict[str, Any]) -> list[Any]:
+    """Return the rows; a flat event is its own single row.
+
+    Raises ``InvalidPayload`` if the fields are those of other webhooks, which use the same ids.
+    """
+    is_flat = event_type.fits(envelope)
+    rows = [] if is_flat and not event_type.is_batch else _data(event_type, envelope)
+    if len(rows) > MAX_ROWS:
+        raise InvalidPayload("data", "too_many_rows", f"at most {MAX_ROWS} rows")
+    if not (is_flat or any(map(event_type.fits, rows))):
+        _refuse_foreign(envelope)
+        if not event_type.is_batch or "data" not in envelope:
+            raise InvalidPayload("", "other_shape", f"the fields of a {event_type.kind.value}")
+    if rows or (event_type.is_batch and envelope.get("data") in ([], {})):
+        return rows
+    if is_flat:
+        return [envelope]
+    raise InvalidPayload("data", "wrong_type", "a list of rows, or the fields of one row")
+
+
+def _data(event_type: EventType, envelope: dict[str, Any]) -> list[Any]:
+    """Return the rows under ``data``, which is a list, one object or an object of rows."""
+    data = envelope.get("data")
+    if isinstance(data, str) and data.lstrip()[:1] in ("[", "{"):
+        with suppress(UnreadablePayload):
+            data = decode_text(data)  # a form field that contains JSON
+    if not isinstance(data, dict):
+        return data if isinstance(data, list) else []
+    # PHP writes a list with gaps as an object with numbers as keys.
+    rows = list(data.values())
+    is_row = event_type.fits(data) or not any(isinstance(row, dict) for row in rows)
+    return [data] if data and is_row else rows
+
+
+def _shared_extra(envelope: FieldReader, row_count: int) -> dict[str, Any]:
+    """Return unknown fields next to ``data``; they belong to each row of a batch."""
+    fields = envelope.source
+    if len(fields) <= _MAX_NAMES:
+        shared = {name: fields[name] for name in fields if name not in _NEXT_TO_DATA}
+        length = len(json.dumps(shared)) if shared else 0
+        if length <= _MAX_SHARED_EXTRA and length * row_count <= _MAX_SHARED_EXTRAS:
+            return dict(harmless(shared))
+    envelope.warn("", "left_in_body", "fewer or shorter fields next to data")
+    return {}
+
+
+def _extra(reader: FieldReader, known_names: Set[str], shared: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a row that no column holds, and those of all rows."""
+    row, extra = reader.source, {}
+    if len(row) > _MAX_NAMES:
+        reader.warn("", "left_in_body", f"at most {_MAX_NAMES} fields in one row")
+    elif not row.keys() <= known_names:
+        extra = {name: row[name] for name in row if name not in known_names}
+    extra |= reader.replaced
+    for name, value in [*extra.items()]:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        if len(text) > _MAX_EXTRA:
+            del extra[name]
+            reader.warn("", "left_in_body", f"at most {_MAX_EXTRA} characters outside the columns")
+    return shared | harmless(extra) if shared or extra else extra

@@ -1,0 +1,1 @@
+"""The removal of personal data: erasing a phone number, and retention."""

@@ -1,0 +1,283 @@
+"""The erasing of a phone number: a person has asked for it, and has the right to."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from django.db import models, transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Length
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
+from ..choices import RequestState
+from ..exceptions import UnknownSpoolOwner, UnreadableSpoolFile
+from ..inbox import spool
+from ..inbox.announce import SIGNALS_OF_KIND
+from ..inbox.outcome import settle
+from ..inbox.sweep import drain
+from ..ingest import process
+from ..models import (
+    MODELS,
+    Event,
+    Message,
+    NewSubscriber,
+    ReceiverFailure,
+    WebhookRequest,
+)
+from ..models.leases import is_claimed
+from ..models.requests import database_of_requests, requests
+from ..transactions import once_committed
+from .phone_numbers import Number
+
+logger = logging.getLogger(__name__)
+
+#: The text that replaces a traceback.
+ERASED = "Erased."
+
+#: Other counts than those of rows, which have the names of their models.
+BODIES, TRACEBACKS, FILES = _("bodies"), _("tracebacks"), _("spool files")
+#: Requests with the number that stay, because they are not parsed yet or a worker has them; bodies
+#: in an encoding that cannot be read; spool files that this process may not read.
+IN_WORK, ENCODED, UNREADABLE = _("in work"), _("encoded bodies"), _("unreadable files")
+
+_CHUNK = 500
+_BYTES_AT_ONCE = 4 * 1024 * 1024
+
+#: Ids of rows, by their model.
+Rows = dict[type[models.Model], set[int]]
+
+_WITH_NUMBERS: tuple[type[models.Model], ...] = (*MODELS.values(), Message)
+
+# Such a request is the only copy of other people's events, too.
+_NOT_PARSED = Q(state__in=(RequestState.RECEIVED, RequestState.DEAD), processed_at=None)
+
+
+class Erasure:
+    """Everything stored about one number: find it, count it, and erase it."""
+
+    def __init__(self, number: Number) -> None:
+        self.number = number
+        self.database = database_of_requests()
+        self.requests: set[int] = set()
+        self.encoded = 0
+        self.unreadable = 0
+        self._searched = 0
+
+    def find(self, progress: Callable[[int], None] = lambda searched: None) -> Counter[str]:
+        """Search every request that was not searched before, and return the counts.
+
+        ``progress`` is called with the number of requests searched so far.
+        """
+        for searched, request in enumerate(self._following(), 1):
+            progress(searched)
+            if self._is_in(request):
+                self.requests.add(request.pk)
+        rows = self._rows()
+        self.requests.update(self._requests_of(rows))
+        counts = Counter({model.__name__: len(pks) for model, pks in rows.items()})
+        counts[BODIES] = len(self.requests)
+        counts[TRACEBACKS] = len(self._tracebacks())
+        counts[FILES] = len(self._files())
+        counts[UNREADABLE] = self.unreadable
+        counts[ENCODED] = self.encoded
+        return +counts
+
+    def carry_out(self, by: str) -> Counter[str]:
+        """Erase everything found and return the counts; ``by`` names the operator.
+
+        Pending requests are processed first, so that other people's events in them are kept.
+        """
+        drain()
+        self.find()
+        for pk in self._waiting():
+            process(pk)
+        self.find()
+        erased: Counter[str] = Counter()
+        try:
+            self._erase(erased, by)
+        finally:
+            self._audit(+erased, by)
+        return +erased
+
+    def _erase(self, erased: Counter[str], by: str) -> None:
+        # The bodies first: a replay of them would bring back the rows.
+        for pk in sorted(self.requests):
+            erased[BODIES] += self._empty(pk, by)
+        for chunk in _chunks(self.requests):
+            erased[IN_WORK] += requests().filter(pk__in=chunk, erased_at=None).count()
+        for model, pks in self._rows().items():
+            erased[model.__name__] += self._delete(model, sorted(pks))
+        for chunk in _chunks(self._tracebacks()):
+            failures = ReceiverFailure.objects.using(self.database).filter(pk__in=chunk)
+            erased[TRACEBACKS] += failures.update(error=ERASED)
+        for path in self._files():
+            try:
+                is_certain = once_committed(self.database, partial(spool.erase, path))
+            except (OSError, UnreadableSpoolFile):
+                is_certain = False
+            erased[FILES] += is_certain
+            self.unreadable += not is_certain
+        erased[ENCODED] = self.encoded
+        erased[UNREADABLE] = self.unreadable
+
+    def _audit(self, erased: Counter[str], by: str) -> None:
+        counts = described(erased)
+        logger.warning("Erased what was kept of number %s for %a: %s", self.number, by, counts)
+
+    def _following(self) -> Iterator[WebhookRequest]:
+        """Yield the requests not searched yet, without reading many bodies at once."""
+        with_body = requests().filter(erased_at=None).order_by("pk")
+        while True:
+            following = with_body.filter(pk__gt=self._searched).annotate(size=Length("body"))
+            sizes = list(following.values_list("pk", "size")[:_CHUNK])
+            if not sizes:
+                return
+            for pks in _together(sizes):
+                yield from with_body.filter(pk__in=pks).only(
+                    "body", "content_encoding", "query", "error"
+                )
+            self._searched = sizes[-1][0]
+
+    def _is_in(self, request: WebhookRequest) -> bool:
+        try:
+            if self.number.is_in_body(bytes(request.body), request.content_encoding):
+                return True
+        except ValueError:
+            self.encoded += 1
+        return any(
+            self.number.is_in_body(text.encode()) for text in (request.query, request.error) if text
+        )
+
+    def _rows(self) -> Rows:
+        """Return the rows of this number, and those that share its message or subscriber ids."""
+        found_rows: Rows = {}
+        for model in _WITH_NUMBERS:
+            rows = self._all(model)
+            owned = rows.filter(number_key=self.number.key)
+            pks = set(owned.values_list("pk", flat=True))
+            if model is NewSubscriber:
+                pks |= _sharing("subscriber_id", owned, rows)
+            elif hasattr(model, "msg_id"):
+                pks |= _sharing("msg_id", owned, rows.filter(number=""))
+            if issubclass(model, Event):
+                pks |= self._hidden_in(rows.filter(number=""))
+            found_rows[model] = pks
+        return found_rows
+
+    def _hidden_in(self, nameless: QuerySet[Any]) -> set[int]:
+        """Return rows of these requests that have no number, but contain this one elsewhere."""
+        pks: set[int] = set()
+        for chunk in _chunks(self.requests):
+            for row in nameless.filter(request__in=chunk):
+                ids = [getattr(row, name, "") for name in ("subscriber_id", "msg_id")]
+                if any(map(self.number.is_in, [*ids, json.dumps(row.extra, default=str)])):
+                    pks.add(row.pk)
+        return pks
+
+    def _requests_of(self, rows: Rows) -> set[int]:
+        """Return the requests of these rows, without those that are erased."""
+        request_ids: set[int] = set()
+        for model, pks in rows.items():
+            if issubclass(model, Event):
+                for chunk in _chunks(pks):
+                    events = self._all(model).filter(pk__in=chunk, request__erased_at=None)
+                    ids = events.exclude(request=None).values_list("request_id", flat=True)
+                    request_ids.update(ids)
+        return request_ids
+
+    def _waiting(self) -> list[int]:
+        waiting: list[int] = []
+        for chunk in _chunks(self.requests):
+            waiting += requests().due().filter(pk__in=chunk).values_list("pk", flat=True)
+        return waiting
+
+    def _tracebacks(self) -> list[int]:
+        failures = ReceiverFailure.objects.using(self.database).only("error")
+        return [failure.pk for failure in failures.iterator() if self.number.is_in(failure.error)]
+
+    def _files(self) -> list[Path]:
+        paths: list[Path] = []
+        try:
+            paths, self.unreadable = spool.holding(self.number.is_in_body)
+        except (OSError, UnknownSpoolOwner):
+            self.unreadable = 1
+        return paths
+
+    def _empty(self, pk: int, by: str) -> bool:
+        """Empty a request and note it in its history; tell whether that was possible."""
+        now = timezone.now()
+        free = requests().filter(pk=pk, erased_at=None).exclude(is_claimed(now) | _NOT_PARSED)
+        with transaction.atomic(using=self.database):
+            if not free.update(body=b"", query="", erased_at=now):
+                return False
+            request = requests().defer("body", "problems", "warnings").get(pk=pk)
+            request.remember(by, "erased")
+            if request.error:
+                request.error = ERASED
+            if request.state == RequestState.QUARANTINED:
+                request.state = RequestState.DISCARDED  # nothing is left to parse
+            request.save(using=self.database, update_fields=["history", "error", "state"])
+        return True
+
+    def _delete(self, model: type[models.Model], pks: list[int]) -> int:
+        deleted = 0
+        for chunk in _chunks(pks):
+            if issubclass(model, Event):
+                failures = ReceiverFailure.objects.using(self.database).filter(
+                    signal__in=SIGNALS_OF_KIND[model.kind], event_id__in=chunk
+                )
+                called = list(requests().defer("body").filter(receiver_failures__in=failures))
+                failures.delete()
+                for request in called:
+                    settle(request)
+            deleted += self._all(model).filter(pk__in=chunk).delete()[1].get(model._meta.label, 0)
+        return deleted
+
+    def _all(self, model: type[models.Model]) -> QuerySet[Any]:
+        return model._default_manager.using(self.database)
+
+
+def described(counts: Counter[str]) -> str:
+    """Return the counts in words."""
+    names = {model.__name__: model._meta.verbose_name_plural for model in _WITH_NUMBERS}
+    parts = [f"{names.get(name) or gettext(name)}: {count}" for name, count in counts.items()]
+    return ", ".join(parts) or gettext("nothing")
+
+
+def _sharing(name: str, owned: QuerySet[Any], rows: QuerySet[Any]) -> set[int]:
+    """Return those of ``rows`` that share an id with ``owned``, within their project."""
+    ids = set(owned.exclude(**{name: ""}).values_list("project_id", name))
+    pks: set[int] = set()
+    for chunk in _chunks({value for _project, value in ids}):
+        candidates = rows.filter(**{f"{name}__in": chunk})
+        for pk, *row_id in candidates.values_list("pk", "project_id", name):
+            if tuple(row_id) in ids:
+                pks.add(pk)
+    return pks
+
+
+def _chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
+    ordered = sorted(values)
+    for start in range(0, len(ordered), _CHUNK):
+        yield ordered[start : start + _CHUNK]
+
+
+def _together(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
+    """Yield ids of requests whose bodies may be read at once."""
+    pks: list[int] = []
+    room = _BYTES_AT_ONCE
+    for pk, size in sizes:
+        if pks and size > room:
+            yield pks
+            pks, room = [], _BYTES_AT_ONCE
+        pks.append(pk)
+        room -= size
+    yield pks

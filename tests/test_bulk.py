@@ -1,0 +1,197 @@
+"""Each database has its own way to write rows, and all ways write the same rows."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timezone
+
+import pytest
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from pickyassist_webhooks.bulk import choice
+from pickyassist_webhooks.bulk.choice import writer_of
+from pickyassist_webhooks.bulk.plan import Insert, Update
+from pickyassist_webhooks.bulk.writer import Writer
+from pickyassist_webhooks.exceptions import LeaseLost
+from pickyassist_webhooks.inbox.leases import advance, changed
+from pickyassist_webhooks.inbox.sweep import sweep
+from pickyassist_webhooks.inbox.worker import work
+from pickyassist_webhooks.models import MODELS, DeliveryReport, Message, WebhookRequest
+from tests.requests import delivery, keep, member, post, row
+from tests.story import ODD, story
+
+pytestmark = pytest.mark.django_db
+
+# Columns with new values in each run.
+CHANGING = {"id", "token", "body", "claimed_by"}
+#: Ids of requests: only their order is equal in all runs.
+OF_REQUESTS = {"request_id", "arrival", "last_arrival"}
+
+
+@pytest.fixture
+def orm(monkeypatch):
+    """Use the ORM, as on a database without its own way."""
+
+    def switch():
+        monkeypatch.setattr(choice, "WRITERS", {})
+
+    return switch
+
+
+def rows():
+    """Delete and return all rows of all models, without the columns that differ in each run."""
+    positions = {
+        pk: n
+        for n, pk in enumerate(WebhookRequest.objects.order_by("pk").values_list("pk", flat=True))
+    }
+    rows = {}
+    for model in (*MODELS.values(), Message, WebhookRequest):
+        fields = [f.attname for f in model._meta.concrete_fields if f.attname not in CHANGING]
+        rows[model] = [
+            {n: positions[value] if n in OF_REQUESTS else value for n, value in each.items()}
+            for each in model._default_manager.order_by("pk").values(*fields)
+        ]
+    for model in (*MODELS.values(), Message, WebhookRequest):
+        model._default_manager.all().delete()
+    return rows
+
+
+@pytest.mark.parametrize("use_tz", [True, False])
+def test_all_ways_write_the_same_rows(orm, use_tz, settings, monkeypatch):
+    settings.USE_TZ, settings.TIME_ZONE = use_tz, "Asia/Kolkata"
+    moment = datetime(2026, 1, 31, 20, 59, 59, 123456, timezone.utc if use_tz else None)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: moment)
+    story()
+    own = rows()
+    assert all(own.values())
+    assert {each["received_at"] for each in own[DeliveryReport]} == {moment}
+    orm()
+    assert type(writer_of("default")) is Writer
+    story()
+    assert rows() == own
+
+
+@pytest.mark.parametrize("way", ["own", "orm"])
+class TestWriter:
+    @pytest.fixture(autouse=True)
+    def choose(self, way, orm):
+        if way == "orm":
+            orm()
+
+    def message(self, key, **values):
+        moment = datetime(2026, 1, 31, 23, 59, 59, 123456, timezone.utc)
+        return Message(
+            key=key,
+            msg_id=key,
+            status=1,
+            **{"first_reported_at": moment, "changed_at": moment} | values,
+        )
+
+    def test_times_are_kept_to_the_microsecond(self):
+        writer = writer_of("default")
+        written = [self.message("b"), self.message("a"), self.message("c", project_id=ODD)]
+        writer.write([Insert(written)])
+        with transaction.atomic():
+            rows = writer.find(Message, ["c", "a", "b", "nowhere"], lock=True)
+        assert list(rows) == ["a", "b", "c"]
+        for message in written:
+            row = rows[message.key]
+            assert (row.pk, row._state.adding, row._state.db) == (message.pk, False, "default")
+            assert vars(row) | {"_state": None} == vars(message) | {"_state": None}
+
+    def test_empty_sets_send_no_statement(self):
+        writer = writer_of("default")
+        with CaptureQueriesContext(connection) as captured:
+            writer.write([])
+            assert writer.find(Message, [], lock=False) == {}
+        assert len(captured) == 0
+
+    @pytest.mark.parametrize("together", [False, True])
+    def test_an_existing_key_raises(self, together):
+        writer = writer_of("default")
+        writer.write([Insert([self.message("a")])])
+        plan = [Insert([self.message("a"), self.message("b")])]
+        if together:
+            plan.append(Update(list(writer.find(Message, ["a"], lock=False).values())))
+        with pytest.raises(IntegrityError), transaction.atomic():
+            writer.write(plan)
+        assert Message.objects.count() == 1
+
+    def test_a_lease_that_is_lost_raises(self):
+        held, lost = keep(delivery(row("1"))), keep(delivery(row("2")))
+        WebhookRequest.objects.filter(pk=lost.pk).update(claimed_by="another")
+        advance([held], error="one")
+        assert set(WebhookRequest.objects.values_list("error", flat=True)) == {"one", ""}
+        with pytest.raises(LeaseLost, match=str(held.token)):
+            advance([held, lost], error="two")
+        plan = [Insert([self.message("a")]), changed([lost], error="three")]
+        noticed = f"{lost.token}|another worker was faster"
+        with pytest.raises((LeaseLost, DataError), match=noticed), transaction.atomic():
+            writer_of("default").write(plan)
+        assert not Message.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("mode", ["DEFERRED", None])
+def test_a_transaction_begins_with_the_lock_of_sqlite(mode, monkeypatch):
+    """SQLite refuses a write after a read if another process wrote in between."""
+    if connection.vendor == "sqlite":
+        monkeypatch.setitem(connection.settings_dict["OPTIONS"], "transaction_mode", mode)
+    connection.close()
+    with CaptureQueriesContext(connection) as captured:
+        post(member())
+    connection.close()
+    begun = [query["sql"] for query in captured if query["sql"].startswith("BEGIN")]
+    assert begun == (["BEGIN IMMEDIATE"] if connection.vendor == "sqlite" else ["BEGIN"])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("way", ["own", "orm"])
+def test_two_workers_do_not_store_a_request(way, orm, clock):
+    """Even if it takes long, on a slow disk or while an index is created."""
+    if way == "orm":
+        orm()
+    request, claimed = keep(delivery()), []
+
+    def claim():
+        with connection.cursor() as cursor:
+            if connection.vendor == "sqlite":
+                cursor.execute("PRAGMA busy_timeout = 100")
+        try:
+            claimed.extend(WebhookRequest.objects.claim([request.pk]))
+        except OperationalError:  # SQLite has one lock for all
+            claimed.append("locked")
+        connection.close()
+
+    def slowly(execute, sql, *rest):
+        if DeliveryReport._meta.db_table in sql and "INSERT" in sql and not claimed:
+            clock.advance(minutes=10)
+            other = threading.Thread(target=claim)
+            other.start()
+            other.join()
+            claimed.append("asked")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(slowly):
+        states = sweep()
+    if connection.vendor == "postgresql" and way == "own":
+        # The other worker has it, and ours notices that as it writes.
+        assert claimed == [request, "asked"]
+        assert states == {"received": 1}
+        assert not DeliveryReport.objects.exists()
+    else:
+        assert states == {"done": 1}
+        assert claimed == (["locked", "asked"] if connection.vendor == "sqlite" else ["asked"])
+
+
+@pytest.mark.parametrize("way", ["own", "orm"])
+def test_a_lease_that_was_lost_before_storing(way, orm):
+    if way == "orm":
+        orm()
+    request = keep(delivery())
+    [claimed] = WebhookRequest.objects.claim([request.pk])
+    WebhookRequest.objects.filter(pk=request.pk).update(claimed_by="another")
+    work([claimed])
+    assert not DeliveryReport.objects.exists()
+    assert WebhookRequest.objects.get().claimed_by == "another"
