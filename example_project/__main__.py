@@ -1,4 +1,4 @@
-"""``python3 -m example_project``: install what is missing into ``.venv``, then run the demo."""
+"""``python3 -m example_project``: install the requirements into ``.venv``, then run the demo."""
 
 import sys
 
@@ -6,6 +6,6 @@ import bootstrap
 
 bootstrap.enter("example_project", ["api", "example"])
 
-from example_project.demo import main  # noqa: E402 - Django is there only now
+from example_project.demo import main  # noqa: E402 - Django is installed by now
 
 sys.exit(main(sys.argv[1:]))

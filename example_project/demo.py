@@ -1,6 +1,6 @@
-"""Set the example up, post one sample of each event to it, and serve it.
+"""Set up the example, post one sample of each event to it, and serve it.
 
-``python3 -m example_project`` comes here; in an environment that has the app installed,
+``python3 -m example_project`` runs this module. If the app is already installed,
 ``python -m example_project.demo`` does the same.
 """
 
@@ -28,7 +28,7 @@ ADMIN = "demo"
 
 
 class DemoFailed(Exception):
-    """The demo cannot go on; the message says what was expected, what came and what to do."""
+    """The demo cannot continue; the message names the cause and the next step."""
 
 
 def main(argv: list[str]) -> int:
@@ -39,8 +39,8 @@ def main(argv: list[str]) -> int:
         return _fail(str(err))
     except (OSError, DatabaseError) as err:
         return _fail(
-            f"the folder {FOLDER.as_posix()} cannot hold the demo's database and secrets ({err});"
-            " make it writable, or delete it to begin anew."
+            f"cannot write the demo's database and secrets to {FOLDER.as_posix()} ({err});"
+            " make that folder writable, or delete it to start again."
         )
     except KeyboardInterrupt:
         print("\nStopped.")
@@ -49,18 +49,18 @@ def main(argv: list[str]) -> int:
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 -m example_project", description=__doc__)
-    parser.add_argument("--port", type=_port, help="where to serve (8000; any with --no-serve)")
+    parser.add_argument("--port", type=_port, help="default: 8000, or a free one with --no-serve")
     parser.add_argument(
         "--no-serve",
         action="store_true",
-        help="stop after the samples: 0 if each became a row and signals, else 1",
+        help="stop after the samples; exit with 0 if each was stored and signalled, else 1",
     )
     return parser.parse_args(argv)
 
 
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"a port is a number up to 65535, not {text!r}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: use a number up to 65535")
     return int(text)
 
 
@@ -76,38 +76,38 @@ def _run(options: argparse.Namespace) -> None:
         _, port = server.start(port)
     except (OSError, OverflowError) as err:
         raise DemoFailed(
-            f"cannot serve on {server.HOST}:{port} ({err}); stop what uses that port, or choose"
-            " another with --port."
+            f"cannot serve on {server.HOST}:{port} ({err}); stop the program that uses the port,"
+            " or choose another port with --port."
         ) from err
     order = samples.place_order()
     posted = samples.samples_for(order)
     answers = [_post(server.HOST, port, path, sample) for sample in posted]
-    lacks = []
+    failures = []
     for sample, wrong_answer in zip(posted, answers, strict=True):
-        if lack := wrong_answer or _look_for(sample):
-            lacks.append(f"the sample {sample.name} {lack}")
+        if failure := wrong_answer or _look_for(sample):
+            failures.append(f"the sample {sample.name} {failure}")
         else:
             print(f"Sample posted, stored and signalled: {sample.name}")
-    if lacks:
+    if failures:
         raise DemoFailed(
-            f"{', '.join(lacks)}; the log above and urls.py, shop/apps.py and shop/receivers.py"
-            " in example_project tell why."
+            f"{', '.join(failures)}; see the log above, and check urls.py, shop/apps.py and"
+            " shop/receivers.py in example_project."
         )
 
     site = f"http://{server.HOST}:{port}"
     order_page = reverse("admin:shop_order_change", args=[order.pk])
     body = json.dumps(samples.read_report(order), separators=(",", ":"))
-    body = body.replace('"', '\\"')  # for cmd.exe too, which knows no single quotes
+    body = body.replace('"', '\\"')  # cmd.exe does not support single quotes
     print(f"Admin:   {site}{reverse('admin:index')} (user {ADMIN}, password {password})")
     print(f"Order:   {site}{order_page} (delivered, as its message was)")
     print(f"Webhook: {site}{path}")
     print(f'Try it:  curl -H "Content-Type: application/json" -d "{body}" {site}{path}')
     if options.no_serve:
-        print("Not served any more: run it without --no-serve for that.")
+        print("The server has stopped. To keep it running, leave out --no-serve.")
     else:
-        print("Serving; Ctrl-C stops.", flush=True)
+        print("Serving. Press Ctrl-C to stop.", flush=True)
         while True:
-            time.sleep(1)  # On Windows, Ctrl-C would not end a wait that has no limit.
+            time.sleep(1)  # On Windows, Ctrl-C does not end a wait without a limit.
 
 
 def _set_up_django() -> None:
@@ -116,13 +116,13 @@ def _set_up_django() -> None:
         django.setup()
     except ImportError as err:
         raise DemoFailed(
-            f"the example cannot be loaded ({err}); restore its files, or run it by `python3 -m"
-            " example_project`, which installs what it needs."
+            f"cannot load the example ({err}); restore its files, or run `python3 -m"
+            " example_project`, which installs the requirements."
         ) from err
 
 
 def _demo_admin(password: str) -> str:
-    """Return the password of the demo's admin, who is made where there is none yet."""
+    """Return the password of the demo's admin user; create the user if it is missing."""
     from django.contrib.auth import get_user_model
 
     users = get_user_model().objects
@@ -137,15 +137,15 @@ def _webhook_path(secret: str) -> str:
         return reverse("pickyassist_webhooks:events", args=[secret])
     except (ImportError, NoReverseMatch) as err:
         raise DemoFailed(
-            "no sample can become a row, as the project has no URL for events; put"
-            ' path("pickyassist/", include("pickyassist_webhooks.urls")) into'
+            "the project has no URL for events, so no sample can be posted; add"
+            ' path("pickyassist/", include("pickyassist_webhooks.urls")) to'
             " example_project/urls.py."
         ) from err
 
 
 def _post(host: str, port: int, path: str, sample: Sample) -> str:
-    """Return what is wrong with the answer to a sample, or nothing."""
-    # http.client, unlike urllib, goes past any proxy that the environment names.
+    """Post a sample; return a description of the failure, or nothing."""
+    # Unlike urllib, http.client ignores the proxies of the environment.
     connection = http.client.HTTPConnection(host, port, timeout=30)
     try:
         body = json.dumps(sample.payload)
@@ -156,15 +156,15 @@ def _post(host: str, port: int, path: str, sample: Sample) -> str:
         return f"got no answer ({err!r})"
     finally:
         connection.close()
-    return "" if answer.status == 200 else f"was answered with {answer.status} instead of 200"
+    return "" if answer.status == 200 else f"got the answer {answer.status}, expected 200"
 
 
 def _look_for(sample: Sample) -> str:
-    """Return what a sample that was posted lacks: its row, what its signal did, or nothing."""
+    """Return the missing effect of a posted sample: its row, its signal, or nothing."""
     if not sample.row.exists():
-        return f"became no {sample.row.model.__name__}"
+        return f"was not stored as a {sample.row.model.__name__}"
     if not sample.result.exists():
-        return f"became a row, but no signal reached {sample.receiver}, or it did not do its work"
+        return f"was stored, but {sample.receiver} was not called or did not do its work"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""The API described for people, by Swagger UI, from files of this server."""
+"""The documentation of the API by Swagger UI, from files of this server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.permissions import IsAuthenticated
 
-#: Nothing inline, nothing from elsewhere. Its style sheet holds pictures of its own.
+#: Nothing inline, nothing from other servers. The style sheet of Swagger UI has inline pictures.
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -23,7 +23,7 @@ POLICY = "; ".join(
 
 
 class DescriptionView(SpectacularSwaggerSplitView):
-    """For whoever is logged in, as in the admin."""
+    """For all users who are logged in, as in the admin."""
 
     url_name = "pickyassist_webhooks_api:schema"
     title = "Picky Assist webhooks"

@@ -4,9 +4,9 @@ from django.http import HttpRequest, HttpResponse
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Say that this process answers, whatever the database does.
+    """Answer while this process runs, even if the database is down.
 
-    While that is away a server keeps events in its spool; to take it out of service would lose
-    them, as Picky Assist sends each of them once.
+    While it is down, the server keeps events in its spool. If the server were taken out of service,
+    they would be lost: Picky Assist sends each event only once.
     """
     return HttpResponse("ok\n", content_type="text/plain")

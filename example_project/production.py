@@ -1,12 +1,12 @@
-"""The shop as it is served to the world: ``DJANGO_SETTINGS_MODULE=example_project.production``.
+"""The shop in production: ``DJANGO_SETTINGS_MODULE=example_project.production``.
 
-Four kinds of processes: ``gunicorn`` (gunicorn.conf.py), a Celery worker (celery.py), one
-``python -m django pickyassist_process --loop``, and a proxy in front that ends TLS. Before them, on
-each deployment: ``python -m django migrate`` and ``python -m django collectstatic --no-input``.
+Four kinds of processes run: ``gunicorn`` (gunicorn.conf.py), a Celery worker (celery.py), one
+``python -m django pickyassist_process --loop``, and a proxy that terminates TLS. On each
+deployment, first run ``python -m django migrate`` and ``collectstatic --no-input``.
 
-``python -m django check --deploy`` has nothing to say. From the environment come, besides what is
-read below, SECRET_KEY and PICKYASSIST_SECRET. Without these two they are made once and kept in
-DATA_FOLDER, which is enough for one machine whose folder outlives everything else.
+Once ``pickyassist_process`` has run, ``python -m django check --deploy`` reports nothing. Besides
+the variables below, the environment has SECRET_KEY and PICKYASSIST_SECRET. If one is missing, it is
+made once and kept in DATA_FOLDER. That is enough for one machine with a permanent folder.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import os
 
 import django
 
-# Here, as the demo does without Celery. Otherwise tasks would be sent by Celery's default app,
-# which knows nothing of these settings.
+# Imported here, since the demo does not use Celery. Otherwise Celery's default app would send the
+# tasks, and it ignores these settings.
 from example_project import celery  # noqa: F401
 from example_project.kept import FOLDER
 from example_project.settings import *  # noqa: F403
 from example_project.settings import LOGGING, MIDDLEWARE, PICKYASSIST_WEBHOOKS
 
-# The host of the URL that is pasted into Picky Assist: any other is answered 400, and lost.
+# The host of the URL in Picky Assist: requests to any other host get 400 and are lost.
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost").split(",")
 
 DATABASES = {
@@ -31,31 +31,31 @@ DATABASES = {
         "NAME": os.environ.get("PGDATABASE", "shop"),
         # PGHOST, PGPORT, PGUSER, PGPASSWORD, PGSSLMODE: PostgreSQL's own library reads them.
         "OPTIONS": {
-            # Seconds. Picky Assist waits for us: rather into the spool soon than here late.
+            # Seconds. Picky Assist is waiting: a request in the spool now beats one here late.
             "connect_timeout": 2,
         },
-        # A new connection for each request, neither kept open nor taken from a pool. On an open one
-        # a request waits without end for a server that froze, and its event with it; a new one is
-        # given up on in time. That costs a few milliseconds. With hundreds of requests a second,
-        # put PgBouncer in between.
+        # A new connection for each request, neither kept open nor from a pool. If the server
+        # freezes, a request waits forever on an open connection, but a new one times out. That
+        # costs a few milliseconds. For hundreds of requests a second, use PgBouncer, and set
+        # DISABLE_SERVER_SIDE_CURSORS if it pools transactions.
         "CONN_MAX_AGE": 0,
     }
 }
 
-# Requests wait in SPOOL_DIR while the database is away, each the only copy there is. DATA_FOLDER
-# must be on a volume, and the sweep (pickyassist_process) must see it.
+# While the database is down, SPOOL_DIR has the only copy of each request. So DATA_FOLDER must be on
+# a volume, and the sweep (pickyassist_process) needs access to it.
 PICKYASSIST_WEBHOOKS = PICKYASSIST_WEBHOOKS | {
-    # What a broker loses, the sweep takes up. So it is a process of its own and no task of Celery's
-    # beat: those go over the broker that may be what is down.
+    # The sweep processes the requests that the broker loses. So it is a separate process and not a
+    # task of Celery beat, which needs the broker.
     "PROCESSOR": "pickyassist_webhooks.engines.celery.enqueue",
 }
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0")
-# Several projects may share a Redis. RabbitMQ leaves this aside: it has virtual hosts.
+# Several projects may share a Redis. RabbitMQ ignores this: it has virtual hosts.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": os.environ.get("CELERY_PREFIX", "shop.")}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # so that LOGGING holds there, too
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # so that LOGGING applies there too
 
-# All goes through the one handler that hides secrets, what gunicorn writes included.
+# All loggers, also those of gunicorn, use the one handler that hides secrets.
 LOGGING = LOGGING | {
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
@@ -63,7 +63,7 @@ LOGGING = LOGGING | {
     },
 }
 
-# gunicorn serves them, under names that change with what is in them, so that browsers keep them.
+# gunicorn serves static files. Their names change with their content, so browsers can cache them.
 STATIC_ROOT = FOLDER / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -72,24 +72,24 @@ STORAGES = {
 security, *others = MIDDLEWARE
 MIDDLEWARE = [security, "whitenoise.middleware.WhiteNoiseMiddleware", *others]
 
-# The proxy in front ends TLS and says so; it must set this header itself, whatever came in it.
+# The proxy terminates TLS. It must always set this header itself and drop the client's value.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 SECURE_REDIRECT_EXEMPT = [
     # Picky Assist does not follow redirects: an event posted to http:// would be lost.
     r"^pickyassist/events/",
-    # Asked by the machine itself, past the proxy.
+    # The machine itself asks for it, without the proxy.
     r"^healthz/$",
 ]
-# Browsers then refuse plain http for a year, for all names below this one, too. Begin with an hour,
-# and leave out the latter two where other hosts of the domain have no TLS.
+# Browsers then refuse plain HTTP for a year, also for subdomains. Begin with an hour, and leave out
+# the last two settings if a subdomain has no TLS.
 SECURE_HSTS_SECONDS = 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 
-# What strangers send is shown in the admin as text. This is the second lock on that door.
+# The admin shows received data as text only. This policy is a second protection.
 if django.VERSION >= (6, 0):
     MIDDLEWARE = [*MIDDLEWARE, "django.middleware.csp.ContentSecurityPolicyMiddleware"]
     SECURE_CSP = {

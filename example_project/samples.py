@@ -1,4 +1,4 @@
-"""One sample of each of the four events, and what the shop should make of it."""
+"""One sample of each of the four events, and the expected result in the shop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pickyassist_webhooks.testing import (
 
 @dataclass(frozen=True)
 class Sample:
-    """A payload, the row it should become, and a row of the shop as its receiver leaves it."""
+    """A payload, the row it must become, and the result of the receiver in the shop."""
 
     name: str
     payload: dict[str, Any]
@@ -35,13 +35,13 @@ class Sample:
 
 
 def place_order() -> Order:
-    """Return an order of a new customer, of whom nothing is known but the number."""
+    """Return an order of a new customer who has only a number."""
     customer = Customer.objects.create(number=_new_number())
     return Order.objects.create(number=f"ORD-{secrets.token_hex(4).upper()}", customer=customer)
 
 
 def samples_for(order: Order) -> list[Sample]:
-    """Return samples about an order and its customer, each with ids that were never seen."""
+    """Return samples about an order and its customer, each with new ids."""
     number = order.customer.number
     report = delivery_report(status=1, number=number, reference_number=order.number)
     verdict = filter_report(status=1, number=number)
@@ -83,8 +83,8 @@ def samples_for(order: Order) -> list[Sample]:
 def read_report(order: Order) -> dict[str, Any]:
     """Return a report that the newest message of an order was read."""
     message = order.messages()[0]
-    same = {"msg_id": message.msg_id, "push_id": message.push_id, "number": message.number}
-    return delivery_report(status=3, reference_number=order.number, **same)
+    ids = {"msg_id": message.msg_id, "push_id": message.push_id, "number": message.number}
+    return delivery_report(status=3, reference_number=order.number, **ids)
 
 
 def _new_number() -> str:

@@ -23,7 +23,7 @@ def start(port: int) -> tuple[ThreadedWSGIServer, int]:
         # On Windows, reusing the address would quietly share the port with another program.
         allow_reuse_address=os.name != "nt",
     )
-    # Serves the admin's own styles too, which Django does only while debugging.
+    # Serve the static files of the admin too: Django does so only with DEBUG.
     server.set_app(StaticFilesHandler(get_wsgi_application()))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server, server.server_address[1]

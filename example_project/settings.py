@@ -1,7 +1,7 @@
-"""A small shop, as it runs on a developer's machine.
+"""A small shop on a developer's machine.
 
-To run one of the app's commands here, from the top folder of the clone and in its environment:
-``python -m django pickyassist_process --settings example_project.settings``
+Run Django's commands in the environment of the clone:
+``.venv/bin/python example_project/manage.py pickyassist_process``
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "pickyassist_webhooks",
-    # For the read API, and for the page that describes it.
+    # For the read API and its documentation page.
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -31,11 +31,11 @@ INSTALLED_APPS = [
     "example_project.tenants",
 ]
 
-# A dict, so that each request keeps the label of the secret that let it in: to change the secret,
-# add a second one, paste the new URL into Picky Assist, and remove the first.
+# A dict, so that each request stores the label of its secret. To change the secret, add a second
+# one, paste the new URL into Picky Assist, and remove the first.
 PICKYASSIST_WEBHOOKS = {
     "SECRETS": {"shop": kept("pickyassist-secret")},
-    # Where requests wait while the database is away: on a disk that outlives the server.
+    # Requests wait here while the database is down, so it must be on a permanent disk.
     "SPOOL_DIR": FOLDER / "spool",
 }
 
@@ -44,13 +44,13 @@ DATABASES = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": FOLDER / "db.sqlite3",
         "OPTIONS": {
-            # A transaction that begins as a reader and then writes is refused when another one
-            # wrote meanwhile ("database is locked"); one that begins as a writer waits its turn.
+            # A transaction that reads first and then writes fails if another one has written in
+            # the meantime ("database is locked"). One that begins as a writer waits instead.
             "transaction_mode": "IMMEDIATE",
-            # With synchronous=NORMAL what is committed survives any crash of the process. Only
-            # FULL survives a loss of power too, and it writes many times slower.
+            # With synchronous=NORMAL, commits survive a crash of the process. Only FULL survives a
+            # loss of power too, but it writes many times slower.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-            # The sender waits: rather into the spool soon than into the database late.
+            # The sender is waiting: a request in the spool now beats one in the database late.
             "timeout": 3,
         },
     }
@@ -86,15 +86,15 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
-# Files of this server, and of nobody else.
+# Only files of this server.
 SPECTACULAR_SETTINGS = {"SWAGGER_UI_DIST": "SIDECAR", "SWAGGER_UI_FAVICON_HREF": "SIDECAR"}
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
-    # Who can read a log should not be able to post events, and the secret is part of the path.
-    "filters": {"secrets": {"()": "pickyassist_webhooks.secrecy.HideSecrets"}},
+    # The secret is part of the path: a person who reads the log must not be able to post events.
+    "filters": {"secrets": {"()": "pickyassist_webhooks.redaction.HideSecrets"}},
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",

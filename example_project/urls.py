@@ -5,8 +5,12 @@ from django.urls import include, path
 
 from example_project.description import DescriptionView
 from example_project.health import healthz
+from example_project.index import IndexView
+
+admin.site.index_template = "example_project/admin_index.html"
 
 urlpatterns = [
+    path("", IndexView.as_view(), name="index"),
     path("admin/", admin.site.urls),
     path("pickyassist/", include("pickyassist_webhooks.urls")),
     path("api/", include("pickyassist_webhooks.api.urls")),

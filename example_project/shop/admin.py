@@ -25,7 +25,7 @@ class OrderAdmin(admin.ModelAdmin):
 
     @admin.display(description="messages")
     def messages(self, order: Order) -> SafeString | str:
-        """Link each message of an order to its page, where its reports are."""
+        """Link each message of an order to its page, which shows its reports."""
         links = (
             (reverse("admin:pickyassist_webhooks_message_change", args=[message.pk]), message)
             for message in order.messages()

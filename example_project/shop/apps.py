@@ -7,5 +7,5 @@ class ShopConfig(AppConfig):
     name = "example_project.shop"
 
     def ready(self) -> None:
-        # A receiver is connected when its module is imported, and nothing else imports this one.
+        # Importing the module connects its receivers, and nothing else imports it.
         from example_project.shop import receivers  # noqa: F401

@@ -1,4 +1,4 @@
-"""What a shop keeps for itself. It learns from its receivers what became of its messages."""
+"""The shop's own data. Its receivers update it when messages change."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ class Customer(models.Model):
     number = models.CharField(max_length=255, unique=True)
     name = models.CharField(max_length=255, blank=True)
     on_whatsapp = models.BooleanField("on WhatsApp", null=True, editable=False)
-    # A shop with one group. With several this would be a row for each.
+    # This shop has one group. With several groups this would be a model.
     in_group = models.BooleanField("in our group", default=False, editable=False)
 
     def __str__(self) -> str:
         return self.name or self.number
 
     def ask_for_verdict(self) -> None:
-        """Take over whether the number is on WhatsApp, as far as it is known."""
+        """Update whether the number is on WhatsApp, if that is known."""
         verdicts = FilterReport.objects.filter(number=self.number).verdicts()
         statuses = {verdict.status for verdict in verdicts}
         if FilterStatus.ON_WHATSAPP in statuses:
@@ -29,14 +29,14 @@ class Customer(models.Model):
         self.save(update_fields=["on_whatsapp"])
 
     def ask_for_membership(self, group_id: str) -> None:
-        """Take over whether the customer is in a group now."""
+        """Update whether the customer is in a group now."""
         members = GroupMemberEvent.objects.members_of(group_id)
         self.in_group = members.filter(number=self.number).exists()
         self.save(update_fields=["in_group"])
 
 
 class Order(models.Model):
-    """What somebody bought, and what became of the messages about it."""
+    """An order, and the delivery of the messages about it."""
 
     class Delivery(models.TextChoices):
         WAITING = "waiting", "no report yet"
@@ -45,7 +45,7 @@ class Order(models.Model):
         DELIVERED = "delivered"
         READ = "read"
 
-    #: Given to the Push API as ``reference_number``, and so it comes back with each report.
+    #: Sent to the Push API as ``reference_number``, so each report returns it.
     number = models.CharField(max_length=50, unique=True)
     customer = models.ForeignKey(Customer, models.PROTECT)
     delivery = models.CharField(
@@ -56,18 +56,18 @@ class Order(models.Model):
         return self.number
 
     def messages(self) -> models.QuerySet[Message]:
-        """Return what was sent about this order, newest first: there may be a second try."""
+        """Return the messages about this order, newest first; there may be a second attempt."""
         return Message.objects.for_reference(self.number)
 
     def follow_messages(self) -> None:
-        """Take over what became of the message that got furthest."""
+        """Update the delivery from the message that is furthest."""
         statuses = set(self.messages().values_list("status", flat=True))
         reached = [delivery for status, delivery in _PROGRESS.items() if status in statuses]
         self.delivery = reached[-1] if reached else self.Delivery.WAITING
         self.save(update_fields=["delivery"])
 
 
-#: What an order makes of each status, the furthest last. Any other tells a shop nothing.
+#: The delivery of an order for each status, the furthest last. Other statuses are ignored.
 _PROGRESS = {
     DeliveryStatus.SUBMITTED: Order.Delivery.SUBMITTED,
     DeliveryStatus.FAILED: Order.Delivery.FAILED,

@@ -1,13 +1,14 @@
-"""What the shop does about each event: the way to write receivers of your own.
+"""The receivers of the shop: a model for your own receivers.
 
-* ``event`` is the row, already committed. Take the other keywords you need by name, and
-  ``**kwargs`` for those that later versions add.
-* Each new event comes at least once: after a crash it may come again, late or beside a newer one.
-  So a receiver takes the signal for a hint that something changed, locks its own row, and asks what
-  holds now (in models.py). Done twice, or in any order, that ends the same. What is one statement
-  anyway, such as adding a row where there is none, needs no lock.
-* A receiver that raises is recorded and called again later; the other receivers run all the same.
-* Log ids, never numbers, names or texts: those are somebody's personal data.
+* ``event`` is the row, already committed. Name the other keywords that you need, and add
+  ``**kwargs`` for those of later versions.
+* Each new event arrives at least once. After a crash it can arrive again, late, or at the same time
+  as a newer one. So a receiver only learns that something changed: it locks its own row and reads
+  the current state (in models.py). The result is the same if it runs twice or in another order. A
+  single statement, such as adding a missing row, needs no lock.
+* If a receiver raises, the failure is stored and the receiver is called again later. The other
+  receivers run anyway.
+* Log ids, never numbers, names or texts: those are personal data.
 """
 
 from __future__ import annotations
@@ -19,12 +20,7 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from example_project.shop.models import Customer, Order
-from pickyassist_webhooks.models import (
-    FilterReport,
-    GroupMemberEvent,
-    Message,
-    NewSubscriber,
-)
+from pickyassist_webhooks.models import FilterReport, GroupMemberEvent, Message, NewSubscriber
 from pickyassist_webhooks.signals import (
     member_exited,
     member_joined,
@@ -39,7 +35,7 @@ logger = logging.getLogger(__name__)
 @receiver(message_status_changed)
 @transaction.atomic
 def follow_message(message: Message, **kwargs: Any) -> None:
-    # One order or none: not everything that is sent is about an order.
+    # One order or none: not every message is about an order.
     for order in Order.objects.select_for_update().filter(number=message.reference_number):
         order.follow_messages()
         logger.info("Order %s is %s", order.pk, order.delivery)
@@ -64,6 +60,6 @@ def note_membership(event: GroupMemberEvent, **kwargs: Any) -> None:
 @receiver(subscriber_added)
 def add_customer(event: NewSubscriber, **kwargs: Any) -> None:
     if not event.number:
-        return  # some channels do not tell it
+        return  # some channels do not send a number
     customer, _ = Customer.objects.get_or_create(number=event.number, defaults={"name": event.name})
     logger.info("Subscriber %s is customer %s", event.pk, customer.pk)

@@ -1,7 +1,7 @@
-"""How a project tests its receivers: events are posted to the real URL, and the rows looked at.
+"""How to test receivers: post events to the real URL and check the rows.
 
-In the top folder, with the Python of its environment:
-``.venv/bin/python -m django test example_project --settings example_project.settings``
+Run in the top folder, with the Python of the environment:
+``.venv/bin/python example_project/manage.py test example_project``
 """
 
 # ruff: noqa: S101 - tests assert
@@ -24,7 +24,7 @@ from pickyassist_webhooks.testing import (
 )
 
 NUMBER = "15550001111"
-#: A message about the order, and another one, sent when that failed.
+#: A message about the order, and a second one, sent because the first failed.
 FIRST = {"msg_id": "M1", "reference_number": "ORD-1"}
 SECOND = {"msg_id": "M2", "reference_number": "ORD-1"}
 
@@ -36,7 +36,7 @@ class ShopTest(WebhookTestMixin, TestCase):
         self.order = Order.objects.create(number="ORD-1", customer=self.customer)
 
     def post(self, payload: dict) -> None:
-        """Post a payload, and see that no receiver failed: the answer is 200 all the same."""
+        """Post a payload and check that no receiver failed: the answer is 200 in any case."""
         response = self.post_event(payload)
         assert (response.status_code, response.json()["state"]) == (200, "done")
         assert not ReceiverFailure.objects.exists()
@@ -73,13 +73,13 @@ class OrderTest(ShopTest):
         self.post(delivery_report(status=5, **FIRST))
         self.assert_delivery("delivered")
 
-    def test_hears_of_a_late_report(self) -> None:
+    def test_ignores_a_late_report(self) -> None:
         self.post(delivery_report(status=1, **FIRST))
         self.post(delivery_report(status=4, **FIRST))
         self.assert_delivery("delivered")
         assert len(self.captured_events.named("message_status_changed")) == 1
 
-    def test_hears_once_of_a_repeat(self) -> None:
+    def test_is_not_updated_by_a_repeat(self) -> None:
         report = delivery_report(status=1, **FIRST)
         self.post(report)
         Order.objects.update(delivery="waiting")
@@ -87,13 +87,13 @@ class OrderTest(ShopTest):
         self.assert_delivery("waiting")
         assert len(self.captured_events.named("message_status_changed")) == 1
 
-    def test_with_a_status_that_nobody_documented(self) -> None:
+    def test_with_an_undocumented_status(self) -> None:
         self.post(delivery_report(status=77, **FIRST))
         self.assert_delivery("waiting")
 
-    def test_is_left_alone_by_other_reference_numbers(self) -> None:
-        for strange in ("ORD-2", "ord-1x", ""):
-            self.post(delivery_report(status=1, reference_number=strange))
+    def test_ignores_other_reference_numbers(self) -> None:
+        for other in ("ORD-2", "ord-1x", ""):
+            self.post(delivery_report(status=1, reference_number=other))
         self.assert_delivery("waiting")
         assert DeliveryReport.objects.count() == 3
 
@@ -105,8 +105,8 @@ class OrderTest(ShopTest):
 
 class CustomerTest(ShopTest):
     def assert_customer(self, **expected: object) -> None:
-        found = Customer.objects.filter(number=NUMBER).values(*expected).get()
-        assert found == expected
+        values = Customer.objects.filter(number=NUMBER).values(*expected).get()
+        assert values == expected
 
     def test_is_on_whatsapp_or_not(self) -> None:
         for status, expected in ((0, None), (2, False), (1, True), (0, True)):
@@ -118,22 +118,22 @@ class CustomerTest(ShopTest):
             self.post(group_member(action=action, number=NUMBER, group_id="G1"))
             self.assert_customer(in_group=expected)
 
-    def test_is_whoever_writes_to_the_shop(self) -> None:
+    def test_is_added_with_a_message_to_the_shop(self) -> None:
         self.post(new_subscriber(mobile="15550002222", name="Grace"))
         assert str(Customer.objects.get(number="15550002222")) == "Grace"
-        self.post(new_subscriber(mobile=NUMBER, name="Grace"))  # known by another name
+        self.post(new_subscriber(mobile=NUMBER, name="Grace"))  # has another name
         self.assert_customer(name="")
-        self.post(new_subscriber(mobile="", name="Somebody of Messenger"))
+        self.post(new_subscriber(mobile="", name="Messenger user"))
         assert Customer.objects.count() == 2
 
-    def test_is_none_of_the_strangers(self) -> None:
+    def test_ignores_other_numbers(self) -> None:
         self.post(filter_report(status=1))
         self.post(group_member())
         self.assert_customer(on_whatsapp=None, in_group=False)
 
 
 class AdminTest(ShopTest):
-    def test_of_an_order_leads_to_its_messages(self) -> None:
+    def test_order_page_links_to_its_messages(self) -> None:
         self.client.force_login(get_user_model().objects.create_superuser("owner"))
         page = reverse("admin:shop_order_change", args=[self.order.pk])
         self.assertContains(self.client.get(page), '<div class="readonly">-</div>')

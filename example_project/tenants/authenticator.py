@@ -1,4 +1,4 @@
-"""Tenants in a table, to be named in the settings:
+"""Secrets of tenants in a table. In the settings:
 
 ``PICKYASSIST_WEBHOOKS["AUTHENTICATOR"] = "example_project.tenants.authenticator.tenant_in_table"``
 """
@@ -11,20 +11,20 @@ from django.http import HttpRequest
 
 from example_project.tenants.models import Tenant, digest_of
 
-#: The label of each secret that this process has let in, by the digest.
+#: The label of each secret that this process has accepted, by digest.
 _let_in: dict[str, str] = {}
 
 
 def tenant_in_table(request: HttpRequest, secret: str) -> str:
     """Return the label of the active tenant with this secret."""
-    # Found by the digest: how long that takes tells nothing about the secret.
+    # The query uses the digest, so that its duration reveals nothing about the secret.
     digest = digest_of(secret)
     try:
         tenants = Tenant.objects.filter(digest=digest, is_active=True)
         label = tenants.values_list("label", flat=True).first()
     except Error:
-        # While the database is away, whoever was let in before still is: the spool keeps what
-        # they send. Everybody else is answered 503, as we do not know.
+        # While the database is down, accept the tenants that were accepted before: the spool keeps
+        # their requests. All others get 503, since they are unknown.
         if digest not in _let_in:
             raise
         return _let_in[digest]
