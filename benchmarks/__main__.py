@@ -1,7 +1,8 @@
-"""``python3 -m benchmarks``: how fast this app is, how much it bears, and how it grows.
+"""``python3 -m benchmarks``: measure the speed, the load capacity and the growth of this app.
 
-Three measurements: ``speed`` (the default) beside what one would do otherwise, on SQLite and
-PostgreSQL; ``load`` over HTTP at a steady rate, and ``growth`` on the disk, both on PostgreSQL.
+There are four measurements. ``speed`` (the default) compares it with alternatives on SQLite and
+PostgreSQL, ``turns`` single requests on one connection. ``load`` (over HTTP at a steady rate) and
+``growth`` (on the disk) run on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -17,36 +18,36 @@ from typing import Any
 
 import bootstrap
 
-MEASUREMENTS = ("speed", "load", "growth")
+MEASUREMENTS = ("speed", "turns", "load", "growth")
 EXTRAS = ["tests", "postgres", "benchmarks"]
 ROWS = (0, 1_000_000, 5_000_000)
 
 
 def main(argv: list[str]) -> int:
     bootstrap.require_python()
-    what = argv[0] if argv and argv[0] in MEASUREMENTS else "speed"
+    measurement = argv[0] if argv and argv[0] in MEASUREMENTS else "speed"
     rest = argv[1:] if argv and argv[0] in MEASUREMENTS else argv
-    options, of_its_own = _options(what, rest)
+    options, own_arguments = _options(measurement, rest)
     bootstrap.enter("benchmarks", EXTRAS)
-    found = {}
+    results = {}
     for database in options.databases:
-        found[database] = _measured(what, database, options.rows, of_its_own)
-        if found[database] is None:
+        results[database] = _measured(measurement, database, options.rows, own_arguments)
+        if results[database] is None:
             return 1
     if options.json:
-        print(json.dumps(found))
+        print(json.dumps(results))
         return 0
     from benchmarks import report
 
-    text = report.WRITTEN[what](found)
+    text = report.WRITTEN[measurement](results)
     print(text)
     if options.write:
-        report.put(what, text)
+        report.put(measurement, text)
     return 0
 
 
-def _measured(what: str, database: str, rows: list[int], rest: list[str]) -> Any:
-    """Measure in a process whose settings are those of one database; ``None`` where it failed."""
+def _measured(measurement: str, database: str, rows: list[int], rest: list[str]) -> Any:
+    """Measure one database in a new process; return ``None`` if that fails."""
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
         environment = os.environ | {
@@ -54,26 +55,33 @@ def _measured(what: str, database: str, rows: list[int], rest: list[str]) -> Any
             "TEST_DATABASE": database,
             "BENCHMARK_DATABASE": database,
             "BENCHMARK_FOLDER": folder,
-            "BENCHMARK_PLACES": ",".join(map(str, rows)),
+            "BENCHMARK_ROWS": ",".join(map(str, rows)),
         }
-        if what == "load":  # as anybody would have it who expects so much
+        if measurement == "load":  # a project that expects such a load keeps its connections
             environment["BENCHMARK_MAX_AGE"] = "600"
-        command = [sys.executable, "-m", f"benchmarks.{what}", "--result", str(result), *rest]
+        command = [
+            sys.executable,
+            "-m",
+            f"benchmarks.{measurement}",
+            "--result",
+            str(result),
+            *rest,
+        ]
         failed = subprocess.run(command, env=environment, check=False).returncode
         return None if failed else json.loads(result.read_text("utf-8"))
 
 
-def _options(what: str, argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
+def _options(measurement: str, argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(prog="python3 -m benchmarks", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="the figures, for machines")
-    parser.add_argument("--write", action="store_true", help="the tables into docs/performance.md")
-    databases = ("sqlite", "postgres") if what == "speed" else ("postgres",)
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--write", action="store_true", help="write the tables into the docs")
+    databases = ("sqlite", "postgres") if measurement in ("speed", "turns") else ("postgres",)
     parser.add_argument("--databases", nargs="+", default=databases, choices=databases)
     parser.set_defaults(rows=(0,))
-    if what == "speed":
-        parser.add_argument("--rows", nargs="+", type=int, default=ROWS, help="rows there already")
+    if measurement == "speed":
+        parser.add_argument("--rows", nargs="+", type=int, default=ROWS, help="existing rows")
     options, rest = parser.parse_known_args(argv)
-    options.rows = sorted({0, *options.rows})  # what is there already is compared with nothing
+    options.rows = sorted({0, *options.rows})  # the empty database is the base of the comparison
     return options, rest
 
 

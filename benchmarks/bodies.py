@@ -1,4 +1,4 @@
-"""What is posted: batches of new events, as the vendor sends them and as django-anymail reads."""
+"""Bodies to post: batches of new events, in the vendor's format and in that of django-anymail."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import json
 import random
 from typing import Any
 
-#: Far above the ids of what the databases are filled with.
+#: Far above the ids of the existing rows.
 _numbers = itertools.count(10**10)
 _STATUSES = ("4", "1", "2", "1")
 
 
 def new(size: int) -> list[int]:
-    """Return the numbers of so many messages that nobody has heard of."""
+    """Return the numbers of ``size`` new messages."""
     return list(itertools.islice(_numbers, size))
 
 
 def batch(numbers: list[int]) -> bytes:
-    """Return delivery reports, one for each message, with all that the vendor sends of one."""
+    """Return one complete delivery report for each message."""
     data = [_row(number) for number in numbers]
     return json.dumps({"project_id": "project-1", "event_id": 1, "data": data}).encode()
 
@@ -43,7 +43,7 @@ def _row(number: int) -> dict[str, Any]:
 
 
 def tracking(numbers: list[int]) -> bytes:
-    """Return as many events in the shape of SparkPost, which sends batches too."""
+    """Return as many events in the format of SparkPost, which sends batches too."""
     return json.dumps([{"msys": {"message_event": _event(number)}} for number in numbers]).encode()
 
 

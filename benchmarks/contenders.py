@@ -1,4 +1,4 @@
-"""What is measured: each takes batches that are at hand, and is timed while it keeps them."""
+"""The contenders: each gets prepared batches and is timed while it stores them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from django.conf import settings
 from django.db import connections, transaction
 
 from benchmarks import bodies
-from benchmarks.places import Router
+from benchmarks.databases import Router
 from benchmarks.wsgi import application
+from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.models import DeliveryReport
-from pickyassist_webhooks.sweep import sweep
 
 EVENTS = f"/pickyassist/events/{settings.SECRET}/"
 
 
 class Contender(ABC):
-    """``prepare`` is not timed, ``run`` is."""
+    """``prepare`` is not timed; the function it returns is."""
 
     name: ClassVar[str]
     letter: ClassVar[str]
-    #: Whether the same batches are posted once more, to see what repeats cost.
+    #: Whether the same batches are posted again, to measure repeats.
     can_repeat: ClassVar[bool] = False
 
     @abstractmethod
@@ -33,7 +33,7 @@ class Contender(ABC):
 
 
 class View(Contender):
-    """A view, called as a server would: an environment of WSGI in, the bytes of an answer out."""
+    """A view, called as a WSGI server calls it."""
 
     path: ClassVar[str]
     processor = "inline"
@@ -71,12 +71,12 @@ class Kept(View):
 
 
 class Sweep(Contender):
-    """What ``Kept`` has left, whatever is asked for."""
+    """Process the requests that ``Kept`` has left; ``batches`` is ignored."""
 
     letter, name = "c2", "the sweep after it"
 
     def prepare(self, batches: list[list[int]]) -> Callable[[], None]:
-        connections[Router.now].ensure_connection()  # a worker has one
+        connections[Router.now].ensure_connection()  # a worker keeps its connection
         return run_sweep
 
 
@@ -92,7 +92,7 @@ class Anymail(View):
 
 
 class Raw(Contender):
-    """Rows that are made already into the table of delivery reports: the database's own limit."""
+    """Insert prepared rows into the table of delivery reports: the limit of the database."""
 
     letter, name = "e", "raw `COPY` or `executemany`, no request"
 
@@ -100,7 +100,7 @@ class Raw(Contender):
         connection = connections[Router.now]
         fields = [f for f in DeliveryReport._meta.concrete_fields if not f.primary_key]
         names = [connection.ops.quote_name(field.column) for field in fields]
-        made = [[_values(row, fields, connection) for row in _rows(each)] for each in batches]
+        made = [[_values(row, fields, connection) for row in _rows(numbers)] for numbers in batches]
         connection.ensure_connection()
         write = _copy if connection.vendor == "postgresql" else _execute_many
 
@@ -118,7 +118,7 @@ def run_sweep() -> None:
 
 
 def post(path: str, body: bytes, headers: dict[str, str]) -> None:
-    """Post a body to the application and see that it is answered with 200."""
+    """Post a body to the application and expect the answer 200."""
     environ = {
         "REQUEST_METHOD": "POST",
         "SCRIPT_NAME": "",
@@ -134,19 +134,19 @@ def post(path: str, body: bytes, headers: dict[str, str]) -> None:
         "wsgi.input": io.BytesIO(body),
         **headers,
     }
-    said: list[str] = []
-    response: Any = application(environ, lambda status, headers: said.append(status))
+    statuses: list[str] = []
+    response: Any = application(environ, lambda status, headers: statuses.append(status))
     content = b"".join(response)
     response.close()
-    if said != ["200 OK"] or b'"ok": false' in content:
-        raise AssertionError(f"expected 200 from {path}, came {said}: {content[:500]!r}")
+    if statuses != ["200 OK"] or b'"ok": false' in content:
+        raise AssertionError(f"expected 200 from {path}, got {statuses}: {content[:500]!r}")
 
 
 def _rows(numbers: list[int]) -> list[DeliveryReport]:
-    """Return the rows that this app would have made of such a batch."""
+    """Return the rows that this app makes from such a batch."""
     from django.utils import timezone
 
-    from pickyassist_webhooks.payloads import parse
+    from pickyassist_webhooks.parsing.payloads import parse
 
     payload = parse(bodies.batch(numbers))
     rows = [

@@ -1,4 +1,4 @@
-"""``python3 -m benchmarks growth``: what a million events take on a disk, and what prune costs."""
+"""``python3 -m benchmarks growth``: the disk space of a million events, and the cost of pruning."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-#: Events in batches of a thousand, and single ones; all sizes are told for a million of each.
+#: Events in batches of a thousand, and single events; all sizes are scaled to a million of each.
 IN_BATCHES, SINGLE = 200_000, 10_000
 BATCH = 1000
 MILLION = 1_000_000
@@ -23,23 +23,23 @@ def main(argv: list[str]) -> int:
     import django
 
     django.setup()
-    from benchmarks import places
+    from benchmarks import databases
 
-    places.make(0)
+    databases.make(0)
     try:
-        found: dict[str, Any] = {"batches": _grown([BATCH] * (IN_BATCHES // BATCH))}
-        found["prune"] = _pruned()
-        places.empty()
-        found["single"] = _grown([1] * SINGLE)
-        found["workers"] = {str(count): _worked(count) for count in (1, 2)}
+        results: dict[str, Any] = {"batches": _grown([BATCH] * (IN_BATCHES // BATCH))}
+        results["prune"] = _pruned()
+        databases.empty()
+        results["single"] = _grown([1] * SINGLE)
+        results["workers"] = {str(count): _worked(count) for count in (1, 2)}
     finally:
-        places.drop()
-    options.result.write_text(json.dumps(found), "utf-8")
+        databases.drop()
+    options.result.write_text(json.dumps(results), "utf-8")
     return 0
 
 
 def _grown(sizes: list[int]) -> dict[str, float]:
-    """Post batches of these sizes; return megabytes of each table and index for a million rows."""
+    """Post batches of these sizes; return the megabytes per million rows of tables and indexes."""
     from benchmarks import bodies
     from benchmarks.contenders import Inline
 
@@ -49,7 +49,7 @@ def _grown(sizes: list[int]) -> dict[str, float]:
 
 
 def _sizes() -> dict[str, int]:
-    """Return the bytes of each table and each index that holds something, the largest first."""
+    """Return the bytes of each table and index that is not empty, the largest first."""
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -63,11 +63,11 @@ def _sizes() -> dict[str, int]:
 
 
 def _pruned() -> dict[str, Any]:
-    """Prune all that was posted, as if it were old, and return what that took."""
+    """Age and prune all posted rows; return the rows and seconds."""
     from django.core.management import call_command
     from django.db.models import F
 
-    from benchmarks.places import settings
+    from benchmarks.databases import settings
     from pickyassist_webhooks.models import DeliveryReport, Message, WebhookRequest
 
     year = timedelta(days=400)
@@ -76,21 +76,21 @@ def _pruned() -> dict[str, Any]:
     Message.objects.update(changed_at=F("changed_at") - year)
     rows = sum(model.objects.count() for model in (WebhookRequest, DeliveryReport, Message))
     _tell(f"pruning {rows:,} rows")
-    _sizes()  # with a VACUUM
+    _sizes()  # runs VACUUM
     settings.PICKYASSIST_WEBHOOKS["RETENTION_DAYS"] = {"bodies": 90, "events": 365}
     began = time.perf_counter()
     with Path(os.devnull).open("w") as nowhere:
         call_command("pickyassist_prune", "--no-input", stdout=nowhere, stderr=nowhere)
     seconds = time.perf_counter() - began
     if any(model.objects.exists() for model in (WebhookRequest, DeliveryReport, Message)):
-        raise AssertionError("expected everything to be pruned, rows are left")
+        raise AssertionError("expected all rows to be pruned, but some are left")
     return {"rows": rows, "seconds": round(seconds, 1), "a_second": round(rows / seconds)}
 
 
 def _worked(count: int) -> dict[str, Any]:
-    """Leave single events to so many workers, and return how many they do in a second.
+    """Return how many single events ``count`` workers process in a second.
 
-    The second or so in which they start is a part of it.
+    The time includes their start, about a second.
     """
     from benchmarks import bodies
     from benchmarks.contenders import Kept
@@ -101,10 +101,10 @@ def _worked(count: int) -> dict[str, Any]:
     command = [sys.executable, "-m", "django", "pickyassist_process"]
     began = time.perf_counter()
     workers = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(count)]
-    ended = [worker.wait() for worker in workers]
+    exit_codes = [worker.wait() for worker in workers]
     seconds = time.perf_counter() - began
-    if any(ended) or WebhookRequest.objects.exclude(state="done").exists():
-        raise AssertionError("expected every request to be done, some are not")
+    if any(exit_codes) or WebhookRequest.objects.exclude(state="done").exists():
+        raise AssertionError("expected every request to be done, but some are not")
     return {"requests": SINGLE, "a_second": round(SINGLE / seconds)}
 
 

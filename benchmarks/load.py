@@ -1,7 +1,7 @@
-"""``python3 -m benchmarks load``: single events at a steady rate, and large batches among them.
+"""``python3 -m benchmarks load``: single events at a steady rate, and some large batches.
 
-An event is due when the clock says so, however long those before it took, and its time counts
-from then: a server that falls behind cannot hide it.
+The clock alone decides when an event is due, and its time counts from then. So a server that falls
+behind cannot hide it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LARGE = 10_000
 
 
 class Client(threading.Thread):
-    """Posts what is due, on one connection."""
+    """Posts the events that are due, on one connection."""
 
     def __init__(self, port: int, due: queue.Queue[Any]) -> None:
         super().__init__(daemon=True)
@@ -36,8 +36,8 @@ class Client(threading.Thread):
         from benchmarks.contenders import EVENTS
 
         connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
-        while (one := self.due.get()) is not None:
-            moment, body, is_large = one
+        while (entry := self.due.get()) is not None:
+            moment, body, is_large = entry
             time.sleep(max(0.0, moment - time.monotonic()))
             try:
                 connection.request("POST", EVENTS, body, {"Content-Type": "application/json"})
@@ -56,20 +56,20 @@ def main(argv: list[str]) -> int:
     import django
 
     django.setup()
-    from benchmarks import places, served
+    from benchmarks import databases, served
 
-    places.make(0)
+    databases.make(0)
     try:
         with served.running() as port:
-            found = _run(port, options)
+            results = _run(port, options)
     finally:
-        places.drop()
-    options.result.write_text(json.dumps(found), "utf-8")
-    held = found["lost"] == 0 and set(found["answers"]) == {"200"}
-    held = held and (not options.p99 or found["p99"] < options.p99)
-    if not held:
-        print(f"benchmarks: the load was not borne: {found}", file=sys.stderr)
-    return 0 if held else 1
+        databases.drop()
+    options.result.write_text(json.dumps(results), "utf-8")
+    passed = results["lost"] == 0 and set(results["answers"]) == {"200"}
+    passed = passed and (not options.p99 or results["p99"] < options.p99)
+    if not passed:
+        print(f"benchmarks: the load was too high: {results}", file=sys.stderr)
+    return 0 if passed else 1
 
 
 def _run(port: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _run(port: int, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _kept() -> int:
-    """Return how many rows there are, each of another event, of requests that are done."""
+    """Return the number of distinct events of processed requests."""
     from pickyassist_webhooks.models import DeliveryReport
 
     done = DeliveryReport.objects.filter(request__state="done")
@@ -145,7 +145,7 @@ def _options(argv: list[str]) -> argparse.Namespace:
         "--p99",
         type=float,
         default=250,
-        help="milliseconds in which 99 of 100 single events have to be answered; 0: any",
+        help="limit for 99 of 100 single events, in milliseconds; 0: no limit",
     )
     parser.add_argument("--burst-every", type=float, default=60, help="seconds between batches")
     parser.add_argument("--result", type=Path, required=True)

@@ -1,7 +1,7 @@
-"""How long each contender takes, in rounds in which all of them take their turn.
+"""Time the contenders in rounds; in each round all of them take a turn.
 
-Times wobble with whatever else the machine does, ratios within one round much less: so ratios
-are taken in each round, and the median of those is told.
+Other work on the machine changes times a lot, but ratios within a round only a little. So each
+round has its own ratios, and the result is their median.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from typing import Any
 
 from benchmarks import bodies
 from benchmarks.contenders import Anymail, Bare, Contender, Inline, Kept, Raw, Sweep
-from benchmarks.places import at
+from benchmarks.databases import at
 
-#: Rows in a batch, how many batches make a round, and how many rounds there are.
+#: By rows in a batch: the number of batches in a round, and the number of rounds.
 SIZES = {1: (150, 9), 100: (15, 7), 1000: (3, 7), 10_000: (1, 3)}
 
 REPEATS = "repeats"
 
 
-#: Who takes their turn, and how many rows there are already.
+#: The letter of a contender, and the number of existing rows.
 Turn = tuple[str, int]
 
 
 @dataclass
 class Times:
-    """Seconds for a batch: of each turn, in each round."""
+    """Seconds for a batch, by turn and round."""
 
     of: dict[Turn, list[float]] = field(default_factory=lambda: defaultdict(list))
 
@@ -37,7 +37,7 @@ class Times:
         return statistics.median(self.of[turn])
 
     def ratio(self, turn: Turn, to: Turn) -> float:
-        """Return how fast ``turn`` is, if ``to`` is 1: the median of the ratios of all rounds."""
+        """Return the speed of ``turn`` relative to ``to``: the median over all rounds."""
         rounds = zip(self.of[turn], self.of[to], strict=True)
         return statistics.median(other / own for own, other in rounds)
 
@@ -49,8 +49,8 @@ class Times:
         }
 
 
-def rounds(size: int, places: Sequence[int], quick: bool) -> Iterator[dict[Turn, float]]:
-    """Let everybody take their turn in each round, and yield the seconds of each for a batch."""
+def rounds(size: int, row_counts: Sequence[int], quick: bool) -> Iterator[dict[Turn, float]]:
+    """Give each contender a turn in each round; yield the seconds for a batch."""
     batches, count = SIZES[size]
     if quick:
         batches, count = max(1, batches // 3), 3
@@ -58,22 +58,24 @@ def rounds(size: int, places: Sequence[int], quick: bool) -> Iterator[dict[Turn,
     for number in range(count + 1):
         seconds: dict[Turn, float] = {}
         for contender in contenders:
-            for place in places:
+            for existing in row_counts:
                 numbers = [bodies.new(size) for _ in range(batches)]
-                with at(place):
+                with at(existing):
                     first = _timed(contender.prepare(numbers))
                     again = _timed(contender.prepare(numbers)) if contender.can_repeat else None
-                seconds[contender.letter, place] = first / batches
+                seconds[contender.letter, existing] = first / batches
                 if again is not None:
-                    seconds[REPEATS, place] = again / batches
+                    seconds[REPEATS, existing] = again / batches
         if number:  # the first warms up
             yield seconds
 
 
-def measured(size: int, places: Sequence[int], quick: bool, tell: Callable[[str], None]) -> Times:
-    """Return the times of all turns with batches of so many rows; ``tell`` what is done."""
+def measured(
+    size: int, row_counts: Sequence[int], quick: bool, tell: Callable[[str], None]
+) -> Times:
+    """Return the times of all turns with batches of ``size`` rows; report progress to ``tell``."""
     times = Times()
-    for number, seconds in enumerate(rounds(size, places, quick), 1):
+    for number, seconds in enumerate(rounds(size, row_counts, quick), 1):
         tell(f"batches of {size}: round {number} of {3 if quick else SIZES[size][1]}")
         for turn, value in seconds.items():
             times.of[turn].append(value)

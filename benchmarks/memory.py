@@ -1,4 +1,4 @@
-"""``python -m benchmarks.memory``: what the batch on its standard input takes of a new process."""
+"""``python -m benchmarks.memory``: the cost of the batch on standard input in a new process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Print the seconds of the request, and the megabytes by which it made the process grow."""
+    """Print the seconds of the request, and by how many megabytes the process grew."""
     import django
 
     django.setup()
@@ -24,11 +24,11 @@ def main() -> None:
     print(json.dumps({"seconds": seconds, "megabytes": megabytes("VmHWM") - before}))
 
 
-def megabytes(what: str) -> float:
-    """Return what this process holds now, or held at its highest. Reads ``/proc``: Linux only."""
-    # getrusage would tell of the process that started this one, too.
+def megabytes(field: str) -> float:
+    """Return the current or the highest memory of this process. Reads ``/proc``: Linux only."""
+    # getrusage would include the process that started this one.
     lines = Path("/proc/self/status").read_text("ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{what}:")) / 1024
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) / 1024
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The figures as tables for people, and into docs/performance.md."""
+"""Write the figures as tables, also into docs/performance-tables.md."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import django
 
-FILE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
-BEGIN, END = "<!-- python3 -m benchmarks {what} --write -->", "<!-- end of {what} -->"
+FILE = Path(__file__).resolve().parent.parent / "docs" / "performance-tables.md"
+BEGIN = "<!-- python3 -m benchmarks {measurement} --write -->"
+END = "<!-- end of {measurement} -->"
 
 NAMES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 WAYS = {
@@ -23,7 +24,7 @@ WAYS = {
     "e": "(e) the rows alone by `COPY` or `executemany`",
 }
 
-#: What is compared: a title, who and to whom, in batches of what; least and aim by database.
+#: Each comparison: title, the two ways, the size of a batch; the least and the aim by database.
 SINGLE = {"sqlite": (0.30, 0.55), "postgres": (0.30, 0.55)}
 RAW = {"sqlite": (0.85, None), "postgres": (0.85, None)}
 BATCH = {"sqlite": (4, 10), "postgres": (8, 18)}
@@ -46,72 +47,75 @@ RATIOS = (
         (f"{size} again to {size} new", "repeats", "b", size, dict.fromkeys(NAMES, (0.9, None)))
         for size in ("1", "100", "1000")
     ),
-    # A worker keeps its connection, so (b) has to keep its own.
+    # A worker keeps its connection, so (b) must keep its own.
     ("single events, connections kept: the sweep to (b)", "c2", "b", "1 kept", TWICE),
 )
-FILLED = "1,000 rows: {rows:,} there already to none"
+FILLED = "1,000 rows: {rows:,} existing rows to none"
 
 
 class Figures:
-    """Those of one database."""
+    """The figures of one database."""
 
-    def __init__(self, found: dict[str, Any]) -> None:
-        self.found = found
-        self.rows: list[int] = found["rows"]
+    def __init__(self, results: dict[str, Any]) -> None:
+        self.results = results
+        self.rows: list[int] = results["rows"]
 
     def seconds(self, way: str, size: str, rows: int = 0) -> float:
-        listed = self.found["batches"][size]["seconds"]
-        return float(next(s for name, place, s in listed if (name, place) == (way, rows)))
+        listed = self.results["batches"][size]["seconds"]
+        return float(next(s for name, existing, s in listed if (name, existing) == (way, rows)))
 
     def ratio(
         self, way: str, to: str, size: str, rows: int = 0, to_rows: int | None = None
     ) -> float:
         wanted = (way, rows, to, rows if to_rows is None else to_rows)
-        listed = self.found["batches"][size]["ratios"]
+        listed = self.results["batches"][size]["ratios"]
         return float(next(r for *turns, r in listed if tuple(turns) == wanted))
 
     @property
     def sizes(self) -> list[str]:
-        return [size for size in self.found["batches"] if size.isdigit()]
+        return [size for size in self.results["batches"] if size.isdigit()]
 
     @property
     def kept(self) -> list[str]:
-        return [size for size in self.found["batches"] if not size.isdigit()]
+        return [size for size in self.results["batches"] if not size.isdigit()]
 
 
-def speed(found: dict[str, Any]) -> str:
-    """Return what ``speed`` has measured, as Markdown."""
-    figures = {name: Figures(each) for name, each in found.items()}
-    parts = [_machine(found), _ratios(figures)]
-    for name, each in figures.items():
-        parts += [f"### {NAMES[name]}", _times(each), _served(each), _large(each)]
+def speed(results: dict[str, Any]) -> str:
+    """Return the results of ``speed`` as Markdown."""
+    figures = {name: Figures(result) for name, result in results.items()}
+    parts = [_machine(results), _ratios(figures)]
+    for name, database in figures.items():
+        parts += [f"### {NAMES[name]}", _times(database), _served(database), _large(database)]
     return "\n\n".join(parts)
 
 
-def load(found: dict[str, Any]) -> str:
-    """Return what ``load`` has measured, as Markdown."""
-    one = found["postgres"]
-    said = {
-        "single events": f"{one['events']:,} in {one['seconds']:,.0f} s",
-        "batches of 10,000 among them": str(one["batches"]),
-        "answers": ", ".join(f"{status}: {count:,}" for status, count in one["answers"].items()),
-        "events lost": str(one["lost"]),
-        "p50, p99, p99.9 of single events": f"{one['p50']}, {one['p99']}, {one['p99.9']} ms",
-        "slowest single event, slowest batch": f"{one['slowest']}, {one['slowest_batch']} ms",
+def load(results: dict[str, Any]) -> str:
+    """Return the results of ``load`` as Markdown."""
+    run = results["postgres"]
+    cells = {
+        "single events": f"{run['events']:,} in {run['seconds']:,.0f} s",
+        "batches of 10,000 among them": str(run["batches"]),
+        "answers": ", ".join(f"{status}: {count:,}" for status, count in run["answers"].items()),
+        "events lost": str(run["lost"]),
+        "p50, p99, p99.9 of single events": f"{run['p50']}, {run['p99']}, {run['p99.9']} ms",
+        "slowest single event, slowest batch": f"{run['slowest']}, {run['slowest_batch']} ms",
     }
-    return _table(["", ""], [[name, value] for name, value in said.items()])
+    return _table(["", ""], [[name, value] for name, value in cells.items()])
 
 
-def growth(found: dict[str, Any]) -> str:
-    """Return what ``growth`` has measured, as Markdown."""
-    one = found["postgres"]
-    names = [*one["batches"], *(name for name in one["single"] if name not in one["batches"])]
+def growth(results: dict[str, Any]) -> str:
+    """Return the results of ``growth`` as Markdown."""
+    run = results["postgres"]
+    names = [
+        *run["batches"],
+        *(name for name in run["single"] if name not in run["batches"]),
+    ]
     rows = [
-        [f"`{name}`", *(f"{one[how].get(name, 0):,.0f}" for how in ("batches", "single"))]
+        [f"`{name}`", *(f"{run[kind].get(name, 0):,.0f}" for kind in ("batches", "single"))]
         for name in names
     ]
-    rows.append(["all", *(f"{sum(one[how].values()):,.0f}" for how in ("batches", "single"))])
-    prune, workers = one["prune"], one["workers"]
+    rows.append(["all", *(f"{sum(run[kind].values()):,.0f}" for kind in ("batches", "single"))])
+    prune, workers = run["prune"], run["workers"]
     return "\n\n".join(
         [
             _table(["MB for a million events", "in batches of 1,000", "single"], rows),
@@ -123,21 +127,33 @@ def growth(found: dict[str, Any]) -> str:
     )
 
 
-WRITTEN = {"speed": speed, "load": load, "growth": growth}
+def turns(results: dict[str, Any]) -> str:
+    """Return the results of ``turns`` as Markdown."""
+    names = dict.fromkeys(name for figures in results.values() for name in figures)
+    rows = [[name, *(_turn(figures.get(name)) for figures in results.values())] for name in names]
+    heads = [f"{NAMES[database]}: ms, speed to the view" for database in results]
+    return _table(["one request, connection kept", *heads], rows)
 
 
-def put(what: str, text: str) -> None:
-    """Put the tables into the docs, where the last ones stand."""
-    begin, end = BEGIN.format(what=what), END.format(what=what)
+def _turn(figures: dict[str, float] | None) -> str:
+    return f"{figures['milliseconds']:.2f}, {figures['ratio']:.2f}" if figures else ""
+
+
+WRITTEN = {"speed": speed, "turns": turns, "load": load, "growth": growth}
+
+
+def put(measurement: str, text: str) -> None:
+    """Replace the tables in the docs."""
+    begin, end = BEGIN.format(measurement=measurement), END.format(measurement=measurement)
     before, _, rest = FILE.read_text("utf-8").partition(begin)
     after = rest.partition(end)[2]
     FILE.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", "utf-8")
 
 
-def _machine(found: dict[str, Any]) -> str:
+def _machine(results: dict[str, Any]) -> str:
     versions = ", ".join(
-        f"SQLite {each['version']}" if name == "sqlite" else each["version"]
-        for name, each in found.items()
+        f"SQLite {result['version']}" if name == "sqlite" else result["version"]
+        for name, result in results.items()
     )
     return (
         f"Measured with Python {platform.python_version()}, Django {django.get_version()},"
@@ -157,47 +173,51 @@ def _ratios(figures: dict[str, Figures]) -> str:
     head = ["ratio", *(f"{NAMES[name]} (at least, aim)" for name in figures)]
     lines = []
     for title, way, to, size, goals in RATIOS:
-        cells = [_goal(each.ratio(way, to, size), *goals[name]) for name, each in figures.items()]
+        cells = [
+            _goal(database.ratio(way, to, size), *goals[name]) for name, database in figures.items()
+        ]
         lines.append([title, *cells])
     for rows in next(iter(figures.values())).rows[1:]:
         least = 0.8 if rows == 1_000_000 else None
         cells = [
-            _goal(each.ratio("b", "b", "1000", rows, 0), least, None) for each in figures.values()
+            _goal(database.ratio("b", "b", "1000", rows, 0), least, None)
+            for database in figures.values()
         ]
         lines.append([FILLED.format(rows=rows), *cells])
     return _table(head, lines)
 
 
 def _goal(value: float, least: float | None, aim: float | None) -> str:
-    said = f"{value:.2f}" if value < 2 else f"{value:.1f}"
+    text = f"{value:.2f}" if value < 2 else f"{value:.1f}"
     goals = ", ".join(f"{goal:g}" for goal in (least, aim) if goal is not None)
-    return f"**{said}** ({goals})" if goals else f"**{said}**"
+    return f"**{text}** ({goals})" if goals else f"**{text}**"
 
 
-def _times(each: Figures) -> str:
-    sizes = [*each.sizes, *each.kept]
+def _times(database: Figures) -> str:
+    sizes = [*database.sizes, *database.kept]
     head = [
         "milliseconds for a batch of",
-        *each.sizes,
-        *(f"{size} connections" for size in each.kept),
+        *database.sizes,
+        *(f"{size} connections" for size in database.kept),
     ]
     lines = [
-        [said, *(_ms(each.seconds(way, size)) for size in sizes)] for way, said in WAYS.items()
+        [label, *(_ms(database.seconds(way, size)) for size in sizes)]
+        for way, label in WAYS.items()
     ]
-    for rows in each.rows[1:]:
-        cells = [_ms(each.seconds("b", size, rows)) for size in each.sizes]
-        lines.append([f"(b) on {rows:,} rows", *cells, *[""] * len(each.kept)])
-    rate = [f"{int(size.split()[0]) / each.seconds('b', size):,.0f}" for size in sizes]
+    for rows in database.rows[1:]:
+        cells = [_ms(database.seconds("b", size, rows)) for size in database.sizes]
+        lines.append([f"(b) on {rows:,} rows", *cells, *[""] * len(database.kept)])
+    rate = [f"{int(size.split()[0]) / database.seconds('b', size):,.0f}" for size in sizes]
     lines.append(["(b), rows a second", *rate])
     return _table(head, lines)
 
 
-def _served(each: Figures) -> str:
-    served = each.found["served"]
+def _served(database: Figures) -> str:
+    served = database.results["served"]
     head = ["requests a second over HTTP, batches of", *served]
     lines = [
-        [said, *(f"{served[size][way]:,.0f}" for size in served)]
-        for way, said in WAYS.items()
+        [label, *(f"{served[size][way]:,.0f}" for size in served)]
+        for way, label in WAYS.items()
         if way in next(iter(served.values()))
     ]
     return "Gunicorn with two workers, and four clients on the same machine:\n\n" + _table(
@@ -205,8 +225,8 @@ def _served(each: Figures) -> str:
     )
 
 
-def _large(each: Figures) -> str:
-    large = each.found["large"]
+def _large(database: Figures) -> str:
+    large = database.results["large"]
     return (
         f"10,000 rows in one request, in a new process: {large['seconds']:.2f} s,"
         f" {large['megabytes']:.0f} MB more memory (at most 3 s and 150 MB)."

@@ -1,4 +1,4 @@
-"""The same over HTTP: gunicorn with two workers, and clients that keep their connections."""
+"""Measure over HTTP: gunicorn with two workers, and clients that keep their connections."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ WORKERS = 2
 
 
 def rates(size: int, requests: int) -> dict[str, float]:
-    """Return requests a second of each view, with batches of so many rows."""
-    found = {}
+    """Return the requests per second of each view, with batches of ``size`` rows."""
+    results = {}
     for view in (Bare(), Inline(), Kept(), Anymail()):
         with running(view.processor) as port:
             _post(port, view, [bodies.new(size) for _ in range(CLIENTS)])
-            found[view.letter] = _rate(port, view, size, requests)
-    return found
+            results[view.letter] = _rate(port, view, size, requests)
+    return results
 
 
 @contextmanager
 def running(processor: str = "inline") -> Iterator[int]:
-    """Serve the project of the benchmarks and return the port."""
+    """Serve the benchmark project and yield the port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
@@ -57,11 +57,11 @@ def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
             if server.poll() is not None:
-                sys.exit("benchmarks: gunicorn ended; see above what it said.")
+                sys.exit("benchmarks: gunicorn ended; see its output above.")
             time.sleep(0.1)
         else:
             return
-    sys.exit("benchmarks: gunicorn does not listen.")
+    sys.exit("benchmarks: gunicorn does not listen after 30 s.")
 
 
 def _rate(port: int, view: View, size: int, requests: int) -> float:
@@ -85,5 +85,5 @@ def _post(port: int, view: View, batches: list[list[int]]) -> None:
         answer = connection.getresponse()
         content = answer.read()
         if answer.status != 200:
-            raise AssertionError(f"expected 200, came {answer.status}: {content[:200]!r}")
+            raise AssertionError(f"expected 200, got {answer.status}: {content[:200]!r}")
     connection.close()

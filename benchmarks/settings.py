@@ -1,7 +1,7 @@
-"""One project for this app and for what it is measured beside, on one database after another.
+"""One project for this app and its alternatives, with several databases.
 
-``BENCHMARK_DATABASE`` names the kind of database and ``BENCHMARK_PLACES`` how many rows there are
-in each of them; the first one is the default. ``BENCHMARK_FOLDER`` is where SQLite's files are.
+``BENCHMARK_DATABASE`` names the kind of database. ``BENCHMARK_ROWS`` has the number of initial rows
+of each one; the first is the default. ``BENCHMARK_FOLDER`` is the folder for the SQLite files.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ WSGI_APPLICATION = "benchmarks.wsgi.application"
 
 DATABASE = os.environ.get("BENCHMARK_DATABASE", "sqlite")
 FOLDER = Path(os.environ.get("BENCHMARK_FOLDER", "."))
-PLACES = [int(rows) for rows in os.environ.get("BENCHMARK_PLACES", "0").split(",")]
+ROWS = [int(rows) for rows in os.environ.get("BENCHMARK_ROWS", "0").split(",")]
 
 
-def place(rows: int) -> dict[str, Any]:
+def database(rows: int) -> dict[str, Any]:
     entry = databases.settings_for(DATABASE, suffix=f"_benchmark_{rows}")
     if DATABASE == "sqlite":
         entry["TEST"]["NAME"] = str(FOLDER / f"{rows}.sqlite3")
-    # By default each request opens a connection of its own, as in a new project.
+    # By default each request opens its own connection, as in a new project.
     max_age = int(os.environ.get("BENCHMARK_MAX_AGE", "0"))
     return entry | {"NAME": entry["TEST"]["NAME"], "CONN_MAX_AGE": max_age}
 
 
 DATABASES = {
-    "default" if index == 0 else f"rows_{rows}": place(rows) for index, rows in enumerate(PLACES)
+    "default" if index == 0 else f"rows_{rows}": database(rows) for index, rows in enumerate(ROWS)
 }
-DATABASE_ROUTERS = ["benchmarks.places.Router"]
+DATABASE_ROUTERS = ["benchmarks.databases.Router"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Those of a new project, whose admin everybody uses.
+# The apps of a new project, with the admin.
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -60,5 +60,5 @@ PICKYASSIST_WEBHOOKS = {
 }
 ANYMAIL = {"WEBHOOK_SECRET": CREDENTIALS}
 
-# The views this app is measured beside read bodies by Django's limit: 10,000 rows are beyond it.
+# The views of the alternatives obey Django's limit for bodies, and 10,000 rows exceed it.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 2**20

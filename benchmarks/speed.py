@@ -1,6 +1,6 @@
-"""``python3 -m benchmarks speed``: this app beside what one would do otherwise.
+"""``python3 -m benchmarks speed``: compare this app with alternatives.
 
-Everything that is measured on one database, as JSON in the file that is named.
+Measures on one database and writes JSON to the file ``--result``.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-#: Rows in one request whose memory is measured; over HTTP: rows in a batch, how many requests.
+#: Rows in the request to measure memory with. Over HTTP: requests by rows in a batch.
 LARGE = 10_000
 SERVED = {1: 1200, 100: 120}
 
 
-#: Sizes that are measured once more where requests share a connection.
+#: Sizes that are measured again with requests that share a connection.
 KEPT = (1, 100)
 
 
@@ -28,39 +28,39 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--result", type=Path, required=True)
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args(argv)
-    warnings.simplefilter("ignore")  # of django-anymail, about services that it lets go
+    warnings.simplefilter("ignore")  # django-anymail warns about services it will drop
     import django
 
     django.setup()
     logging.disable(logging.CRITICAL)
-    from benchmarks import places
+    from benchmarks import databases
 
-    rows = list(places.aliases())
+    rows = list(databases.aliases())
     try:
-        for each in rows:
-            _tell(f"making a database of {each:,} rows")
-            places.make(each)
-        found = _found(rows, options.quick)
+        for count in rows:
+            _tell(f"making a database of {count:,} rows")
+            databases.make(count)
+        results = _results(rows, options.quick)
     finally:
-        places.drop()
-    options.result.write_text(json.dumps(found), "utf-8")
+        databases.drop()
+    options.result.write_text(json.dumps(results), "utf-8")
     return 0
 
 
-def _found(rows: list[int], quick: bool) -> dict[str, Any]:
+def _results(rows: list[int], quick: bool) -> dict[str, Any]:
     from django.db import connection
 
-    from benchmarks import bodies, measure, places, served
+    from benchmarks import bodies, databases, measure, served
 
     batches = {}
     for size in measure.SIZES:
         batches[str(size)] = measure.measured(size, rows, quick, _tell).figures()
-        places.empty()
-    with places.kept_connections():
-        _tell("once more, with connections that are kept")
+        databases.empty()
+    with databases.kept_connections():
+        _tell("again, with kept connections")
         for size in KEPT:
             batches[f"{size} kept"] = measure.measured(size, rows[:1], quick, _tell).figures()
-    places.empty()
+    databases.empty()
     _tell(f"{LARGE:,} rows in one request")
     command = [sys.executable, "-m", "benchmarks.memory"]
     large = bodies.batch(bodies.new(LARGE))
@@ -70,11 +70,11 @@ def _found(rows: list[int], quick: bool) -> dict[str, Any]:
         _tell(f"over HTTP: batches of {size}")
         over_http[size] = served.rates(size, requests // 3 if quick else requests)
     with connection.cursor() as cursor:
-        version = "sqlite_version()" if connection.vendor == "sqlite" else "version()"
-        cursor.execute(f"SELECT {version}")
-        [named] = cursor.fetchone()
+        function = "sqlite_version()" if connection.vendor == "sqlite" else "version()"
+        cursor.execute(f"SELECT {function}")
+        [version] = cursor.fetchone()
     return {
-        "version": str(named).split(" (")[0],
+        "version": str(version).split(" (")[0],
         "rows": rows,
         "batches": batches,
         "large": json.loads(done.stdout),
@@ -83,7 +83,7 @@ def _found(rows: list[int], quick: bool) -> dict[str, Any]:
 
 
 def _tell(line: str) -> None:
-    """Say what is done now, on the terminal and not among the figures."""
+    """Report progress on standard error: standard output has the figures."""
     end = "\n"
     if sys.stderr.isatty():
         line, end = f"\r\033[K{line}", ""

@@ -12,7 +12,7 @@ from .models import TrackingEvent
 
 @receiver(tracking)
 def keep_event(event: Any, **named: Any) -> None:
-    """Keep an event, each once, as it is mostly done by hand."""
+    """Store each event once, as most projects do."""
     TrackingEvent.objects.get_or_create(
         event_id=event.event_id,
         defaults={
@@ -27,4 +27,4 @@ def keep_event(event: Any, **named: Any) -> None:
 
 @receiver(delivery_received)
 def hear(**named: Any) -> None:
-    """Do nothing: what a receiver does is not what is measured."""
+    """Do nothing: the work of a receiver is not measured."""

@@ -12,6 +12,6 @@ from .models import Payload
 @csrf_exempt
 @require_POST
 def keep_payload(request: HttpRequest) -> HttpResponse:
-    """Keep what came: one INSERT, no secret, nothing understood, no signal."""
+    """Store the body: one INSERT, no secret, no parsing, no signal."""
     Payload.objects.create(payload=json.loads(request.body))
     return HttpResponse()

@@ -1,6 +1,6 @@
-"""The databases that are measured on: one that is empty, others with rows of years in them.
+"""The databases to measure on: an empty one, and others with the rows of years.
 
-``python -m benchmarks.places`` makes and fills the default one of ``benchmarks.settings``.
+``python -m benchmarks.databases`` makes and fills the default one of ``benchmarks.settings``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.conf import settings
 
 
 class Router:
-    """Sends everything to the database that is measured on now."""
+    """Sends all queries to the database that is measured now."""
 
     now = "default"
 
@@ -28,13 +28,13 @@ class Router:
 
 
 def aliases() -> dict[int, str]:
-    """Return the alias of each database by how many rows it began with."""
-    return dict(zip(settings.PLACES, settings.DATABASES, strict=True))
+    """Return the alias of each database by its number of initial rows."""
+    return dict(zip(settings.ROWS, settings.DATABASES, strict=True))
 
 
 @contextmanager
 def at(rows: int) -> Iterator[None]:
-    """Have everything happen in the database that began with so many rows."""
+    """Use the database that began with ``rows`` rows."""
     before, Router.now = Router.now, aliases()[rows]
     yield
     Router.now = before
@@ -42,7 +42,7 @@ def at(rows: int) -> Iterator[None]:
 
 @contextmanager
 def kept_connections() -> Iterator[None]:
-    """Have requests share a connection, as ``CONN_MAX_AGE`` does. By default each opens its own."""
+    """Let requests share a connection, as with ``CONN_MAX_AGE``. By default each opens its own."""
     from django.db import connections
 
     for max_age in (None, 0):
@@ -54,22 +54,22 @@ def kept_connections() -> Iterator[None]:
 
 
 def make(rows: int) -> None:
-    """Make a database and fill it, in a process of its own, for which it is the default one."""
-    environment = os.environ | {"BENCHMARK_PLACES": str(rows)}
-    subprocess.run([sys.executable, "-m", "benchmarks.places"], env=environment, check=True)
+    """Make and fill a database, in a new process that has it as the default one."""
+    environment = os.environ | {"BENCHMARK_ROWS": str(rows)}
+    subprocess.run([sys.executable, "-m", "benchmarks.databases"], env=environment, check=True)
 
 
 def drop() -> None:
-    """Drop all that was made."""
+    """Drop all databases."""
     from django.db import DatabaseError, connections
 
     for alias in aliases().values():
-        with suppress(DatabaseError, FileNotFoundError):  # it was not made
+        with suppress(DatabaseError, FileNotFoundError):  # it does not exist
             connections[alias].creation.destroy_test_db("", verbosity=0)
 
 
 def empty() -> None:
-    """Take out of the empty database what measuring has put there."""
+    """Empty the database that had no initial rows."""
     from django.core.management import call_command
 
     if 0 in aliases():
@@ -86,14 +86,14 @@ def _make_default() -> None:
     from tests.scale.filling import fill
 
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-    [rows] = settings.PLACES
+    [rows] = settings.ROWS
     if rows:
         fill(rows, [WebhookRequest, DeliveryReport, Message])
         _fill_alternatives(rows)
 
 
 def _fill_alternatives(rows: int) -> None:
-    """Make as many rows of what this app is measured beside."""
+    """Make as many rows for the alternatives."""
     from django.db import connection
 
     from benchmarks.alternatives.models import Payload, TrackingEvent
@@ -102,15 +102,15 @@ def _fill_alternatives(rows: int) -> None:
 
     sql = dialect()
     made = Expressions(sql, rows)
-    told, body = made.message("n"), sql.json("""'{"project_id": "4100", "event_id": 1}'""")
+    message, body = made.message("n"), sql.json("""'{"project_id": "4100", "event_id": 1}'""")
     columns: dict[Any, dict[str, str]] = {
         Payload: {"id": "n", "payload": body, "received_at": made.moment()},
         TrackingEvent: {
             "id": "n",
             "event_id": sql.padded("n", 12),
-            "message_id": told["msg_id"],
+            "message_id": message["msg_id"],
             "event_type": "'delivered'",
-            "recipient": told["number"],
+            "recipient": message["number"],
             "timestamp": made.moment(),
             "payload": body,
         },
