@@ -1,8 +1,8 @@
-"""Make ``.venv`` in this clone, install the project into it, and go on in there.
+"""Make ``.venv`` in this clone, install the project into it, and continue in it.
 
-``python3 -m example_project`` and ``python3 -m tests`` begin here; ``python3 bootstrap.py lint``
-only installs (any extras of ``setup.cfg``). Standard library only, and written so that an older
-Python can read it and say that it is too old.
+``python3 -m example_project`` and ``python3 -m tests`` begin here. ``python3 bootstrap.py lint``
+only installs (any extras of ``setup.cfg``). It uses the standard library only, and syntax that an
+older Python can read, so that it can report that it is too old.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 LOCK = ROOT / ".bootstrap.lock"
-#: What was installed. Empty while an installation runs, so that an interrupted one is noticed.
+#: A record of the installation. Empty while one runs, so that an interrupted one is noticed.
 STAMP = VENV / "bootstrap.json"
 LOG = VENV / "bootstrap.log"
 
@@ -31,12 +31,12 @@ def enter(module, extras=()):
     install(extras)
     if _is_inside():
         return
-    # With it, macOS would take the Python of .venv for the one that runs now.
+    # With this variable, macOS would run the current Python instead of that of .venv.
     os.environ.pop("__PYVENV_LAUNCHER__", None)
     command = [str(PYTHON), "-m", module, *sys.argv[1:]]
     if os.name != "nt":
         os.execv(command[0], command)  # noqa: S606
-    # On Windows execv gives the prompt back at once, while the new process still runs.
+    # On Windows, execv returns to the prompt while the new process still runs.
     try:
         sys.exit(subprocess.call(command))
     except KeyboardInterrupt:
@@ -44,29 +44,29 @@ def enter(module, extras=()):
 
 
 def install(extras=()):
-    """Make sure that ``.venv`` holds the project and ``extras``, besides those of earlier runs."""
+    """Install the project and ``extras`` into ``.venv``; keep the extras of earlier runs."""
     require_python()
     if _is_ready(extras):
         return
     try:
         with _lock():
             if _is_ready(extras):
-                return  # Another run has made it meanwhile.
+                return  # Another run has made it in the meantime.
             if not _is_usable():
                 _make()
             _pip_install(extras)
     except OSError as err:
         _fail(f"cannot make .venv in {ROOT} ({err}); make that folder writable and run again.")
     except KeyboardInterrupt:
-        _fail("interrupted; the next run begins .venv anew.")
+        _fail("interrupted; the next run makes .venv again.")
 
 
 def require_python():
-    """Exit with one sentence if this Python is too old."""
+    """Exit with a message if this Python is too old."""
     if sys.version_info < OLDEST:
         _fail(
-            f"Python {_dotted(OLDEST)} or newer is needed, and this is {_dotted(sys.version_info)}"
-            f" ({sys.executable}); run the same with a newer one."
+            f"Python {_dotted(OLDEST)} or newer is required, and this is"
+            f" {_dotted(sys.version_info)} ({sys.executable}); run the same with a newer one."
         )
 
 
@@ -80,7 +80,7 @@ def _is_ready(extras):
 
 
 def _is_made_for_this_python(stamp):
-    # The path is part of it: in a clone that was moved, the scripts in .venv point to nowhere.
+    # The path is part of it: if the clone was moved, the scripts in .venv have wrong paths.
     return (
         PYTHON.exists()
         and stamp.get("root") == str(ROOT)
@@ -91,12 +91,12 @@ def _is_made_for_this_python(stamp):
 def _is_usable():
     if STAMP.exists():
         return _is_made_for_this_python(_read_stamp())
-    # Somebody's own .venv: kept if it works, as it may hold more than ours would.
+    # Keep a .venv that the user made, if it works: it may hold more packages than ours.
     if not PYTHON.exists():
         return False
     probe = [str(PYTHON), "-c", "import pip, sys; print(sys.implementation.cache_tag)"]
-    found = subprocess.run(probe, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-    return found.stdout.decode().strip() == sys.implementation.cache_tag
+    done = subprocess.run(probe, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    return done.stdout.decode().strip() == sys.implementation.cache_tag
 
 
 def _is_inside():
@@ -125,26 +125,26 @@ def _make():
     if _is_inside():
         _fail(
             "this Python is part of .venv, which is incomplete; run the same with the Python that"
-            " .venv was made from (mostly called python3)."
+            " made .venv (usually python3)."
         )
     for name in ("venv", "ensurepip"):
         if importlib.util.find_spec(name) is None:
             _fail(
-                f"this Python ({sys.executable}) lacks the standard module {name}, which makes"
-                " .venv; install it (on Debian and Ubuntu: apt install python3-venv) and run again."
+                f"this Python ({sys.executable}) lacks the standard module {name}; install it"
+                " (on Debian and Ubuntu: apt install python3-venv) and run again."
             )
     if VENV.is_dir() and not VENV.is_symlink():
-        _say("Making .venv anew: it is incomplete, or was made by another Python or elsewhere.")
+        _say("Making .venv again: it is incomplete, or from another Python or folder.")
         shutil.rmtree(str(VENV))
     elif VENV.exists() or VENV.is_symlink():
-        _fail(f"{VENV} is no folder, and the environment belongs there; move it out of the way.")
+        _fail(f"{VENV} is not a folder; move it away, since the environment must be there.")
     VENV.mkdir()
     _write_stamp()
     made, output = _run([sys.executable, "-m", "venv", str(VENV)])
     if not made:
         _fail(
-            f"python -m venv could not make .venv: {_last_words(output)} (on Debian and Ubuntu,"
-            " apt install python3-venv brings all it needs.)"
+            f"python -m venv could not make .venv: {_last_words(output)} (On Debian and Ubuntu,"
+            " run apt install python3-venv.)"
         )
     _write_stamp(root=str(ROOT), python=sys.implementation.cache_tag)
 
@@ -154,14 +154,16 @@ def _pip_install(extras):
     extras = sorted({*before.get("extras", ()), *extras})
     _say("Installing into .venv (a minute or so, only this once) ...")
     _write_stamp()
-    what = f".[{','.join(extras)}]" if extras else "."
+    requirement = f".[{','.join(extras)}]" if extras else "."
     options = ["--quiet", "--no-input", "--disable-pip-version-check"]
-    installed, output = _run([str(PYTHON), "-m", "pip", "install", *options, "--editable", what])
+    installed, output = _run(
+        [str(PYTHON), "-m", "pip", "install", *options, "--editable", requirement]
+    )
     made_for = {"root": str(ROOT), "python": sys.implementation.cache_tag}
     if installed:
         _write_stamp(sources=_digest(), extras=extras, **made_for)
         return
-    # pip changes nothing before all of it is built, so what was there before still works.
+    # pip changes nothing until all is built, so the earlier installation still works.
     _write_stamp(**{**before, **made_for})
     LOG.write_text(output, encoding="utf-8")
     failed_build = "subprocess-exited" in output and "build dependencies" not in output
@@ -169,11 +171,11 @@ def _pip_install(extras):
         _fail(
             f"pip could not build mysqlclient: {_last_words(output)} It needs a C compiler,"
             " pkg-config and the headers of MariaDB's client (on Debian and Ubuntu: apt install"
-            f" gcc python3-dev pkg-config libmariadb-dev); the whole output is in {LOG}."
+            f" gcc python3-dev pkg-config libmariadb-dev); the full output is in {LOG}."
         )
     _fail(
-        f"pip could not install {what} into .venv: {_last_words(output)} See that the package"
-        f" index can be reached, then run again; the whole output is in {LOG}."
+        f"pip could not install {requirement} into .venv: {_last_words(output)} Check that the"
+        f" package index can be reached, then run again; the full output is in {LOG}."
     )
 
 
@@ -185,21 +187,21 @@ def _run(command):
 
 
 def _last_words(output):
-    """Return the line of pip's output that says most: the last that is marked as an error."""
+    """Return the most useful line of pip's output: the last that is marked as an error."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     marked = [line for line in lines if line.lower().startswith(("error:", "exception:"))]
-    # This one only says that another line says more.
+    # This line only refers to another one.
     errors = [line for line in marked if "subprocess-exited" not in line]
-    line = (errors or lines or ["it said nothing"])[-1]
+    line = (errors or lines or ["there is no output"])[-1]
     return line if line.endswith(".") else line + "."
 
 
 @contextlib.contextmanager
 def _lock():
-    """Let one run at a time change ``.venv``. The system frees the lock of a run that dies."""
+    """Allow one run at a time to change ``.venv``. The system frees the lock of a killed run."""
     with LOCK.open("a") as file:
         if not _try_to_lock(file):
-            _say("Waiting for another run that is making .venv ...")
+            _say("Waiting for another run that makes .venv ...")
             while not _try_to_lock(file):
                 time.sleep(0.2)
         yield

@@ -1,6 +1,6 @@
-"""See that a tag may be released: ``python .ci/release_version.py v1.2.3``.
+"""Check that a tag can be released: ``python .ci/release_version.py v1.2.3``.
 
-It has to be the version of the package, and CHANGELOG.md has to say what is new in it.
+The tag must be the version of the package, and CHANGELOG.md must list the changes.
 """
 
 import re
@@ -16,9 +16,9 @@ def main(arguments):
     [tag] = arguments
     version = package_version()
     if tag != f"v{version}":
-        return f"the tag is {tag}, and the package is {version}: the tag has to be v{version}"
+        return f"the tag {tag} does not match the package version; use the tag v{version}"
     if not changes_of(version):
-        return f'CHANGELOG.md says nothing under "## {version}": write there what is new'
+        return f'CHANGELOG.md lists no changes under "## {version}"; add them there'
     return None
 
 
@@ -28,7 +28,7 @@ def package_version():
 
 
 def changes_of(version):
-    """Return the entries under ``## 1.2.3`` or ``## 1.2.3 - 2026-01-31``, brackets or not."""
+    """Return the entries under ``## 1.2.3`` or ``## [1.2.3] - 2026-01-31``."""
     lines = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines()
     heading = re.compile(
         rf"## (\[{re.escape(version)}\]|{re.escape(version)})( - \d{{4}}-\d\d-\d\d)?"
