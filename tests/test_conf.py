@@ -32,9 +32,9 @@ def configure(settings):
 
 
 def checks():
-    return {
-        message.id.split(".")[1]: message for message in run_checks(tags=["pickyassist_webhooks"])
-    }
+    # Without a database: Django 6.1 gives the checks all of them.
+    messages = run_checks(tags=["pickyassist_webhooks"], databases=[])
+    return {message.id.split(".")[1]: message for message in messages}
 
 
 def test_defaults(configure):
@@ -227,9 +227,7 @@ class TestChecks:
     )
     def test_spool_scope(self, configure, path, problem):
         configure({"SECRETS": [GOOD], "SPOOL_SCOPE": path})
-        assert {each.id for each in run_checks(tags=["pickyassist_webhooks"])} == {
-            "pickyassist_webhooks.E011"
-        }
+        assert list(checks()) == ["E011"]
         assert problem in checks()["E011"].msg
 
     def test_a_valid_spool_scope(self, configure):
