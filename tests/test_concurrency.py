@@ -46,7 +46,7 @@ def at_once(*calls):
 
 def finish():
     """Process the requests that lost their races, as the sweep does."""
-    WebhookRequest.objects.filter(state="failing").update(due_at="2000-01-01T00:00:00Z")
+    WebhookRequest.objects.unfinished().update(due_at="2000-01-01T00:00:00Z")
     sweep()
     assert set(WebhookRequest.objects.values_list("state", flat=True)) == {"done"}
 
@@ -89,6 +89,36 @@ def test_statuses_of_one_message():
     assert DeliveryReport.objects.count() == len(statuses)
     rises = [report.status for report in DeliveryReport.objects.all() if report.raised_status]
     assert 3 in rises
+
+
+def test_another_worker_between_the_look_and_the_write():
+    """It changes the message; a worker that holds locks lets it wait instead."""
+
+    def other():
+        try:
+            post(delivery(row("1", 3)))
+        finally:
+            connections.close_all()
+
+    def interleave(execute, sql, *rest):
+        if sql.startswith(("WITH", "INSERT")) and not threads:
+            threads.append(Thread(target=other))
+            threads[0].start()
+            threads[0].join(0.5)
+        writes.append(sql.startswith("WITH"))
+        return execute(sql, *rest)
+
+    post(delivery(row("1", 0)))
+    threads, writes = [], []
+    with connection.execute_wrapper(interleave):
+        assert post(delivery(row("1", 1))).json()["state"] == "done"
+    threads[0].join()
+    finish()
+    assert Message.objects.get().status == 3
+    rises = {r.status: r.previous_status for r in DeliveryReport.objects.all() if r.raised_status}
+    assert rises in ({0: None, 1: 0, 3: 1}, {0: None, 3: 0})
+    if connection.vendor == "postgresql":  # it wrote in vain, and then again
+        assert sum(writes) == 2
 
 
 def test_workers_share_the_sweep():

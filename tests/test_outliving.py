@@ -6,13 +6,13 @@ import asyncio
 import time
 
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection, connections, transaction
 
 from pickyassist_webhooks import ingest
 from pickyassist_webhooks.inbox.calling import describe
 from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.models import ReceiverFailure, WebhookRequest
-from pickyassist_webhooks.transactions import has_unseen_transaction, reconnect
+from pickyassist_webhooks.transactions import has_unseen_transaction, reconnect, with_reconnect
 from tests.requests import delivery, keep, post, row
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -125,6 +125,18 @@ class TestSession:
         connection.connection.close()
         assert not has_unseen_transaction(connection)
         reconnect(connection)
+
+    def test_inside_a_transaction_an_error_is_raised(self):
+        """Its caller must run the whole transaction again."""
+
+        def fails():
+            tries.append(1)
+            raise OperationalError("the server is gone")
+
+        tries = []
+        with pytest.raises(OperationalError), transaction.atomic():
+            with_reconnect("default", fails)
+        assert tries == [1]
 
     def test_a_failure_is_saved_once_if_its_commit_fails(self, listen, failing_commit):
         """The first attempt gave it an id and was rolled back."""

@@ -10,7 +10,6 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from itertools import chain
 from operator import attrgetter, methodcaller
 from typing import Any
 
@@ -92,9 +91,8 @@ class Compiled(Writer):
         statement = _changing(model, tuple(step.changes), tuple(step.guard)) + self.is_one_of
         return statement, [*values, self.as_set([row.pk for row in step.rows])]
 
-    def as_set(self, values: list[Any]) -> Any:
-        """Return keys or ids as one parameter."""
-        return values
+    #: Makes one parameter of keys or ids.
+    as_set: Callable[[list[Any]], Any]
 
     def loaded(self, model: Any, fetched: Iterable[Iterable[Any]]) -> dict[str, Any]:
         """Return rows by their keys. The converters are not cached: they belong to a thread."""
@@ -119,6 +117,7 @@ class SqliteWriter(Compiled):
     """
 
     is_one_of = "IN (SELECT value FROM json_each(%s))"
+    as_set = staticmethod(json.dumps)
 
     def insert(self, rows: list[Any]) -> None:
         table = table_of(model_of(rows))
@@ -136,9 +135,6 @@ class SqliteWriter(Compiled):
             or_else = f"ON CONFLICT (id) DO UPDATE SET {changes}"
             self._insert(table.insert_with_id, part, table.fields, or_else)
 
-    def as_set(self, values: list[Any]) -> str:
-        return json.dumps(values)
-
     def find_sorted(self, model: Any, keys: list[str], lock: bool) -> dict[str, Any]:
         statement = f"{table_of(model).select} WHERE key {self.is_one_of} ORDER BY key"
         fetched = self.execute(ALL, statement, [self.as_set(keys)])
@@ -148,17 +144,19 @@ class SqliteWriter(Compiled):
         """Insert rows with one statement and return the last id."""
         markers = f"({', '.join(['%s'] * len(fields))})"
         statement = f"{into} VALUES {', '.join([markers] * len(rows))} {or_else}"
-        columns = [self._column(rows, field) for field in fields]
-        values = list(chain.from_iterable(zip(*columns, strict=True)))
-        return int(self.execute(_LAST_ID, statement, values))
+        return int(self.execute(_LAST_ID, statement, list(self._values(rows, fields))))
 
-    def _column(self, rows: list[Any], field: Any) -> Iterable[Any]:
+    def _values(self, rows: list[Any], fields: list[Any]) -> Iterator[Any]:
+        converters = [self._converter(field) for field in fields]
+        for values in map(values_of(fields), rows):
+            for value, convert in zip(values, converters, strict=True):
+                yield convert(value) if convert else value
+
+    def _converter(self, field: Any) -> Callable[[Any], Any] | None:
         if not isinstance(field, _CONVERTED):
-            return map(attrgetter(field.attname), rows)
+            return None
         connection = self.connection
-        return converted_column(
-            rows, field, lambda value: field.get_db_prep_value(value, connection, prepared=True)
-        )
+        return remembering(lambda value: field.get_db_prep_value(value, connection, prepared=True))
 
 
 def _parts(rows: list[Any], table: Table) -> Iterator[list[Any]]:
@@ -168,15 +166,22 @@ def _parts(rows: list[Any], table: Table) -> Iterator[list[Any]]:
         yield rows[start : start + size]
 
 
-def converted_column(rows: list[Any], field: Any, convert: Callable[[Any], Any]) -> Iterator[Any]:
-    """Yield the converted value of a field of each row; most equal that of the row before."""
+def values_of(fields: list[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return a function that returns a row's values of several fields."""
+    return attrgetter(*[field.attname for field in fields])
+
+
+def remembering(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return ``convert`` for the values of a column; most equal the one before."""
     last = converted = None
-    for row in rows:
-        value = getattr(row, field.attname)
+
+    def remembered(value: Any) -> Any:
+        nonlocal last, converted
         if value is None:
-            yield None
-            continue
+            return None
         # Convert it again unless it is the same time, or an empty ``extra`` again.
         if value is not last and (value or value != last):
             last, converted = value, convert(value)
-        yield converted
+        return converted
+
+    return remembered

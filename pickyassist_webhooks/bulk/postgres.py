@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
-from operator import attrgetter
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
 from ..models.encodings import codec_of, holdable
-from .compiled import ALL, COUNT, Compiled, Table, converted_column, listed, quoted, table_of
+from .compiled import ALL, COUNT, Compiled, Table, listed, quoted, remembering, table_of, values_of
 from .plan import (
     BATCH,
     NEW,
@@ -46,6 +45,7 @@ _BLANK: tuple[Any, ...] = ("", None, {}, NEW)
 class PostgresWriter(Compiled):
     is_guarding = True
     is_one_of = "= ANY(%s)"
+    as_set: Any = staticmethod(list)
 
     def __init__(self, database: str) -> None:
         super().__init__(database)
@@ -70,6 +70,10 @@ class PostgresWriter(Compiled):
         self.connection.ensure_connection()
         cursor = ServerBindingCursor(self.connection.connection)  # type: ignore[call-arg]
         return self.connection._prepare_cursor(cursor)
+
+    def see_new_commits(self) -> None:
+        # REPEATABLE READ and SERIALIZABLE fail at once if another worker was faster.
+        self.execute(COUNT, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED", [])
 
     def find_sorted(self, model: Any, keys: list[str], lock: bool) -> dict[str, Any]:
         fetched = self.execute(ALL, _finding(model, lock), [keys])
@@ -157,11 +161,18 @@ class PostgresWriter(Compiled):
 
     def _as_json(self, rows: list[Any], fields: list[Any]) -> str:
         """Return rows as a JSON list of objects, without blanks, by the names of their columns."""
-        names = [field.column for field in fields]
-        columns = [_column(rows, field) for field in fields]
+        # Times are converted here, because Django's encoder cuts them to milliseconds.
+        columns = [
+            (field.column, remembering(str) if isinstance(field, models.DateTimeField) else None)
+            for field in fields
+        ]
         objects = [
-            {name: value for name, value in zip(names, row, strict=True) if value not in _BLANK}
-            for row in zip(*columns, strict=True)
+            {
+                name: convert(value) if convert else value
+                for (name, convert), value in zip(columns, values, strict=True)
+                if value not in _BLANK
+            }
+            for values in map(values_of(fields), rows)
         ]
         if codec_of(self.connection) is None:
             return json.dumps(objects, cls=DjangoJSONEncoder)
@@ -222,10 +233,3 @@ def _give_ids(rows: list[Any], returned: Iterable[tuple[int, str]]) -> None:
     ids = {key: pk for pk, key in returned}
     for row in rows:
         row.pk = ids[getattr(row, "key", "")]
-
-
-def _column(rows: list[Any], field: Any) -> Iterator[Any]:
-    if isinstance(field, models.DateTimeField):
-        # Converted here, because Django's encoder cuts times to milliseconds.
-        return converted_column(rows, field, str)
-    return map(attrgetter(field.attname), rows)

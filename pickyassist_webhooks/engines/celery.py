@@ -16,13 +16,15 @@ from ..ingest import process
 _SECONDS = 1.0
 _SECONDS_IN_LINE = 0.5
 
-# Without these, Redis, or RabbitMQ short of memory, can block for ever. Each transport reads only
-# its own. Only for publishing: a worker waits longer than this for a task.
-_TIMEOUTS = {
+# Without these, Redis, or RabbitMQ short of memory, can block for ever, and RabbitMQ loses a task
+# that is written to a connection it has just closed. Each transport reads only its own. Only for
+# publishing: a worker waits longer than this for a task.
+_OPTIONS = {
     "socket_connect_timeout": _SECONDS,
     "socket_timeout": _SECONDS,
     "read_timeout": _SECONDS,
     "write_timeout": _SECONDS,
+    "confirm_publish": True,
 }
 
 # If the broker is down, give up quickly. One retry is enough if the broker has closed a pooled
@@ -40,7 +42,7 @@ def process_request(request_pk: int) -> None:
 def enqueue(request_pk: int) -> None:
     """Queue a request for a Celery worker. Raises the errors of the broker."""
     app = process_request.app
-    connection = app.connection_for_write(connect_timeout=_SECONDS, transport_options=_TIMEOUTS)
+    connection = app.connection_for_write(connect_timeout=_SECONDS, transport_options=_OPTIONS)
     set_limit(app.conf.broker_pool_limit)  # type: ignore[no-untyped-call]
     with producers[connection].acquire(block=True, timeout=_SECONDS_IN_LINE) as producer:
         process_request.apply_async(

@@ -34,11 +34,11 @@ def lock(batch: Sequence[Leased]) -> None:
     ``LeaseLost`` if one already did.
     """
     database = str(batch[0]._state.db)
-    if not connections[database].features.has_select_for_update:
-        return  # a transaction has the only lock of the database, and its last write checks
-    rows: Any = type(batch[0])._default_manager.using(database)
-    held = rows.filter(pk__in=[row.pk for row in batch], **batch[0].claim)
-    changed(batch).check(len(held.select_for_update().values_list("pk")))
+    # On SQLite, a transaction has the only lock of the database, and its last write checks.
+    if connections[database].features.has_select_for_update:
+        rows: Any = type(batch[0])._default_manager.using(database)
+        held = rows.filter(pk__in=[row.pk for row in batch], **batch[0].claim)
+        changed(batch).check(len(held.select_for_update().values_list("pk")))
 
 
 def advance(batch: Sequence[Leased], lazy: bool = False, **changes: Any) -> None:

@@ -48,7 +48,7 @@ def store_new(request: WebhookRequest) -> Result:
     payload = _understand(request)
     writer = writer_of(database_of_requests())
     rows = rows_of([request], [payload])
-    is_locking = not writer.is_guarding or GroupMemberEvent in rows
+    is_locking = _is_locking(writer, rows)
     with own_transaction(writer.database) if is_locking else committed(writer.database):
         recorded = look_up(rows, [request], writer, is_locking)
         plan, [result] = decide([request], [payload], rows, recorded)
@@ -95,11 +95,9 @@ def _store(batch: list[WebhookRequest]) -> dict[int, Result]:
     database, races = str(batch[0]._state.db), 0
     while True:
         writer, rows = writer_of(database), rows_of(batch, payloads)
-        is_locking = races > 0 or not writer.is_guarding or _may_collide(rows)
+        is_locking = races > 0 or _is_locking(writer, rows)
         try:
-            with own_transaction(database) if is_locking else committed(database):
-                if is_locking:
-                    _lock_all(batch, writer, is_again=races > 0)
+            with _locked(batch, writer, races) if is_locking else committed(database):
                 recorded = look_up(rows, batch, writer, is_locking, thorough=races > 0)
                 plan, results = decide(batch, payloads, rows, recorded)
                 writer.write(plan)
@@ -116,16 +114,19 @@ def _store(batch: list[WebhookRequest]) -> dict[int, Result]:
     return {request.pk: result for request, result in zip(batch, results, strict=True)}
 
 
-def _may_collide(rows: Rows) -> bool:
-    return GroupMemberEvent in rows or sum(map(len, rows.values())) > _MAX_UNLOCKED
+def _is_locking(writer: Writer, rows: Rows) -> bool:
+    """Tell whether rows are stored with locks, because otherwise a faster worker is not noticed."""
+    is_many = sum(map(len, rows.values())) > _MAX_UNLOCKED
+    return not writer.is_guarding or GroupMemberEvent in rows or is_many
 
 
-def _lock_all(batch: list[WebhookRequest], writer: Writer, is_again: bool) -> None:
-    if is_again and writer.is_guarding:
-        # REPEATABLE READ and SERIALIZABLE fail at once if another worker was faster.
-        with writer.connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-    lock(batch)
+@contextmanager
+def _locked(batch: list[WebhookRequest], writer: Writer, races: int) -> Iterator[None]:
+    with own_transaction(writer.database):
+        if races:
+            writer.see_new_commits()
+        lock(batch)
+        yield
 
 
 def _understand(request: WebhookRequest) -> Payload:

@@ -1,0 +1,135 @@
+"""Calls of receivers that failed are jobs of their own: claimed, made, and saved."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from pickyassist_webhooks import ingest
+from pickyassist_webhooks.inbox import calls
+from pickyassist_webhooks.inbox.calls import call_again, due_calls
+from pickyassist_webhooks.inbox.sweep import sweep
+from pickyassist_webhooks.models import ReceiverFailure, WebhookRequest
+from tests.requests import delivery, post, row
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Killed(BaseException):
+    """Stops a worker at once: nothing in the app may catch it."""
+
+
+@pytest.fixture
+def receiver(listen):
+    """A receiver whose calls for three events failed, and are due now."""
+
+    def receiver(event, **named):
+        if receiver.is_broken:
+            raise ValueError
+        receiver.called.append(event.msg_id)
+        receiver.then()
+
+    receiver.is_broken, receiver.called, receiver.then = True, [], lambda: None
+    listen("delivery_received", receiver)
+    post(delivery(row("1"), row("2"), row("3")))
+    receiver.is_broken = False
+    ReceiverFailure.objects.update(due_at=timezone.now())
+    return receiver
+
+
+def left():
+    return ReceiverFailure.objects.count()
+
+
+def test_all_are_made(receiver):
+    assert call_again(due_calls()).state == "done"
+    assert receiver.called == ["1", "2", "3"]
+    assert left() == 0
+
+
+def test_another_worker_was_faster(receiver):
+    pks = due_calls()
+    assert call_again(pks).state == "done"
+    assert call_again(pks) is None
+    assert receiver.called == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("made", [0, 1, 2])
+def test_calls_that_are_not_made_are_released(made, receiver):
+    assert call_again(due_calls(), lambda: len(receiver.called) == made).state == "failing"
+    assert left() == 3 - made
+    assert not ReceiverFailure.objects.exclude(claimed_by="").exists()
+    assert sweep() == {"done": 1}
+    assert receiver.called == ["1", "2", "3"]
+
+
+def test_another_worker_has_taken_over(receiver, clock, caplog):
+    def take_over():
+        clock.advance(seconds=30)
+        later = timezone.now() + timedelta(minutes=1)
+        ReceiverFailure.objects.update(claimed_by="another", due_at=later)
+
+    receiver.then = take_over
+    assert call_again(due_calls()).state == "failing"
+    assert receiver.called == ["1"]
+    assert "were taken over by another worker" in caplog.text
+    assert set(ReceiverFailure.objects.values_list("claimed_by", flat=True)) == {"another"}
+
+
+def test_slow_calls_are_saved_before_all_are_made(receiver, monkeypatch):
+    def crash():
+        if receiver.called == ["1", "2"]:
+            raise Killed
+
+    monkeypatch.setattr(calls, "MAX_UNSAVED", -1.0)
+    receiver.then = crash
+    with pytest.raises(Killed):
+        call_again(due_calls())
+    assert left() == 2
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_fault_of_the_database_leaves_the_rest_to_the_next_sweep(
+    is_gone, receiver, caplog, clock
+):
+    def refuse(execute, sql, *rest):
+        if sql.startswith("DELETE") and ReceiverFailure._meta.db_table in sql:
+            refused.append(sql)
+        if refused and (is_gone or sql == refused[-1]):
+            raise OperationalError("the server is gone")
+        return execute(sql, *rest)
+
+    refused = []
+    with connection.execute_wrapper(refuse):
+        assert sweep() == {}
+    assert "Will retry 3 calls of receivers: OperationalError" in caplog.text
+    assert left() == 3
+    clock.advance(minutes=2)
+    for _ in range(3):  # the calls that a worker left in flight are made one by one
+        sweep()
+    assert left() == 0
+    assert WebhookRequest.objects.get().state == "done"
+
+
+def test_a_slow_failure_to_store_goes_to_the_spool(settings, tmp_path, monkeypatch, listen):
+    """It is not tried again while the sender waits."""
+
+    def refuse(execute, sql, *rest):
+        if "INSERT INTO" in sql:
+            tries.append(sql)
+            raise OperationalError("the server is gone")
+        return execute(sql, *rest)
+
+    tries = []
+    ours = {**settings.PICKYASSIST_WEBHOOKS, "SPOOL_DIR": tmp_path / "spool"}
+    settings.PICKYASSIST_WEBHOOKS = ours
+    monkeypatch.setattr(ingest, "_QUICKLY", -1.0)
+    heard = listen("delivery_received")
+    with connection.execute_wrapper(refuse):
+        assert post(delivery()).json()["state"] == "spooled"
+    assert len(tries) == 1
+    assert sweep() == {"drained": 1, "done": 1}
+    assert len(heard) == 1
