@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import DataError, IntegrityError, transaction
+from django.db import Error as DatabaseFault
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -190,10 +191,10 @@ def _keep(request: WebhookRequest, began: float, failed: Exception | None) -> No
     """Commit the raw row; retry on a new connection, as the server may have restarted.
 
     Retry also if the server answers: other transactions may have blocked this one. ``failed`` is
-    the error of the attempt to store it at once, which may have taken too long for another.
+    the error of the attempt to store it at once; if the database took long for it, that was the
+    only attempt, because the sender waits.
     """
-    is_late = time.monotonic() - began > _QUICKLY
-    if failed is not None and is_late and app_settings.spool_dir:
+    if isinstance(failed, DatabaseFault) and time.monotonic() - began > _QUICKLY:
         raise failed
     connection = transaction.get_connection(database_of_requests())
     keep, retries = intake.keep, 0

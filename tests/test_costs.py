@@ -41,15 +41,15 @@ CASES = {
 
 #: Statements and commits of each, on PostgreSQL, SQLite and MariaDB.
 COSTS = {
-    "new": [(3, 2), (5, 2), (5, 2)],
-    "new, no receiver": [(2, 1), (4, 1), (4, 1)],
-    "a later status": [(4, 2), (6, 2), (6, 2)],
-    "a repeat": [(3, 1), (3, 1), (3, 1)],
-    "a richer repeat": [(3, 1), (5, 1), (5, 1)],
-    "a number filter report": [(3, 2), (4, 2), (4, 2)],
-    "a group member": [(3, 2), (4, 2), (4, 2)],
-    "a new subscriber": [(3, 2), (4, 2), (4, 2)],
-    "quarantined": [(1, 1), (1, 1), (1, 1)],
+    "new": [(3, 2), (5, 2), (6, 2)],
+    "new, no receiver": [(2, 1), (4, 1), (5, 1)],
+    "a later status": [(4, 2), (6, 2), (7, 2)],
+    "a repeat": [(3, 1), (3, 1), (4, 1)],
+    "a richer repeat": [(3, 1), (5, 1), (6, 1)],
+    "a number filter report": [(3, 2), (4, 2), (5, 2)],
+    "a group member": [(3, 2), (4, 2), (5, 2)],
+    "a new subscriber": [(3, 2), (4, 2), (5, 2)],
+    "quarantined": [(1, 1), (1, 1), (2, 1)],
 }
 PLACE = {"postgresql": 0, "sqlite": 1, "mysql": 2}
 

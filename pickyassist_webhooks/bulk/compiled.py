@@ -71,6 +71,9 @@ class Compiled(Writer):
     #: The condition for a column that has one of a set of values; the set is one parameter.
     is_one_of: str
 
+    def use_first(self, model: Any) -> None:
+        """Do nothing: these databases notice transactions that wait for each other."""
+
     def execute(self, result: Callable[[Any], Any], statement: str, values: list[Any]) -> Any:
         """Execute a statement and return the result that its cursor has."""
         with self.connection.cursor() as cursor:

@@ -50,6 +50,7 @@ def store_new(request: WebhookRequest) -> Result:
     rows = rows_of([request], [payload])
     is_locking = _is_locking(writer, rows)
     with own_transaction(writer.database) if is_locking else committed(writer.database):
+        writer.use_first(WebhookRequest)
         recorded = look_up(rows, [request], writer, is_locking)
         plan, [result] = decide([request], [payload], rows, recorded)
         writer.write(plan)
