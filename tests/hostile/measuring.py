@@ -114,12 +114,12 @@ def _spent(target: Callable[[bytes, str], str], body: bytes, label: str) -> Cost
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-    before, began = _memory("VmRSS"), time.process_time()
+    before, began = memory("VmRSS"), time.process_time()
     try:
         result = target(body, label)
     except Exception as err:
         result = f"{type(err).__name__}: {err}"[:200]
-    cost = Cost(time.process_time() - began, _memory("VmHWM") - before, result)
+    cost = Cost(time.process_time() - began, memory("VmHWM") - before, result)
     _forget()
     return cost
 
@@ -135,7 +135,7 @@ def _forget() -> None:
             cursor.execute(f"DELETE FROM {model._meta.db_table}")  # noqa: S608
 
 
-def _memory(field: str) -> int:
+def memory(field: str) -> int:
     lines = Path("/proc/self/status").read_text("ascii").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) * 1024
 

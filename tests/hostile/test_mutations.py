@@ -72,7 +72,7 @@ class TestTheJudge:
             judge(VALID)
 
     def test_a_fault_of_the_app(self, judge, monkeypatch):
-        monkeypatch.setattr(worker, "store", None)
+        monkeypatch.setattr(worker, "decide", None)
         self.refuses(judge)
         assert judge.figures.faults > 0
 
