@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from asyncio import CancelledError
 
 
@@ -29,8 +30,12 @@ class BodyMissing(PickyAssistError, ValueError):
     """Raised if a body is empty. The message names the next step."""
 
 
-#: Errors that count as a failure of a receiver. ``KeyboardInterrupt`` ends the worker.
-FAILURES = (Exception, CancelledError, GeneratorExit, SystemExit)
+#: Errors that count as a failure of a receiver. ``KeyboardInterrupt`` ends the worker. Groups are
+#: of Python 3.11 and newer.
+FAILURES: tuple[type[BaseException], ...] = (
+    *(Exception, CancelledError, GeneratorExit, SystemExit),
+    getattr(builtins, "BaseExceptionGroup", Exception),
+)
 
 
 class NotANumber(PickyAssistError, ValueError):

@@ -93,8 +93,12 @@ def once_committed(database: str, do: Callable[[], object]) -> bool:
     """
     connection = transaction.get_connection(database)
     if connection.in_atomic_block:
-        # Not ``do`` itself: if it raises, Django reads its name, and a partial has none.
-        transaction.on_commit(lambda: do(), using=database, robust=True)
+        # A test calls it before the rows are rolled back, if it captures the callbacks.
+        def do_if_committed() -> None:
+            if not connection.in_atomic_block:
+                do()
+
+        transaction.on_commit(do_if_committed, using=database, robust=True)
         return True
     if not connection.get_autocommit() or _is_in_plain_transaction(connection):
         return False
@@ -154,10 +158,11 @@ def with_reconnect(database: str, write: Callable[[], Result]) -> Result:
     A receiver may take longer than a server keeps an idle session. Inside a transaction the error
     is raised: the caller must run the whole transaction again.
     """
+    connection: Any = connections[database]
     try:
         return write()
-    except DatabaseFault:
-        connection = connections[database]
+    # Closing a cursor of a lost connection raises the driver's own error.
+    except (DatabaseFault, connection.Database.Error):
         if connection.in_atomic_block:
             raise
         reconnect(connection)

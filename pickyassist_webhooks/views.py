@@ -109,6 +109,8 @@ def _answer(kept: WebhookRequest) -> JsonResponse:
             for problem in kept.problems[:MAX_ERRORS]
         ]
     status = 400 if codes & UNREADABLE else 415 if "content_encoding" in codes else 200
+    if status != 200:
+        logger.warning("Quarantined request %s: %s", kept.token, ", ".join(sorted(codes)))
     return _respond(status, answer)
 
 

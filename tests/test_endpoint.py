@@ -143,6 +143,14 @@ class TestWhoCalls:
         assert response.status_code == 503
         assert not WebhookRequest.objects.exists()
 
+    @pytest.mark.parametrize(
+        ("body", "headers", "code"),
+        [(b"[]", {}, "not_an_object"), (BODY, {"content-encoding": "gzip"}, "content_encoding")],
+    )
+    def test_a_refusal_of_a_request_that_is_kept_is_logged(self, body, headers, code, caplog):
+        assert post(body, **headers).status_code >= 400
+        assert f"Quarantined request {kept().token}: {code}" in caplog.text
+
     def test_own_authenticator(self, configure):
         configure(AUTHENTICATOR=f"{__name__}.only_tenant_seven")
         assert post(BODY, to=url("seven")).status_code == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,22 @@ def test_values_keep_escaped_separators():
     [event] = parse(body, FORM).events
     assert event.fields["subscriber_id"] == "&==+%25%"
     assert event.fields["name"] == "%zz =A"
+
+
+@pytest.mark.parametrize("name", [b"a" + b"[]" * 5_000_000, b"a" + b"[x]" * 3_490_000 + b"["])
+def test_a_name_with_many_brackets_costs_nothing(name):
+    body = b"event_id=1&" + name + b"=1"
+    tracemalloc.start()
+    try:
+        [problem] = parse(body, FORM).problems
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert problem.code == "too_deep"
+    assert peak < 10 * len(body)
+
+
+@pytest.mark.parametrize("rows", ["[]", "{}"])
+def test_a_batch_without_rows(rows):
+    payload = parse(b"event_id=1&project_id=1&data=%s" % rows.encode(), FORM)
+    assert (payload.events, payload.problems) == ([], [])

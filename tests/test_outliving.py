@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 
 import pytest
@@ -49,6 +50,16 @@ class TestSession:
         assert post(delivery()).json()["state"] == "done"
         assert WebhookRequest.objects.get().state == "done"
         assert slow == ["900001"]
+
+    def test_a_receiver_that_closes_the_connection_itself(self, listen):
+        def closes(event, **named):
+            called.append(event.msg_id)
+            connection.connection.close()
+
+        called = []
+        listen("delivery_received", closes)
+        assert post(delivery(row("1"))).json()["state"] == "done"
+        assert called == ["1"]
 
     def test_each_receiver_is_called_once(self, slow, listen):
         others = listen("delivery_received")
@@ -242,7 +253,11 @@ class Falsy(Exception):
 
 class TestRaised:
     @pytest.mark.parametrize(
-        "error", [asyncio.CancelledError, GeneratorExit, SystemExit, SystemExit(3), Odd, Falsy]
+        "error",
+        [
+            *(asyncio.CancelledError, GeneratorExit, SystemExit, SystemExit(3), Odd, Falsy),
+            *([BaseExceptionGroup("g", [SystemExit()])] if sys.version_info >= (3, 11) else []),  # noqa: F821
+        ],
     )
     def test_it_is_the_failure_of_the_receiver(self, error, listen, clock):
         def breaks(**named):

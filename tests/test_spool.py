@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.test import TestCase
 
 from pickyassist_webhooks.exceptions import NoSpoolFile
 from pickyassist_webhooks.inbox import intake, spool, spool_files
@@ -395,6 +396,14 @@ class TestCommitting:
             assert path.exists()
         assert not path.exists()
         assert WebhookRequest.objects.count() == 1
+
+    def test_it_stays_if_a_test_captures_what_follows_the_commit(self, path):
+        with self.of_a_test_case():
+            with TestCase.captureOnCommitCallbacks(execute=True):
+                assert drain() == 1
+            transaction.set_rollback(True)
+        assert path.exists()
+        assert drain() == 1
 
     def test_it_stays_if_the_caller_rolls_back(self, path):
         with self.of_a_test_case():

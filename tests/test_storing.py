@@ -212,6 +212,7 @@ class TestMembers:
             ([3, 3], 1),
             ([3, 1, 3], 3),
             ([1, 3, 3, 1], 2),
+            ([1, *range(3, 10 + NEWEST), 1], NEWEST + 8),
         ],
     )
     @pytest.mark.parametrize("at_once", [True, False])

@@ -12,13 +12,15 @@ from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
 from ..bulk.writer import Writer
+from ..choices import GroupAction
 from ..models import DeliveryReport, Event, GroupMemberEvent, Message, WebhookRequest, keys
+from ..models.encodings import holdable
 from .histories import History, Member, member_of
 
 #: The newest recorded events of a member, which are read: only neighbours in time are compared.
 NEWEST = 50
 
-#: Members in one statement: SQLite takes at most 500 parts.
+#: Members in one statement, each with two parts: SQLite takes at most 500.
 _MEMBERS_AT_ONCE = 200
 
 #: Rows that are not saved yet, in the order of arrival, by their model.
@@ -98,11 +100,20 @@ def _newest(
     # The ORM cannot select the newest of each without reading all of them.
     of_member = (
         f"SELECT id FROM {quote(GroupMemberEvent._meta.db_table)}"  # noqa: S608 -- our own table
-        f" WHERE project_id = %s AND group_id = %s AND number = %s ORDER BY id DESC LIMIT {NEWEST}"
+        " WHERE project_id = %s AND group_id = %s AND number = %s"
     )
-    parts = [f"SELECT id FROM ({of_member}) AS m{index}" for index in range(len(members))]  # noqa: S608
+    newest = f" ORDER BY id DESC LIMIT {NEWEST}"
+    # Unknown actions, however many, come between no two joins.
+    joins_and_exits = f" AND action IN ({', '.join(map(str, GroupAction.values))})"
+    parts = [
+        f"SELECT id FROM ({of_member}{condition}{newest}) AS m{index}"  # noqa: S608
+        for index, condition in enumerate(["", joins_and_exits] * len(members))
+    ]
     ids = f"SELECT id FROM ({' UNION ALL '.join(parts)}) AS newest"  # noqa: S608
-    return events.filter(pk__in=RawSQL(ids, [text for member in members for text in member]))  # noqa: S611
+    texts = [
+        holdable(text, connections[database]) for member in members for text in (*member, *member)
+    ]
+    return events.filter(pk__in=RawSQL(ids, texts))  # noqa: S611
 
 
 def _chunks(members: list[Member]) -> Iterator[list[Member]]:

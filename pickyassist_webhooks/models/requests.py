@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from django.db import models, router
+from django.db import DEFAULT_DB_ALIAS, connections, models, router
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -20,6 +20,7 @@ from .columns import (
     UnicodeCharField,
     build,
 )
+from .encodings import holdable
 from .leases import LEASE, Leased, LeasedQuerySet, worker
 from .masking import Masks
 from .moments import later
@@ -139,10 +140,11 @@ class WebhookRequest(Leased):
 
     def remember(self, who: str, what: str) -> None:
         """Add an action of a person to the history, with its time. Does not save."""
+        connection = connections[self._state.db or DEFAULT_DB_ALIAS]
         entry = {
             "at": timezone.now().isoformat(timespec="seconds"),
-            "by": storable(who)[:150],
-            "what": what,
+            "by": holdable(storable(who)[:150], connection),
+            "what": holdable(what, connection),
         }
         self.history = [*self.history, entry][-MAX_HISTORY:]
 

@@ -73,10 +73,10 @@ def nested(pairs: list[tuple[str, str]]) -> FormObject:
     fields = FormObject()
     steps = 0
     for name, value in pairs:
+        if name.count("[") >= MAX_DEPTH:  # before each of them takes memory
+            raise too_deep()
         match = _FORM_KEY.fullmatch(name)
         path = [match[1], *_STEP.findall(match[2])] if match else [name]
-        if len(path) > MAX_DEPTH:
-            raise too_deep()
         steps += len(path)
         if steps > _MAX_STEPS:
             raise UnreadablePayload("not_json", f"at most {_MAX_STEPS} brackets of a form")

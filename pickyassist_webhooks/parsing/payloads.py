@@ -17,6 +17,8 @@ from .values import MAX_PROBLEMS, FieldReader, InvalidPayload, Problem
 #: Codes of problems if a body contains no object at all.
 UNREADABLE = frozenset({"not_json", "not_an_object", "too_deep", "too_many_values"})
 
+#: Batches without rows; in a form, a text.
+_NO_ROWS: tuple[Any, ...] = ([], {}, "[]", "{}")
 _EVENT_IDS = "1, 2, 3, 4 or 5"
 _NEXT_TO_DATA = ENVELOPE | {"data"}
 #: Maximum rows of one batch: 1.5 times the planned size. They take up to a second to store.
@@ -126,7 +128,7 @@ def _rows_in(event_type: EventType, envelope: dict[str, Any]) -> list[Any]:
         _refuse_foreign(envelope)
         if not event_type.is_batch or "data" not in envelope:
             raise InvalidPayload("", "other_shape", f"the fields of a {event_type.kind.value}")
-    if rows or (event_type.is_batch and envelope.get("data") in ([], {})):
+    if rows or (event_type.is_batch and envelope.get("data") in _NO_ROWS):
         return rows
     if is_flat:
         return [envelope]
@@ -168,8 +170,9 @@ def _extra(reader: FieldReader, known_names: Set[str], shared: dict[str, Any]) -
         extra = {name: row[name] for name in row if name not in known_names}
     extra |= reader.replaced
     for name, value in [*extra.items()]:
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        if len(text) > _MAX_EXTRA:
+        # Other values are numbers of at most 300 digits.
+        text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+        if isinstance(text, str) and len(text) > _MAX_EXTRA:
             del extra[name]
             reader.warn("", "left_in_body", f"at most {_MAX_EXTRA} characters outside the columns")
     return shared | harmless(extra) if shared or extra else extra

@@ -26,6 +26,7 @@ from ..inbox.sweep import drain
 from ..ingest import process
 from ..models import (
     MODELS,
+    DeliveryReport,
     Event,
     Message,
     NewSubscriber,
@@ -168,18 +169,32 @@ class Erasure:
             elif hasattr(model, "msg_id"):
                 pks |= _sharing("msg_id", owned, rows.filter(number=""))
             if issubclass(model, Event):
-                pks |= self._hidden_in(rows.filter(number=""))
+                pks |= self._hidden_in(rows.exclude(number_key=self.number.key))
+            elif model is Message:
+                pks |= self._messages_of(found_rows[DeliveryReport])
             found_rows[model] = pks
         return found_rows
 
-    def _hidden_in(self, nameless: QuerySet[Any]) -> set[int]:
-        """Return rows of these requests that have no number, but contain this one elsewhere."""
+    def _hidden_in(self, others: QuerySet[Any]) -> set[int]:
+        """Return rows of these requests with more text around this number, or without a number."""
         pks: set[int] = set()
         for chunk in _chunks(self.requests):
-            for row in nameless.filter(request__in=chunk):
-                ids = [getattr(row, name, "") for name in ("subscriber_id", "msg_id")]
-                if any(map(self.number.is_in, [*ids, json.dumps(row.extra, default=str)])):
+            for row in others.filter(request__in=chunk).iterator():
+                texts = [row.number]
+                if not row.number:
+                    texts = [getattr(row, name, "") for name in ("subscriber_id", "msg_id")]
+                    texts.append(json.dumps(row.extra, default=str))
+                if any(map(self.number.is_in, texts)):
                     pks.add(row.pk)
+        return pks
+
+    def _messages_of(self, reports: set[int]) -> set[int]:
+        """Return the messages of these reports that have this number with more text around it."""
+        pks: set[int] = set()
+        messages, own = self._all(Message), self._all(DeliveryReport)
+        for chunk in _chunks(reports):
+            shared = messages.filter(pk__in=_sharing("msg_id", own.filter(pk__in=chunk), messages))
+            pks |= {row.pk for row in shared if self.number.is_in(row.number)}
         return pks
 
     def _requests_of(self, rows: Rows) -> set[int]:

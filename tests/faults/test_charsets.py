@@ -36,10 +36,14 @@ def batch(status):
     return delivery(*ids)
 post(batch(4)); post(batch(1)); post(filtered(row("1", error_message={EMOJI!r})))
 post(member(group_subject={EMOJI!r})); post(member(2, group_subject={HINDI!r}))
+post(member(group_id={HINDI!r})); post(member(2, group_id={HINDI!r}, number={HINDI!r}))
 post(subscriber(name={HINDI!r}, email={EMOJI!r}, profile_pic={HINDI!r}, message={EMOJI!r}))
 post(subscriber(subscriber_id="other", date={HINDI!r}, name="José Юлия"))
+from pickyassist_webhooks import ingest
 from pickyassist_webhooks.models import *
 WebhookRequest.objects.filter(pk=1).update(error={EMOJI!r}, problem={HINDI!r})
+request = WebhookRequest.objects.get(token=post(b"[]").json()["id"])
+ingest.discard(request.pk, by={HINDI!r}, reason={EMOJI!r})
 ReceiverFailure.objects.create(
     request_id=1, signal="x", receiver={HINDI!r}, error={EMOJI!r}, failed_at="2026-01-31T00:00Z"
 )
@@ -82,7 +86,7 @@ def posted(folder: Path, database: dict[str, Any]) -> dict[str, Any]:
     stage = Stage(folder, database)
     stage.run("django", "shell", "-c", POST)
     rows: dict[str, Any] = json.loads(stage.run("django", "shell", "--verbosity=0", "-c", DUMP))
-    assert {row["state"] for row in rows["webhookrequest"]} == {"done"}
+    assert {row["state"] for row in rows["webhookrequest"]} == {"done", "discarded"}
     assert len(rows["deliveryreport"]) == 100
     return rows
 
