@@ -62,7 +62,8 @@ class Trace:
     def __init__(self, digits: str) -> None:
         self.digits = digits
         self._significant = digits.rstrip("0")
-        mantissa = r"\.?".join(self._significant)
+        # Not behind another digit of the same float: it would be tried once for each of its digits.
+        mantissa = r"(?<![1-9])(?<![1-9]\.)" + r"\.?".join(self._significant)
         self._float = re.compile(rf"{mantissa}[0.]{{0,{_MAX_ZEROS}}}[eE][-+]?[0-9]{{1,9}}")
 
     def is_in(self, text: str) -> bool:
