@@ -43,6 +43,9 @@ _OF_ROWS = (DataError, IntegrityError)
 
 #: Retry only if the first attempt failed within this many seconds: the sender waits.
 _QUICKLY = 1.0
+#: The same without a spool, as the request would be lost: PostgreSQL takes a second to notice a
+#: deadlock. A server that is down takes two, as the docs advise.
+_PATIENTLY = 1.9
 #: Seconds before each retry.
 _PAUSES = (0.0, 0.02, 0.1)
 
@@ -194,7 +197,8 @@ def _keep(request: WebhookRequest, began: float, failed: Exception | None) -> No
     the error of the attempt to store it at once; if the database took long for it, that was the
     only attempt, because the sender waits.
     """
-    if isinstance(failed, DatabaseFault) and time.monotonic() - began > _QUICKLY:
+    patience = _QUICKLY if app_settings.spool_dir else _PATIENTLY
+    if isinstance(failed, DatabaseFault) and time.monotonic() - began > patience:
         raise failed
     connection = transaction.get_connection(database_of_requests())
     keep, retries = intake.keep, 0

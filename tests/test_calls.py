@@ -133,3 +133,22 @@ def test_a_slow_failure_to_store_goes_to_the_spool(settings, tmp_path, monkeypat
     assert len(tries) == 1
     assert sweep() == {"drained": 1, "done": 1}
     assert len(heard) == 1
+
+
+@pytest.mark.parametrize(("patience", "status"), [(60.0, 200), (-1.0, 503)])
+def test_a_slow_failure_without_a_spool(patience, status, monkeypatch):
+    """PostgreSQL takes a second to notice a deadlock, and the request is stored afterwards."""
+
+    def refuse(execute, sql, *rest):
+        if "INSERT INTO" in sql and not tries:
+            tries.append(sql)
+            raise OperationalError("deadlock detected")
+        return execute(sql, *rest)
+
+    tries = []
+    monkeypatch.setattr(ingest, "_QUICKLY", -1.0)
+    monkeypatch.setattr(ingest, "_PATIENTLY", patience)
+    with connection.execute_wrapper(refuse):
+        assert post(delivery()).status_code == status
+    assert len(tries) == 1
+    assert WebhookRequest.objects.count() == (status == 200)
