@@ -72,6 +72,14 @@ def test_all_ways_write_the_same_rows(orm, use_tz, settings, monkeypatch):
     assert rows() == own
 
 
+@pytest.mark.parametrize("number", [2**63 - 1, 0, -(2**63)])
+def test_any_number_of_64_bits_is_a_status(number):
+    """Also the one that stands for the id of a new request."""
+    assert post(delivery(row("1", number))).json()["state"] == "done"
+    assert DeliveryReport.objects.get().status == Message.objects.get().status == number
+    assert post(member(number)).json()["state"] == "done"
+
+
 @pytest.mark.parametrize("way", ["own", "orm"])
 class TestWriter:
     @pytest.fixture(autouse=True)

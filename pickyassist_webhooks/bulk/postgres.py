@@ -39,7 +39,8 @@ _LAZY = " AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'"
 _ALL_CHANGED = "(CASE count(*) WHEN %s THEN '1' ELSE 'another worker was faster' END)::int"
 
 #: Values that are not sent: the statement has them. A new request gets its id by the statement.
-_BLANK: tuple[Any, ...] = ("", None, {}, NEW)
+_BLANK: tuple[Any, ...] = ("", None, {})
+_BLANK_OF_REQUEST: tuple[Any, ...] = (None, NEW)
 
 
 class PostgresWriter(Compiled):
@@ -163,14 +164,18 @@ class PostgresWriter(Compiled):
         """Return rows as a JSON list of objects, without blanks, by the names of their columns."""
         # Times are converted here, because Django's encoder cuts them to milliseconds.
         columns = [
-            (field.column, remembering(str) if isinstance(field, models.DateTimeField) else None)
+            (
+                field.column,
+                remembering(str) if isinstance(field, models.DateTimeField) else None,
+                _BLANK_OF_REQUEST if field.attname in OF_REQUEST else _BLANK,
+            )
             for field in fields
         ]
         objects = [
             {
                 name: convert(value) if convert else value
-                for (name, convert), value in zip(columns, values, strict=True)
-                if value not in _BLANK
+                for (name, convert, blank), value in zip(columns, values, strict=True)
+                if value not in blank
             }
             for values in map(values_of(fields), rows)
         ]

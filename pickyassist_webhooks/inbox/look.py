@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django.db import connections
@@ -20,7 +21,7 @@ from .histories import History, Member, member_of
 #: The newest recorded events of a member, which are read: only neighbours in time are compared.
 NEWEST = 50
 
-#: Members in one statement, each with two parts: SQLite takes at most 500.
+#: Members in one statement: SQLite takes at most 500 parts.
 _MEMBERS_AT_ONCE = 200
 
 #: Rows that are not saved yet, in the order of arrival, by their model.
@@ -81,11 +82,12 @@ def _members(
     recorded = Recorded()
     events = GroupMemberEvent.objects.using(writer.database).order_by("pk")
     events = events.select_for_update() if lock else events
-    by_pk = {
-        event.pk: event
-        for members in _chunks(sorted(set(map(member_of, rows))))
-        for event in _newest(events, members, writer.database)
-    }
+    newest = partial(_newest, events, database=writer.database)
+    members = sorted(set(map(member_of, rows)))
+    by_pk = {event.pk: event for event in newest(members)}
+    # Unknown actions, however many, come between no two joins.
+    if crowded := _without_joins_and_exits(members, by_pk.values()):
+        by_pk |= {event.pk: event for event in newest(crowded, is_known=True)}
     if processed := [request.pk for request in requests if request.event_count]:
         by_pk |= {event.pk: event for event in events.filter(request__in=processed)}
     for event in by_pk.values():
@@ -93,27 +95,32 @@ def _members(
     return recorded
 
 
+def _without_joins_and_exits(
+    members: list[Member], newest: Iterable[GroupMemberEvent]
+) -> list[Member]:
+    """Return the members whose newest events, as many as are read, are all unknown actions."""
+    counts: Counter[Member] = Counter()
+    for event in newest:
+        counts[member_of(event)] += NEWEST + 1 if event.action in GroupAction.values else 1
+    return [member for member in members if counts[member] == NEWEST]
+
+
 def _newest(
-    events: QuerySet[GroupMemberEvent], members: list[Member], database: str
-) -> QuerySet[GroupMemberEvent]:
+    events: QuerySet[GroupMemberEvent], members: list[Member], database: str, is_known: bool = False
+) -> Iterator[GroupMemberEvent]:
     quote = connections[database].ops.quote_name
+    actions = f" AND action IN ({', '.join(map(str, GroupAction.values))})" if is_known else ""
     # The ORM cannot select the newest of each without reading all of them.
     of_member = (
         f"SELECT id FROM {quote(GroupMemberEvent._meta.db_table)}"  # noqa: S608 -- our own table
-        " WHERE project_id = %s AND group_id = %s AND number = %s"
+        f" WHERE project_id = %s AND group_id = %s AND number = %s{actions}"
+        f" ORDER BY id DESC LIMIT {NEWEST}"
     )
-    newest = f" ORDER BY id DESC LIMIT {NEWEST}"
-    # Unknown actions, however many, come between no two joins.
-    joins_and_exits = f" AND action IN ({', '.join(map(str, GroupAction.values))})"
-    parts = [
-        f"SELECT id FROM ({of_member}{condition}{newest}) AS m{index}"  # noqa: S608
-        for index, condition in enumerate(["", joins_and_exits] * len(members))
-    ]
-    ids = f"SELECT id FROM ({' UNION ALL '.join(parts)}) AS newest"  # noqa: S608
-    texts = [
-        holdable(text, connections[database]) for member in members for text in (*member, *member)
-    ]
-    return events.filter(pk__in=RawSQL(ids, texts))  # noqa: S611
+    for chunk in _chunks(members):
+        parts = [f"SELECT id FROM ({of_member}) AS m{index}" for index in range(len(chunk))]  # noqa: S608
+        ids = f"SELECT id FROM ({' UNION ALL '.join(parts)}) AS newest"  # noqa: S608
+        texts = [holdable(text, connections[database]) for member in chunk for text in member]
+        yield from events.filter(pk__in=RawSQL(ids, texts))  # noqa: S611
 
 
 def _chunks(members: list[Member]) -> Iterator[list[Member]]:
