@@ -170,7 +170,7 @@ class Erasure:
                 pks |= _sharing("msg_id", owned, rows.filter(number=""))
             if issubclass(model, Event):
                 pks |= self._hidden_in(rows.exclude(number_key=self.number.key))
-            elif model is Message:
+            else:
                 pks |= self._messages_of(found_rows[DeliveryReport])
             found_rows[model] = pks
         return found_rows
