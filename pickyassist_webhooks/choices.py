@@ -34,13 +34,51 @@ WAITING = (RequestState.RECEIVED, RequestState.STORED)
 UNFINISHED = (*WAITING, RequestState.FAILING)
 
 
+class RequestOrigin(TextChoices):
+    WEBHOOK = "webhook", _("webhook")
+    PULL = "pull", _("answer of the delivery report API")
+
+
+class Level(TextChoices):
+    """How well a condition of the health report is, from best to worst."""
+
+    OK = "ok", _("OK")
+    DEGRADED = "degraded", _("degraded")
+    FAILING = "failing", _("failing")
+
+    @property
+    def rank(self) -> int:
+        """The severity: 0 if ok, 1 if degraded, 2 if failing. Also the exit code of a command."""
+        return list(type(self)).index(self)
+
+
 class DeliveryStatus(IntegerChoices):
+    #: The Push API has accepted the message. No report has this status.
+    ACCEPTED = -1, _("accepted")
     UNKNOWN = 0, _("unknown")
     DELIVERED = 1, _("delivered")
     FAILED = 2, _("failed")
     READ = 3, _("read")
     SUBMITTED = 4, _("submitted")
     REFUNDED = 5, _("refunded")
+
+
+#: The statuses that a report can have.
+REPORTED = [choice for choice in DeliveryStatus.choices if choice[0] != DeliveryStatus.ACCEPTED]
+
+#: Statuses of a message after which Picky Assist need not be asked about it.
+FINAL = (
+    DeliveryStatus.DELIVERED,
+    DeliveryStatus.READ,
+    DeliveryStatus.FAILED,
+    DeliveryStatus.REFUNDED,
+)
+
+
+class PushState(TextChoices):
+    OPEN = "open", _("open")
+    SETTLED = "settled", _("settled")
+    GIVEN_UP = "given_up", _("given up")
 
 
 class FilterStatus(IntegerChoices):
@@ -72,6 +110,7 @@ CHANNELS = {
 # The codes are not in order of progress and reports have no time, so this order decides. A
 # receipt from the phone beats every reported failure; an unrecognised code beats only "unknown".
 _PROGRESS = {
+    DeliveryStatus.ACCEPTED: (-1, 0),
     DeliveryStatus.UNKNOWN: (0, 0),
     DeliveryStatus.SUBMITTED: (2, 0),
     DeliveryStatus.FAILED: (3, 0),
@@ -82,7 +121,7 @@ _PROGRESS = {
 
 
 def progress(status: int | None) -> tuple[int, int]:
-    """Return the rank of a delivery status; ``None`` (no report yet) is the lowest."""
+    """Return the rank of a delivery status; ``None`` (nothing is known) is the lowest."""
     if status is None:
-        return (-1, 0)
+        return (-2, 0)
     return _PROGRESS.get(status, (1, status))  # type: ignore[call-overload, no-any-return]

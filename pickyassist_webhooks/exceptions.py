@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from asyncio import CancelledError
+from datetime import timedelta
 
 
 class PickyAssistError(Exception):
@@ -36,6 +37,38 @@ FAILURES: tuple[type[BaseException], ...] = (
     *(Exception, CancelledError, GeneratorExit, SystemExit),
     getattr(builtins, "BaseExceptionGroup", Exception),
 )
+
+
+class PushRefused(PickyAssistError, ValueError):
+    """Raised if an answer of the Push API is no success.
+
+    ``code`` is the status in it as text, or the cause in one word; ``message`` says more.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"the Push API refused ({code}): {message}")
+        self.code = code
+        self.message = message
+
+
+class ReportsNotFetched(PickyAssistError, RuntimeError):
+    """Raised if the delivery report API gave no reports about a push.
+
+    ``code`` is the cause in one word, for logs; ``stops_project`` says that other pushes of the
+    project would fail too; ``retry_after`` is the pause that the server asked for.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        reason: str,
+        stops_project: bool = False,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.stops_project = stops_project
+        self.retry_after = retry_after
 
 
 class NotANumber(PickyAssistError, ValueError):

@@ -1,7 +1,7 @@
-"""The signals of this app: one for each new event, sent after its row is committed.
+"""The signals of this app: one for each new event, sent after its row is committed, and alarms.
 
-Every receiver gets ``request`` (the ``WebhookRequest``) and ``is_replay`` (``True`` if a person
-asked to process the request again). The sender is the model of the event.
+Every receiver of an event gets ``request`` (the ``WebhookRequest``) and ``is_replay`` (``True`` if
+a person asked to process the request again). The sender is the model of the event.
 """
 
 from __future__ import annotations
@@ -55,9 +55,14 @@ member_exited = Signal(use_caching=True)
 # event: NewSubscriber
 subscriber_added = Signal(use_caching=True)
 
-# event: DeliveryReport; message: Message; previous_status: int, or None for the first report.
-# Sent only if the status of the message rose.
+# event: DeliveryReport; message: Message; previous_status: int, or None for the first report (-1 if
+# its push was recorded). Sent only if the status of the message rose.
 message_status_changed = Signal(use_caching=True)
 
 # No event: no part of the payload is valid. The sender is WebhookRequest.
 webhook_quarantined = Signal(use_caching=True)
+
+# condition, level and reason, all texts. No event: the sender is None. Sent once when a condition
+# of the health report becomes worse, and once when it is ok again.
+alarm_raised = dispatch.Signal()
+alarm_cleared = dispatch.Signal()

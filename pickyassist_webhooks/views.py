@@ -19,8 +19,10 @@ from .body import read
 from .choices import RequestState
 from .conf import app_settings
 from .exceptions import BodyMissing, BodyTooLarge
+from .inbox.refusals import refusals
 from .models import WebhookRequest
 from .parsing.payloads import UNREADABLE
+from .tracing import describe, span
 from .transactions import outside_of_transactions
 
 logger = logging.getLogger(__name__)
@@ -39,6 +41,14 @@ def receive(request: HttpRequest, secret: str = "") -> JsonResponse:
 
     Picky Assist never sends an event twice, so a failure of ours after the commit is still a 200.
     """
+    with span("receive"):
+        response = _receive(request, secret)
+        describe(status=response.status_code)
+        return response
+
+
+@sensitive_variables("secret")
+def _receive(request: HttpRequest, secret: str) -> JsonResponse:
     source = ascii(request.META.get("REMOTE_ADDR", ""))
     body = b""
     try:
@@ -57,6 +67,7 @@ def receive(request: HttpRequest, secret: str = "") -> JsonResponse:
         )
     except PermissionDenied:
         logger.warning("Refused a request with a wrong secret from %s", source)
+        refusals.add()
         return _refusal(403, "forbidden", "the webhook URL with its secret")
     except BodyMissing as err:
         return _refused(source, str(err), 400, "empty", "a JSON object in the body")
@@ -74,6 +85,7 @@ def receive(request: HttpRequest, secret: str = "") -> JsonResponse:
             type(err).__name__,
         )
         return _refusal(503, "unavailable", "a retry later", **{"Retry-After": "60"})
+    describe(request=kept.token, state=kept.state)
     return _answer(kept)
 
 

@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from pickyassist_webhooks import signals
+from pickyassist_webhooks.inbox.refusals import Refusals, refusals
 from tests import databases
 
 VERSION_QUERIES = {
@@ -56,6 +57,12 @@ def clock(monkeypatch):
     clock, now = Clock(), timezone.now
     monkeypatch.setattr("django.utils.timezone.now", lambda: now() + clock.ahead)
     return clock
+
+
+@pytest.fixture(autouse=True)
+def no_refusals():
+    """Forget the refused requests of the tests before, which wait in memory."""
+    vars(refusals).update(vars(Refusals()))
 
 
 @pytest.fixture

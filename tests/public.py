@@ -18,8 +18,18 @@ from django.apps import apps
 from django.core.management import get_commands
 
 from pickyassist_webhooks import conf, testing, urls
+from pickyassist_webhooks.health import urls as health_urls
 from pickyassist_webhooks.inbox import announce
-from pickyassist_webhooks.models import MODELS, Message, ReceiverFailure, WebhookRequest
+from pickyassist_webhooks.models import (
+    MODELS,
+    Alarm,
+    EventStream,
+    Message,
+    Push,
+    ReceiverFailure,
+    RefusalCount,
+    WebhookRequest,
+)
 from pickyassist_webhooks.testing import plugin
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,11 +40,18 @@ MARK = "<!-- python -m tests.accept_public -->\n"
 
 #: The documented dotted paths, to import or to name in settings.
 IMPORTED = (
+    "alarms.mail_admins",
     "asgi.finishing",
     "authentication.secret_in_url",
     "engines.celery.enqueue",
     "engines.django_tasks.enqueue",
+    "exceptions.PushRefused",
+    "pushes.arecord_push",
+    "pushes.record_push",
+    "health.report",
+    "health.django_health_check.PickyAssistWebhooks",
     "ingest.process",
+    "metrics.WebhookCollector",
     "redaction.HideSecrets",
 )
 
@@ -64,16 +81,23 @@ def names() -> list[str]:
     commands = [name for name, app in get_commands().items() if app == "pickyassist_webhooks"]
     permissions = [name for name, _ in WebhookRequest._meta.permissions]
     models = [
-        model.__name__ for model in (WebhookRequest, *MODELS.values(), Message, ReceiverFailure)
+        model.__name__
+        for model in (
+            *(WebhookRequest, *MODELS.values(), Message, Push, ReceiverFailure),
+            *(Alarm, EventStream, RefusalCount),
+        )
     ]
     rows = [*models, *commands, *permissions]
-    return [*conf.KEYS, *announce.SIGNALS, *rows, *testing.__all__, *_fixtures()]
+    alarms = ("alarm_raised", "alarm_cleared")
+    return [*conf.KEYS, *announce.SIGNALS, *alarms, *rows, *testing.__all__, *_fixtures()]
 
 
 def _urls() -> Iterator[str]:
     for pattern in urls.urlpatterns:
         if pattern.name:
             yield f"`{urls.app_name}:{pattern.name}`: `{pattern.pattern}`"
+    for pattern in health_urls.urlpatterns:
+        yield f"`{health_urls.app_name}:{pattern.name}`: `{pattern.pattern}`"
     # Not imported, so that this works without the packages of the read API.
     source = (ROOT / "pickyassist_webhooks/api/urls.py").read_text("utf-8")
     [app] = re.findall(r'app_name = "(\w+)"', source)
@@ -109,9 +133,10 @@ def _called(path: str) -> str:
     [node] = [
         statement for statement in ast.parse(source).body if getattr(statement, "name", "") == name
     ]
-    if not isinstance(node, ast.FunctionDef):
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return ""
-    return f"({', '.join(argument.arg for argument in node.args.args)})"
+    named = ["*", *node.args.kwonlyargs] if node.args.kwonlyargs else []
+    return f"({', '.join(getattr(each, 'arg', '*') for each in [*node.args.args, *named])})"
 
 
 def _signature(item: Any) -> str:

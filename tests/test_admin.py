@@ -25,18 +25,25 @@ from pickyassist_webhooks.choices import RequestState
 from pickyassist_webhooks.inbox import worker
 from pickyassist_webhooks.models import (
     MODELS,
+    Alarm,
+    CallRate,
     DeliveryReport,
+    EventStream,
     FilterReport,
     GroupMemberEvent,
     Heartbeat,
     Message,
     NewSubscriber,
+    Push,
     ReceiverFailure,
+    RefusalCount,
     WebhookRequest,
 )
 from pickyassist_webhooks.parsing.characters import visible
+from pickyassist_webhooks.pushes import record_push
+from pickyassist_webhooks.testing import push_answer
 from tests.pages import Page
-from tests.requests import delivery, filtered, keep, member, post, row, subscriber
+from tests.requests import PROJECT, delivery, filtered, keep, member, post, row, subscriber
 
 pytestmark = pytest.mark.django_db
 
@@ -123,6 +130,8 @@ def hostile(fail_once):
                 date=picture,
             )
         )
+    record_push(push_answer({"msg_id": "7"}, push_id=HOSTILE_ID), project_id=HOSTILE_ID)
+    Push.objects.update(error=HOSTILE_ID)
     post({HOSTILE: HOSTILE})
     post(b"\x1f\x8b\x00<script>evil()</script>\xff\xe2\x80\xae", content_type=MARKUP)
     for model in REGISTERED:
@@ -131,8 +140,9 @@ def hostile(fail_once):
 
 class TestEveryModel:
     def test_is_registered(self):
-        # A heartbeat is for checks, not for browsing.
-        assert {*REGISTERED, Heartbeat} == set(apps.get_app_config(APP).get_models())
+        # These are for checks and the health report, not for browsing.
+        unseen = {Alarm, CallRate, EventStream, Heartbeat, RefusalCount}
+        assert {*REGISTERED, *unseen} == set(apps.get_app_config(APP).get_models())
 
     @each_model
     def test_pages_answer_and_hold_nothing_live(self, model, hostile, root):
@@ -217,6 +227,7 @@ def fill(count):
     for index in range(1, count + 1):
         post(member(number=str(index)))
         post(subscriber(subscriber_id=str(index)))
+        record_push(push_answer(push_id=str(index)), project_id=PROJECT)
 
 
 @each_model

@@ -275,6 +275,7 @@ class TestStatistics:
             "read": 0,
             "failed": 0,
             "refunded": 0,
+            "accepted": 0,
         }
         assert statistics["kinds"]["delivery_report"]["count"] == 3
         assert len(statistics["kinds"]["group_member"]["per_day"]) == 7

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
-from threading import Barrier, Thread
+from threading import Thread
 
 import pytest
 from django.db import connection, connections
@@ -19,29 +19,11 @@ from pickyassist_webhooks.models import (
     WebhookRequest,
 )
 from tests.requests import delivery, filtered, keep, member, post, row, subscriber
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 WORKERS = 8
-
-
-def at_once(*calls):
-    """Run each call in a thread with its own connection, and return the results."""
-    barrier, results = Barrier(len(calls)), [None] * len(calls)
-
-    def run(index, call):
-        try:
-            barrier.wait()
-            results[index] = call()
-        finally:
-            connections.close_all()
-
-    threads = [Thread(target=run, args=numbered) for numbered in enumerate(calls)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 def finish():

@@ -236,6 +236,76 @@ class TestChecks:
         configure({"SECRETS": [GOOD], "SPOOL_SCOPE": 5})
         assert list(checks()) == ["E004", "E011"]
 
+    @pytest.mark.parametrize(
+        "value", ["x", [], 5, {"41": ""}, {"41": 5}, {None: "t-1"}, {1.5: "t-1"}]
+    )
+    def test_invalid_tokens(self, configure, value):
+        configure({"SECRETS": [GOOD], "API_TOKENS": value})
+        assert list(checks()) in (["E004"], ["E014"])
+        if value != "x":
+            assert app_settings.api_tokens == {}
+            assert "t-1" not in checks()["E004"].msg
+
+    def test_a_token_without_its_project(self, configure):
+        """It may be a token, so it is not shown."""
+        configure({"SECRETS": [GOOD], "API_TOKENS": "a1b2c3"})
+        assert list(checks()) == ["E014"]
+        assert "a1b2c3" not in checks()["E014"].msg + checks()["E014"].hint
+
+    def test_a_function_of_tokens(self, configure):
+        configure({"SECRETS": [GOOD], "API_TOKENS": "tests.test_reconcile.tokens"})
+        assert checks() == {}
+        configure({"SECRETS": [GOOD], "API_TOKENS": "tests.test_reconcile.nothing"})
+        assert list(checks()) == ["E014"]
+        configure({"SECRETS": [GOOD], "API_TOKENS": "tests.test_conf.async_function"})
+        assert "never awaited" in checks()["E014"].msg
+
+    def test_tokens_of_projects(self, configure):
+        configure({"SECRETS": [GOOD], "API_TOKENS": {41: " t-1\n", "42": "t-2"}})
+        assert app_settings.api_tokens == {"41": "t-1", "42": "t-2"}
+        assert checks() == {}
+
+    def test_tokens_without_httpx(self, configure, monkeypatch):
+        monkeypatch.setattr("pickyassist_webhooks.checks.settings.find_spec", lambda name: None)
+        configure({"SECRETS": [GOOD], "API_TOKENS": {"41": "t-1"}})
+        assert list(checks()) == ["E015"]
+        assert "[reconcile]" in checks()["E015"].hint
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("API_CALLS_PER_MINUTE", 0),
+            ("RECONCILE_AFTER", 59),
+            ("RECONCILE_AFTER", 10**9),
+            ("RECONCILE_DAYS", 0),
+            ("API_URL", "http://pickyassist.com/"),
+        ],
+    )
+    def test_values_of_reconciling(self, configure, key, value):
+        configure({"SECRETS": [GOOD], key: value})
+        assert list(checks()) == ["E004"]
+        assert app_settings.api_calls_per_minute == 3
+        assert app_settings.reconcile_after == timedelta(hours=1)
+        assert app_settings.reconcile_days == timedelta(days=3)
+        usual = "https://pickyassist.com/app/api/v2/"
+        assert app_settings.api_url == ("" if key == "API_URL" else usual)
+
+    @pytest.mark.parametrize("path", ["no.such.module", "tests.test_conf.async_function"])
+    def test_alarm(self, configure, path):
+        configure({"SECRETS": [GOOD], "ALARM": path})
+        assert list(checks()) == ["E016"]
+        configure({"SECRETS": [GOOD], "ALARM": "pickyassist_webhooks.alarms.mail_admins"})
+        assert checks() == {}
+
+    @pytest.mark.parametrize(
+        "wrong", [60, {"delivery": 60}, {"delivery_report": 0}, {"delivery_report": "60"}]
+    )
+    def test_an_invalid_silence_is_the_usual_one(self, configure, wrong):
+        configure({"SECRETS": [GOOD], "SILENCE": wrong})
+        assert list(checks()) == ["E004"]
+        assert app_settings.silence == {}
+        assert "delivery_report, filter_report" in checks()["E004"].hint
+
     @pytest.mark.parametrize(("engine", "extra"), EXTRAS.items())
     def test_an_engine_that_is_not_installed(self, configure, monkeypatch, engine, extra):
         for needed in ("celery", "django.tasks", "django_tasks"):

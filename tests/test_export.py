@@ -17,8 +17,16 @@ from django.test import AsyncClient
 from django.urls import reverse
 
 from pickyassist_webhooks.insights.export import csv_lines
-from pickyassist_webhooks.models import MODELS, DeliveryReport, NewSubscriber, WebhookRequest
-from tests.requests import delivery, filtered, member, post, row, subscriber
+from pickyassist_webhooks.models import (
+    MODELS,
+    DeliveryReport,
+    NewSubscriber,
+    Push,
+    WebhookRequest,
+)
+from pickyassist_webhooks.pushes import record_push
+from pickyassist_webhooks.testing import push_answer
+from tests.requests import PROJECT, delivery, filtered, member, post, row, subscriber
 
 APP = "pickyassist_webhooks"
 FORMULAS = [
@@ -71,6 +79,8 @@ def hostile(listen):
         post(member(-number, group_id=f"={number}", group_subject=text, application=text))
         named = {"name": text, "email": text, "profile_pic": text, "message": text}
         post(subscriber(subscriber_id=f"-{number}", date=text, **named))
+        record_push(push_answer(push_id=f"-{number}"), project_id=text)
+    Push.objects.update(error="=1+1")
 
 
 @each_model
@@ -125,6 +135,8 @@ def test_masked(model, client, listen):
     post(filtered(row(number="15557654321", **personal)))
     post(member(number="15557654321", **personal))
     post(subscriber(mobile="15557654321", **personal))
+    record_push(push_answer({"number": "15557654321"}), project_id=PROJECT)
+    Push.objects.update(error="15557654321 is ill")
     user = get_user_model().objects.create_user("clerk", is_staff=True)
     codename = f"view_{model._meta.model_name}"
     user.user_permissions.add(Permission.objects.get(codename=codename))

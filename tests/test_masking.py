@@ -11,7 +11,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from pickyassist_webhooks.models import MODELS, Message, WebhookRequest, masking
+from pickyassist_webhooks.models import MODELS, Message, Push, WebhookRequest, masking
+from pickyassist_webhooks.pushes import record_push
 from tests.requests import delivery, filtered, member, post, row, subscriber
 
 APP = "pickyassist_webhooks"
@@ -62,6 +63,8 @@ def events(listen, settings):
         )
     )
     post(b'{"mobile": "%s", "name": "Ada Lovelace' % NUMBER.encode())
+    record_push({"push_id": "1", "data": [row("1", number=NUMBER)]}, project_id="4100")
+    Push.objects.update(error=f"cannot find {NUMBER}")
     for model in MODELS.values():
         assert model.objects.count() == 1
     assert WebhookRequest.objects.count() == 5
@@ -100,7 +103,7 @@ def pages_of(model):
 
 def all_pages(client):
     answers = [client.get(page) for model in MODEL_CLASSES for page in pages_of(model)]
-    assert len(answers) == 7 + 11
+    assert len(answers) == 8 + 12
     assert {answer.status_code for answer in answers} == {200}
     return "".join(answer.content.decode() for answer in answers)
 
@@ -137,7 +140,7 @@ def test_searches(model, clerk):
 @each_model
 def test_searches_with_the_permission(model, doctor):
     results = doctor.get(url(model, "changelist"), {"q": NUMBER}).context["cl"]
-    if model.__name__ == "ReceiverFailure":
+    if model.__name__ in ("Push", "ReceiverFailure"):
         assert not results.result_list
     else:
         assert len(results.result_list) == (4 if model is WebhookRequest else 1)

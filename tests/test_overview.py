@@ -19,6 +19,7 @@ from django.utils import timezone as clock
 
 from pickyassist_webhooks import ingest, signals
 from pickyassist_webhooks.choices import RequestState
+from pickyassist_webhooks.health.reports import CONDITIONS
 from pickyassist_webhooks.insights import overview, quarantine
 from pickyassist_webhooks.models import (
     DeliveryReport,
@@ -28,7 +29,7 @@ from pickyassist_webhooks.models import (
     WebhookRequest,
 )
 from tests.pages import Page
-from tests.requests import SECRET, delivery, filtered, keep, member, post, row, subscriber
+from tests.requests import SECRET, delivery, filtered, keep, member, post, row, subscriber, url
 
 pytestmark = pytest.mark.django_db
 
@@ -212,7 +213,8 @@ class TestPage:
         for number in range(20):
             come(delivery(row(f"m{number}", 2, error_message=str(number))))
             come(member(group_id=str(number)))
-        with django_assert_max_num_queries(25):
+        # 17 of them are of the health report.
+        with django_assert_max_num_queries(42):
             root.get(PAGE)
 
     def test_shows_only_what_the_user_may_view(self, filled, login):
@@ -665,3 +667,42 @@ def test_problems_of_before_are_noted_by_the_migration():
         executor.migrate(executor.loader.graph.leaf_nodes())
     problems = WebhookRequest.objects.order_by("pk").values_list("problem", flat=True)
     assert list(problems) == ["missing data[].status", None]
+
+
+class TestHealth:
+    """The overview begins with the conditions."""
+
+    def page(self, client):
+        return client.get(PAGE).content.decode()
+
+    def test_ok(self, root):
+        post(delivery())
+        page = self.page(root)
+        assert page.count('class="pickyassist-level pickyassist-ok"') == len(CONDITIONS) + 2
+        assert "All conditions are ok." in page
+        assert page.index("pickyassist-health") < page.index("pickyassist-periods")
+
+    def test_troubles_first(self, root, clock):
+        keep(delivery())
+        post({"event_id": 99})
+        clock.advance(hours=2)
+        page = self.page(root)
+        listed = re.findall(r"<li><strong class=\"pickyassist-level pickyassist-(\w+)", page)
+        assert listed == ["failing", "degraded", "degraded"]
+        text = words(root.get(PAGE))
+        assert "✕ Failing A request has been due for 2 hours." in text
+        assert "! Degraded 50 % of the requests of a day are quarantined." in text
+        assert "All conditions are ok." not in text
+
+    def test_a_new_project_sees_its_first_steps(self, root, clock):
+        assert "pickyassist-health" not in self.page(root)
+        for _ in range(11):
+            post({}, to=url("a-strangers-guess"))
+        page = self.page(root)
+        assert "11 requests had a wrong secret" in page
+        assert "Nothing has arrived yet." in page
+
+    def test_who_may(self, login):
+        post(delivery())
+        assert "pickyassist-health" not in self.page(login("view_deliveryreport"))
+        assert "pickyassist-health" in self.page(login("view_webhookrequest"))

@@ -184,6 +184,15 @@ class TestFilter:
         assert CANARY not in line
         assert line == expected or (expected is None and "/pickyassist/events/***/" in line)
 
+    def test_tokens(self, log, settings):
+        logger, stream = log
+        given = {**settings.PICKYASSIST_WEBHOOKS, "API_TOKENS": {"41": "a-token-of-the-api"}}
+        settings.PICKYASSIST_WEBHOOKS = given
+        logger.info("%s and %s", "a-token-of-the-api", CANARY)
+        settings.PICKYASSIST_WEBHOOKS = given | {"API_TOKENS": "mysite.tokens.token_of"}
+        logger.info("mysite.tokens.token_of and %s", CANARY)
+        assert stream.getvalue() == "*** and ***\nmysite.tokens.token_of and ***\n"
+
     def test_names_that_only_gunicorn_has_values_for(self, log):
         class Atoms(dict):
             def __missing__(self, name):

@@ -19,10 +19,13 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.models import NOT_PROVIDED
 from django.test import Client
 
-from pickyassist_webhooks import choices, conf, models, signals
+from pickyassist_webhooks import alarms, choices, conf, models, signals
 from pickyassist_webhooks.checks import databases, processing, statements, urls
 from pickyassist_webhooks.checks import settings as checks
+from pickyassist_webhooks.health.levels import Condition
+from pickyassist_webhooks.health.reports import CONDITIONS
 from pickyassist_webhooks.inbox import announce
+from pickyassist_webhooks.models.leases import LeasedQuerySet
 from pickyassist_webhooks.parsing import decoding, event_types, forms, literals, multipart, values
 from pickyassist_webhooks.parsing import payloads as parsing
 from tests.requests import delivery, member, post, row, subscriber, url
@@ -82,7 +85,7 @@ def test_checks():
     source = "".join(Path(module.__file__).read_text("utf-8") for module in (checks, urls))
     calls = re.findall(r"_(error|warning)\(\s*(\d+)", source)
     ids = {f"{kind[0].upper()}{int(number):03}" for kind, number in calls}
-    ids |= {"E006", "E007", "E011"}
+    ids |= {"E006", "E007", "E011", "E014", "E016"}
     for module in (databases, processing, statements):
         ids |= {*re.findall(rf'"{APP}\.(\w+)"', Path(module.__file__).read_text("utf-8"))}
     assert names("reference.md", "System checks") == sorted(ids)
@@ -219,6 +222,35 @@ class TestAnswers:
         yield answered(lambda: post(delivery(row("5"))), MAX_ATTEMPTS=1)
 
 
+@pytest.mark.django_db
+def test_alarms():
+    """The signals of alarms send exactly the documented keywords."""
+    sent = {}
+
+    def receiver(sender, signal, **named):
+        sent[signal] = (str(sender), sorted(named))
+
+    alarms_of = {name: getattr(signals, name) for name in ("alarm_raised", "alarm_cleared")}
+    for signal in alarms_of.values():
+        signal.connect(receiver)
+    try:
+        for level in (choices.Level.DEGRADED, choices.Level.OK):
+            stored = models.Alarm.objects.filter(condition="waiting").first()
+            alarms._notice(Condition("waiting", level, "."), stored)
+    finally:
+        for signal in alarms_of.values():
+            signal.disconnect(receiver)
+    documented = {
+        codes(name)[0]: (codes(sender)[0], sorted(re.findall(r"`(\w+)`", keywords)))
+        for name, sender, keywords in rows("reference.md", "Alarms")
+    }
+    assert documented == {name: sent[signal] for name, signal in alarms_of.items()}
+
+
+def test_conditions():
+    assert names("how-to/monitoring.md", "Conditions") == ["database", *CONDITIONS]
+
+
 def refuse(part):
     """Return a wrapper that makes statements about a table fail."""
 
@@ -263,9 +295,11 @@ class TestModels:
         there = {
             name for queryset in querysets for name in vars(queryset) if not name.startswith("_")
         }
+        there -= {*vars(LeasedQuerySet)}  # for workers
         asked = set(re.findall(r"\.(\w+)\(", answers)) - {"filter"}
-        assert asked == there | {"get_status_display", "reports"}
-        assert all(hasattr(models.Message, name) for name in asked - there)
+        assert asked == there | {"get_status_display", "messages", "reports"}
+        assert hasattr(models.Push, "messages")
+        assert all(hasattr(models.Message, name) for name in asked - there - {"messages"})
 
 
 class TestCommands:
@@ -345,6 +379,7 @@ class TestMigrations:
         "0009_crash_count",
         "0010_heartbeat",
         "0011_calls",
+        "0012_pushes",
     }
 
     #: Operations that old code does not notice; also AddField if it can omit the column.

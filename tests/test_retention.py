@@ -184,6 +184,7 @@ def test_dry_run_counts_what_would_go(clock):
         "GroupMemberEvent": 1,
         "NewSubscriber": 1,
         "Message": 2,
+        "Push": 0,
     }
     assert set(output["pruned"].values()) == {0}
     assert (output["dry_run"], output["finished"]) == (True, False)

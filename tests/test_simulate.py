@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import json
 import os
@@ -24,8 +25,9 @@ from django.core.wsgi import get_wsgi_application
 
 from pickyassist_webhooks import ingest
 from pickyassist_webhooks.choices import EventKind, RequestState, progress
+from pickyassist_webhooks.conf.values import is_loopback
 from pickyassist_webhooks.management import posting
-from pickyassist_webhooks.management.addresses import address, is_loopback
+from pickyassist_webhooks.management.addresses import address
 from pickyassist_webhooks.management.commands import pickyassist_simulate
 from pickyassist_webhooks.models import (
     DeliveryReport,
@@ -33,6 +35,7 @@ from pickyassist_webhooks.models import (
     GroupMemberEvent,
     Message,
     NewSubscriber,
+    Push,
     WebhookRequest,
 )
 from pickyassist_webhooks.models.requests import requests
@@ -208,6 +211,12 @@ def served(transactional_db):
     httpd.server_close()
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class QuietHandler(WSGIRequestHandler):
     def log_message(self, *args):
         pass
@@ -258,6 +267,37 @@ class TestPosting:
     def test_several_at_a_time(self, simulate, monkeypatch):
         output = simulate("--count", "40", "--connections", "4", "--json")
         assert json.loads(output)["rows"]["accepted"] == 40
+
+    def test_lost_reports_are_fetched(self, simulate, settings, monkeypatch):
+        def fetch(stopped, seconds):
+            """Reconcile instead of waiting for Ctrl-C."""
+            keys = ast.literal_eval(re.search(r"{.*}", errors.getvalue())[0])
+            settings.PICKYASSIST_WEBHOOKS = {**settings.PICKYASSIST_WEBHOOKS, **keys} | {
+                "API_CALLS_PER_MINUTE": 60000
+            }
+            push_ids = Push.objects.values_list("push_id", flat=True)
+            asked = [argument for push_id in push_ids for argument in ("--push-id", push_id)]
+            call_command("pickyassist_reconcile", *asked, stdout=StringIO())
+            stopped.asked = True
+
+        monkeypatch.setattr(pickyassist_simulate.Stop, "wait", fetch)
+        port, errors = str(free_port()), StringIO()
+        arguments = ("--count", "20", "--rows", "3", "--lose", "40", "--seed", "1")
+        simulate(*arguments, "--api-port", port, "--json", stderr=errors)
+        assert re.match(r"Lost [1-9]\d* reports", errors.getvalue())
+        assert f"127.0.0.1:{port}" in errors.getvalue()
+        assert Push.objects.count() == 20
+        statuses = set(Message.objects.values_list("status", flat=True))
+        assert statuses <= {1, 2, 3, 4, 5}
+        assert Message.objects.count() == 60
+        assert WebhookRequest.objects.filter(origin="pull").exists()
+
+    def test_a_port_that_is_in_use(self, simulate, served):
+        port = served.rpartition(":")[2]
+        with pytest.raises(CommandError, match=f"Cannot serve on port {port}"):
+            simulate("--lose", "5", "--api-port", port)
+        with pytest.raises(CommandError, match="Cannot serve on port 99999"):
+            simulate("--lose", "5", "--api-port", "99999")
 
     def test_progress_on_a_terminal(self, simulate):
         terminal = Terminal()

@@ -32,12 +32,12 @@ PACKAGE = ROOT / "pickyassist_webhooks"
 #: above its own line, never from its own line or one below.
 FLOORS = [
     {"choices", "exceptions", "permissions", "signals", "transactions"},
-    {"body", "parsing"},
+    {"body", "parsing", "tracing"},
     {"conf", "models"},
     {"bulk", "checks", "redaction"},
     {"inbox", "insights"},
-    {"apps", "authentication", "ingest", "testing"},
-    {"api", "engines", "privacy", "views"},
+    {"apps", "authentication", "health", "ingest", "pushes", "testing"},
+    {"alarms", "api", "engines", "metrics", "privacy", "reconcile", "views"},
     {"admin", "asgi", "management", "tasks", "urls"},
     {"templatetags"},
 ]

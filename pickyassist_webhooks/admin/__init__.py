@@ -7,6 +7,7 @@ from .events import DeliveryReportAdmin, FilterReportAdmin, NewSubscriberAdmin
 from .failures import ReceiverFailureAdmin
 from .groups import GroupMemberEventAdmin
 from .messages import MessageAdmin
+from .pushes import PushAdmin
 from .requests import WebhookRequestAdmin
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "GroupMemberEventAdmin",
     "MessageAdmin",
     "NewSubscriberAdmin",
+    "PushAdmin",
     "ReceiverFailureAdmin",
     "WebhookRequestAdmin",
 ]

@@ -14,6 +14,7 @@ EXPECTATIONS = (
     _("a JSON object"),
     _("a JSON object or form fields"),
     _("a body without a Content-Encoding"),
+    _("a list of rows"),
     _("a list of rows, or the fields of one row"),
     _("a msg_id, or a push_id and a number"),
     _("a subscriber_id or a mobile number"),

@@ -106,6 +106,8 @@ class MessageAdmin(ErasingAdmin):
             )
             for report in reports
         ]
+        if not items:
+            return gettext("No report yet.")
         return format_html(
             '<ol class="pickyassist-timeline">{}</ol>',
             format_html_join("", "<li>{}: <strong>{}</strong>, {} ({}, {})</li>", items),

@@ -1,4 +1,4 @@
-"""The overview: events and messages in numbers, and the requests that need attention."""
+"""The overview: the health, events and messages in numbers, and what needs attention."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ..choices import UNFINISHED, RequestState
+from .. import health
+from ..choices import UNFINISHED, DeliveryStatus, Level, RequestState
 from ..insights import overview
 from ..models import (
     MODELS,
@@ -42,6 +43,9 @@ RESULTS = (
     ("failed", _("Failed")),
     ("refunded", _("Refunded")),
 )
+
+#: A level is told by its word and this, too, not only by its colour.
+SYMBOLS = {Level.OK: "\u2713", Level.DEGRADED: "!", Level.FAILING: "\u2715"}
 
 #: States that need a person.
 _ATTENTION = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
@@ -85,6 +89,24 @@ class Overview:
     def url_hidden(self) -> str:
         return hidden_url(self.request)
 
+    def health(self) -> dict[str, Any] | None:
+        """Return the conditions, those that are not ok first. None before the first steps."""
+        if not self.may_view(WebhookRequest):
+            return None
+        report = health.report()
+        if report.status == Level.OK and self.is_new:
+            return None
+        return {
+            "level": report.status,
+            "symbol": SYMBOLS[report.status],
+            "troubles": [
+                (SYMBOLS[each.level], each)
+                for each in sorted(report.conditions, key=lambda each: -each.level.rank)
+                if each.level != Level.OK
+            ],
+            "rows": [(SYMBOLS[each.level], each) for each in report.conditions],
+        }
+
     def kinds(self) -> list[dict[str, Any]]:
         """Return the traffic of each kind of events."""
         days = overview.latest_days(max(PERIOD, self.period))
@@ -127,6 +149,10 @@ class Overview:
                 for name, label in RESULTS
             ],
             "any": funnel.submitted,
+            "accepted": grouped(funnel.accepted) if funnel.accepted else "",
+            "accepted_url": self._url(
+                Message, "changelist", f"status__exact={DeliveryStatus.ACCEPTED.value}"
+            ),
             "conflicts": grouped(conflicts) if conflicts else "",
             "conflicts_url": self._url(Message, "changelist", "conflict=yes"),
             "url": self._url(Message, "changelist"),

@@ -72,6 +72,8 @@ class WebhookRequestAdmin(ActionsAdmin, ProblemsAdmin, AddressAdmin):
             _("Origin"),
             {
                 "fields": (
+                    "origin",
+                    "project_id",
                     "content_type",
                     "content_encoding",
                     "query",

@@ -8,7 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from ..choices import EventKind, RequestState
+from ..choices import EventKind, RequestOrigin, RequestState
 from .components import named
 
 
@@ -49,6 +49,18 @@ class State(serializers.CharField):
     component_name=named("EventKind"),
 )
 class Kind(serializers.CharField):
+    pass
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "description": "Whether a request was posted, or pulled from the delivery report API.",
+        "enum": RequestOrigin.values,
+    },
+    component_name=named("RequestOrigin"),
+)
+class Origin(serializers.CharField):
     pass
 
 

@@ -20,7 +20,7 @@ from ..models import (
 )
 from ..permissions import VIEW_PERSONAL_DATA, to_view
 from .components import ref
-from .fields import Code, Extra, Kind, State, StatusLabel
+from .fields import Code, Extra, Kind, Origin, State, StatusLabel
 
 _EVENT = ("id", "project_id", "request", "index", "received_at")
 
@@ -179,6 +179,7 @@ class WebhookRequestSerializer(RowSerializer):
 
     state = State(read_only=True)
     kind = Kind(read_only=True)
+    origin = Origin(read_only=True)
     state_label = StatusLabel("state")
     kind_label = StatusLabel("kind")
 
@@ -192,6 +193,7 @@ class WebhookRequestSerializer(RowSerializer):
             "state",
             "state_label",
             "secret_label",
+            "origin",
             "received_at",
             "processed_at",
             "erased_at",

@@ -28,6 +28,7 @@ class FunnelSerializer(serializers.Serializer[Any]):
     read = serializers.IntegerField()
     failed = serializers.IntegerField()
     refunded = serializers.IntegerField()
+    accepted = serializers.IntegerField()
 
 
 class ErrorCountSerializer(serializers.Serializer[Any]):

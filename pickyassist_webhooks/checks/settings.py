@@ -7,6 +7,7 @@ import re
 import reprlib
 from collections.abc import Iterator
 from difflib import get_close_matches
+from importlib.util import find_spec
 from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
@@ -43,13 +44,15 @@ _OURS = "pickyassist_webhooks"
 _RETURNS = {
     "AUTHENTICATOR": "a label or raises PermissionDenied",
     "SPOOL_SCOPE": "the name of the current tenant",
+    "API_TOKENS": "the token of a project",
+    "ALARM": "nothing",
 }
 
 
 @register(_OURS)
 def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Check the ``PICKYASSIST_WEBHOOKS`` dict."""
-    checks = (_label, _shape, _secrets, _importable, _spool, _pool, _retention, _api)
+    checks = (_label, _shape, _secrets, _importable, _spool, _pool, _retention, _reconciling, _api)
     return [message for check in checks for message in check()]
 
 
@@ -90,7 +93,7 @@ def _shape() -> Iterator[CheckMessage]:
 
 def _problem(name: str, value: Any) -> str:
     """Return why a value is invalid, without the value if it may be a secret."""
-    if name == "SECRETS":
+    if name in ("SECRETS", "API_TOKENS"):
         inside = " with an invalid entry" if isinstance(value, list | tuple | dict) else ""
         return f"is a {type(value).__name__}{inside}"
     if name == "RETENTION_DAYS" and isinstance(value, dict):
@@ -133,7 +136,18 @@ def _importable() -> Iterator[CheckMessage]:
         paths[7, "PROCESSOR"] = app_settings.processor
     if app_settings.spool_scope is not None:
         paths[11, "SPOOL_SCOPE"] = app_settings.spool_scope
+    if isinstance(app_settings.api_tokens, str):
+        paths[14, "API_TOKENS"] = app_settings.api_tokens
+    if app_settings.alarm is not None:
+        paths[16, "ALARM"] = app_settings.alarm
     for (number, name), path in paths.items():
+        if name == "API_TOKENS" and "." not in path:
+            yield _error(
+                number,
+                f"{NAME}[{name!r}] is a text without a dot; it is not shown, as it may be a token.",
+                f"Expected {KEYS[name].expected}.",
+            )
+            continue
         try:
             target = import_string(path)
         except Exception as err:  # a module may raise anything while it is imported
@@ -204,6 +218,15 @@ def _retention() -> Iterator[CheckMessage]:
             f"{NAME}['RETENTION_DAYS'] keeps bodies longer than events. So processing an old "
             "request again creates its events again, as new ones.",
             f'Keep "bodies" for {events.days} days or less, as "events".',
+        )
+
+
+def _reconciling() -> Iterator[CheckMessage]:
+    if app_settings.api_tokens and find_spec("httpx") is None:
+        yield _error(
+            15,
+            f"{NAME}['API_TOKENS'] is set, but httpx is missing, so no lost report can be fetched.",
+            'Install it: pip install "django-pickyassist-webhooks[reconcile]".',
         )
 
 

@@ -13,6 +13,7 @@ from ..exceptions import FAILURES, TransactionLeftOpen
 from ..models import Event, ReceiverFailure, WebhookRequest
 from ..parsing.characters import storable
 from ..signals import Signal, dotted_path
+from ..tracing import failed, span
 from ..transactions import (
     TransactionStates,
     drop_dead_connections,
@@ -65,10 +66,12 @@ def error_of(
     error: BaseException | None = None
     before = transaction_states() if before is None else before
     began = time.monotonic()
-    try:
-        receiver(signal=call.signal, sender=call.sender, **call.named)
-    except FAILURES as err:
-        error = err
+    with span("receiver", signal=call.name, receiver=receiver, request=call.named["request"].token):
+        try:
+            receiver(signal=call.signal, sender=call.sender, **call.named)
+        except FAILURES as err:
+            error = err
+            failed(err)
     left_open = end_transactions(before)
     if time.monotonic() - began > _LONG:
         drop_dead_connections()  # or the next receiver would fail on one

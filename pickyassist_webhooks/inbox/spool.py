@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from ..conf import app_settings
@@ -27,6 +28,9 @@ SUFFIX = ".request"
 
 #: Seconds after which an unfinished file is abandoned. It was never acknowledged.
 _ABANDONED = 3600
+
+#: Files whose age is read by a report: all of a usual spool.
+_SAMPLE = 5000
 
 _MARK = re.compile(rf".+\.({UNKNOWN}|[0-9a-f]{{16}})\.request")
 
@@ -82,6 +86,24 @@ def waiting() -> list[Path]:
                 elif name.endswith(spool_files.PART):
                     _clear_away(folder / name)
     return [folder / name for _, name in sorted(files)]
+
+
+def oldest() -> float | None:
+    """Return when the oldest waiting file was written, in seconds of Unix time.
+
+    Only the first files of a folder are read, so that this is quick. Raises as ``waiting`` does.
+    """
+    folder = app_settings.spool_dir
+    if folder is None or not folder.exists():
+        return None
+    own_marks = ("", UNKNOWN, _current_owner().mark)
+    times = []
+    with os.scandir(folder) as entries:
+        for entry in islice(entries, _SAMPLE):
+            with suppress(FileNotFoundError):
+                if entry.name.endswith(SUFFIX) and _mark_of(entry.name) in own_marks:
+                    times.append(entry.stat(follow_symlinks=False).st_mtime)
+    return min(times, default=None)
 
 
 def _mark_of(name: str) -> str:

@@ -16,13 +16,14 @@ from django.db import DatabaseError
 
 from ..bulk.choice import writer_of
 from ..bulk.writer import Writer
-from ..choices import RequestState
+from ..choices import RequestOrigin, RequestState
 from ..conf import app_settings
 from ..exceptions import LeaseLost
 from ..models import GroupMemberEvent, WebhookRequest
 from ..models.requests import database_of_requests
-from ..parsing.payloads import Payload, parse
+from ..parsing.payloads import Payload, parse, parse_pulled
 from ..parsing.values import Problem
+from ..tracing import span
 from ..transactions import committed, own_transaction
 from .announce import announce, signal_calls
 from .decide import Result, decide, rows_of
@@ -45,6 +46,11 @@ MAX_UNFINISHED = 1.0
 
 def store_new(request: WebhookRequest) -> Result:
     """Commit a new request together with its rows. Raises any error, and then commits nothing."""
+    with span("store", requests=1):
+        return _store_new(request)
+
+
+def _store_new(request: WebhookRequest) -> Result:
     payload = _understand(request)
     writer = writer_of(database_of_requests())
     rows = rows_of([request], [payload])
@@ -78,7 +84,8 @@ def work(batch: list[WebhookRequest], stop: Callable[[], bool] = never) -> None:
     results: dict[int, Result] = {}
     try:
         if received:
-            results = _store(received)
+            with span("store", requests=len(received)):
+                results = _store(received)
     except Exception as err:
         if len(received) == 1:
             with _faults_of(received[0]):
@@ -135,6 +142,8 @@ def _understand(request: WebhookRequest) -> Payload:
     if request.content_encoding.strip().lower() not in ("", "identity"):
         expected = "a body without a Content-Encoding"
         return Payload(problems=[Problem("", "content_encoding", expected)])
+    if request.origin == RequestOrigin.PULL:  # we asked, so its project needs no check
+        return parse_pulled(bytes(request.body), request.project_id)
     payload = parse(bytes(request.body), request.content_type)
     if not payload.kind or app_settings.accepts_project(request.secret_label, payload.project_id):
         return payload
@@ -155,7 +164,8 @@ def _announce(
             result = results.get(request.pk)  # after a crash the rows are read again
             events, messages = (result.events, result.messages) if result else (None, None)
             calls = signal_calls(request, events, messages)
-            failures = announce(request, calls, renewal(waiting))
+            with span("announce", request=request.token, kind=request.kind):
+                failures = announce(request, calls, renewal(waiting))
             if failures or request.is_recovered:
                 save_failures(request, failures)
             else:

@@ -55,6 +55,7 @@ class Funnel:
 
     Messages with a receipt are ``delivered``; ``read`` counts a part of these. Messages without one
     are ``failed`` if a failure or refund was reported; ``refunded`` counts all refunds.
+    ``accepted`` are those without any report; no other number counts them.
     """
 
     submitted: int
@@ -62,6 +63,7 @@ class Funnel:
     read: int
     failed: int
     refunded: int
+    accepted: int = 0
 
     def rate(self, count: int) -> float:
         """Return ``count`` as a part of all messages, from 0 to 1."""
@@ -107,11 +109,12 @@ def traffic(model: type[Event], days: Sequence[date]) -> Traffic:
 def funnel(since: date) -> Funnel:
     """Return the results of the messages that were first reported since a day."""
     conditions = {
-        "submitted": Q(),
+        "submitted": ~Q(status=DeliveryStatus.ACCEPTED),
         "delivered": Q(delivered=True),
         "read": Q(status=DeliveryStatus.READ),
         "failed": Q(Q(failed_seen=True) | Q(refunded=True), delivered=False),
         "refunded": Q(refunded=True),
+        "accepted": Q(status=DeliveryStatus.ACCEPTED),
     }
     # Counted by a column that is in the index; an aggregate may not be called as a field is.
     counts = {

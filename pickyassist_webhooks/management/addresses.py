@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import ArgumentTypeError
 from collections.abc import Iterable
-from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from django.core.management.base import CommandError
@@ -68,13 +67,3 @@ def address(url: str) -> SplitResult:
             raise CommandError("SECRETS is empty; run pickyassist_setup to create a secret.")
         return urlsplit(urls[0])
     return parts
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine, by its name or address, without DNS."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -1,12 +1,17 @@
-"""The models: requests, events, messages, failed receivers; their columns, keys and masks."""
+"""The models: requests, events, messages, pushes, failed receivers, health; columns and keys."""
 
+from .alarms import Alarm
 from .events import Event
 from .failures import ReceiverFailure
 from .groups import GroupMemberEvent
 from .heartbeats import Heartbeat
 from .messages import Message
+from .pushes import Push
+from .rates import CallRate
+from .refusals import RefusalCount
 from .reports import DeliveryReport, FilterReport
 from .requests import WebhookRequest
+from .streams import EventStream
 from .subscribers import NewSubscriber
 
 # ``objects`` is annotated as its queryset: without the annotation only mypy's plugin for Django
@@ -19,13 +24,18 @@ MODELS: dict[str, type[Event]] = {
 
 __all__ = [
     "MODELS",
+    "Alarm",
+    "CallRate",
     "DeliveryReport",
     "Event",
+    "EventStream",
     "FilterReport",
     "GroupMemberEvent",
     "Heartbeat",
     "Message",
     "NewSubscriber",
+    "Push",
     "ReceiverFailure",
+    "RefusalCount",
     "WebhookRequest",
 ]

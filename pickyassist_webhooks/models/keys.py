@@ -29,6 +29,11 @@ def message(project_id: str, msg_id: str) -> str:
     return _join(project_id, msg_id)
 
 
+def push(project_id: str, push_id: str) -> str:
+    """Return the key of a push."""
+    return _join(project_id, push_id)
+
+
 def group_member(project_id: str, group_id: str, number: str, ordinal: int) -> str:
     """Return the key of the n-th event of one member of one group, counted from 1.
 

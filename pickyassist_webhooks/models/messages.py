@@ -42,6 +42,7 @@ class Message(models.Model):
     """The current state of one message, from all delivery reports with its ``msg_id``.
 
     The status only climbs (``choices.progress``), so each order of reports gives the same status.
+    It begins with *accepted* if the push was recorded before the first report.
     The three flags stay set once reported.
     """
 

@@ -10,7 +10,7 @@ from django.db.models import Case, F, Value, When
 from django.db.models.expressions import OrderBy
 from django.utils.translation import gettext_lazy as _
 
-from ..choices import DeliveryStatus, EventKind, FilterStatus, progress
+from ..choices import REPORTED, DeliveryStatus, EventKind, FilterStatus, progress
 from ..parsing.characters import visible
 from . import keys, masking
 from .columns import ExactCharField, UnicodeTextField
@@ -69,7 +69,7 @@ class DeliveryReport(Report):
         "media": masking.hidden,
     }
 
-    status = models.BigIntegerField(_("status"), choices=DeliveryStatus.choices)
+    status = models.BigIntegerField(_("status"), choices=REPORTED)
     # The status of the message before this report, null for the first. Stored, so that
     # message_status_changed can still be sent after a crash.
     previous_status = models.BigIntegerField(

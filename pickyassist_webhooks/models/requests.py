@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, models, router
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from ..choices import UNFINISHED, WAITING, EventKind, RequestState
+from ..choices import UNFINISHED, WAITING, EventKind, RequestOrigin, RequestState
 from ..parsing.characters import MAX_LABEL, printable, storable
 from . import masking
 from .columns import (
@@ -84,6 +84,16 @@ class WebhookRequest(Leased):
     query = UnicodeCharField(_("query string"), max_length=1000, blank=True)
     remote_addr = UnicodeCharField(_("remote address"), max_length=60, blank=True)
     secret_label = ExactCharField(_("secret label"), max_length=MAX_LABEL, blank=True)
+    # The database has these defaults too, so that a server of the previous version can insert.
+    origin = UnicodeCharField(
+        _("origin"),
+        max_length=10,
+        choices=RequestOrigin.choices,
+        default=RequestOrigin.WEBHOOK,
+        db_default=RequestOrigin.WEBHOOK,
+    )
+    # Only of an answer that was pulled: the project of its push.
+    project_id = ExactCharField(_("project id"), blank=True, default="", db_default="")
     kind = UnicodeCharField(_("kind"), max_length=20, choices=EventKind.choices, blank=True)
     get_kind_display: Callable[[], str]
     state = UnicodeCharField(

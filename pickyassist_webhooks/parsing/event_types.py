@@ -119,9 +119,12 @@ _SUBSCRIBER: Fields = {
 }
 _OF_REPORT = {"push_id", "msg_id", "status"}
 _OF_SUBSCRIBER = {"subscriber_id", "mobile"}
+DELIVERY_REPORTS = EventType(
+    EventKind.DELIVERY_REPORT, {1}, True, _OF_REPORT, _DELIVERY, _identify_report
+)
 # The vendor's table says that a new subscriber is 5; its heading, its index and its samples say 4.
 EVENT_TYPES = (
-    EventType(EventKind.DELIVERY_REPORT, {1}, True, _OF_REPORT, _DELIVERY, _identify_report),
+    DELIVERY_REPORTS,
     EventType(EventKind.FILTER_REPORT, {2}, True, _OF_REPORT, _REPORT, _identify_report),
     EventType(
         EventKind.GROUP_MEMBER, {3}, False, {"group_id", "action"}, _MEMBER, _identify_member

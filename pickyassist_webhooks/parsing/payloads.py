@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Set
+from collections.abc import Callable, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,7 +11,8 @@ from typing import Any
 
 from ..exceptions import UnreadablePayload
 from .decoding import decode, decode_text, harmless
-from .event_types import ENVELOPE, EVENT_TYPES, FOREIGN, EventType
+from .event_types import DELIVERY_REPORTS, ENVELOPE, EVENT_TYPES, FOREIGN, EventType
+from .push_answers import json_object, rows_of
 from .values import MAX_PROBLEMS, FieldReader, InvalidPayload, Problem
 
 #: Codes of problems if a body contains no object at all.
@@ -21,6 +22,8 @@ UNREADABLE = frozenset({"not_json", "not_an_object", "too_deep", "too_many_value
 _NO_ROWS: tuple[Any, ...] = ([], {}, "[]", "{}")
 _EVENT_IDS = "1, 2, 3, 4 or 5"
 _NEXT_TO_DATA = ENVELOPE | {"data"}
+#: The same for an answer of the delivery report API: two of its fields belong to every row.
+_NEXT_TO_PULLED = _NEXT_TO_DATA | {"push_id", "application"}
 #: Maximum rows of one batch: 1.5 times the planned size. They take up to a second to store.
 MAX_ROWS = 15_000
 #: Maximum characters of JSON that fields next to ``data`` may add to each row of a batch.
@@ -60,12 +63,48 @@ class Payload:
 
 def parse(body: bytes, content_type: str = "") -> Payload:
     """Return the events, problems and warnings of ``body``. No content makes it raise."""
+    return _with_stack(_parse, body, content_type)
+
+
+def parse_pulled(body: bytes, project_id: str) -> Payload:
+    """Return the delivery reports in an answer of the delivery report API, as ``parse`` does.
+
+    ``project_id`` is that of the push; if it is blank, that of the answer counts. There is no
+    ``event_id``. ``message_type`` and ``time`` go into ``extra``: the codes are others than those
+    of event 1, and the time has no offset.
+    """
+    return _with_stack(_parse_pulled, body, project_id)
+
+
+def _with_stack(read: Callable[[bytes, str], Payload], body: bytes, argument: str) -> Payload:
     try:
-        return _parse(body, content_type)
+        return read(body, argument)
     except RecursionError:
         # The caller's stack is nearly full; a thread has a stack of its own.
         with ThreadPoolExecutor(1) as thread:
-            return thread.submit(_parse, body, content_type).result()
+            return thread.submit(read, body, argument).result()
+
+
+def _parse_pulled(body: bytes, project_id: str) -> Payload:
+    warnings: list[Problem] = []
+    try:
+        envelope = FieldReader(json_object(body), "", warnings)
+        project_id = project_id or envelope.identifier("project_id")
+        shared = {
+            "push_id": envelope.identifier("push_id"),
+            "channel_id": envelope.identifier("application"),
+        }
+        if "data" not in envelope.source:
+            raise envelope.missing("data", "a list of rows")
+        rows = rows_of(envelope.source["data"])
+        _refuse_many(rows)
+    except UnreadablePayload as err:
+        return Payload(project_id=project_id, problems=[Problem("", err.code, err.expected)])
+    except InvalidPayload as err:
+        return Payload(project_id=project_id, problems=[err.problem])
+    completed = [shared | row if isinstance(row, dict) else row for row in rows]
+    extra = _shared_extra(envelope, len(rows), _NEXT_TO_PULLED)
+    return _read(DELIVERY_REPORTS, project_id, envelope, completed, extra)
 
 
 def _parse(body: bytes, content_type: str) -> Payload:
@@ -79,20 +118,33 @@ def _parse(body: bytes, content_type: str) -> Payload:
         return Payload(problems=[Problem("", err.code, err.expected)])
     except InvalidPayload as err:
         return Payload(problems=[err.problem])
+    is_flat = bool(rows) and rows[0] is envelope.source
+    shared = {} if is_flat else _shared_extra(envelope, len(rows), _NEXT_TO_DATA)
+    return _read(event_type, project_id, envelope, rows, shared)
+
+
+def _read(
+    event_type: EventType,
+    project_id: str,
+    envelope: FieldReader,
+    rows: list[Any],
+    shared: dict[str, Any],
+) -> Payload:
+    """Return the events of these rows; ``shared`` goes into the ``extra`` of each."""
     events: list[Event] = []
     problems: list[Problem] = []
     is_flat = bool(rows) and rows[0] is envelope.source
-    shared = {} if is_flat else _shared_extra(envelope, len(rows))
     known_names = event_type.fields.keys() | (ENVELOPE if is_flat else ())
     for index, row in enumerate(rows):
         try:
-            reader = envelope if is_flat else FieldReader(row, f"data[{index}]", warnings)
+            reader = envelope if is_flat else FieldReader(row, f"data[{index}]", envelope.warnings)
             fields = event_type.read(reader)
             events.append(Event(index, fields, _extra(reader, known_names, shared)))
         except InvalidPayload as err:
             problems.append(err.problem)
     unlisted = max(len(problems) - MAX_PROBLEMS, 0)
-    return Payload(event_type.kind, project_id, events, problems[:MAX_PROBLEMS], warnings, unlisted)
+    listed = problems[:MAX_PROBLEMS]
+    return Payload(event_type.kind, project_id, events, listed, envelope.warnings, unlisted)
 
 
 def _event_type_of(envelope: FieldReader) -> EventType:
@@ -122,8 +174,7 @@ def _rows_in(event_type: EventType, envelope: dict[str, Any]) -> list[Any]:
     """
     is_flat = event_type.fits(envelope)
     rows = [] if is_flat and not event_type.is_batch else _data(event_type, envelope)
-    if len(rows) > MAX_ROWS:
-        raise InvalidPayload("data", "too_many_rows", f"at most {MAX_ROWS} rows")
+    _refuse_many(rows)
     if not (is_flat or any(map(event_type.fits, rows))):
         _refuse_foreign(envelope)
         if not event_type.is_batch or "data" not in envelope:
@@ -133,6 +184,11 @@ def _rows_in(event_type: EventType, envelope: dict[str, Any]) -> list[Any]:
     if is_flat:
         return [envelope]
     raise InvalidPayload("data", "wrong_type", "a list of rows, or the fields of one row")
+
+
+def _refuse_many(rows: list[Any]) -> None:
+    if len(rows) > MAX_ROWS:
+        raise InvalidPayload("data", "too_many_rows", f"at most {MAX_ROWS} rows")
 
 
 def _data(event_type: EventType, envelope: dict[str, Any]) -> list[Any]:
@@ -149,11 +205,11 @@ def _data(event_type: EventType, envelope: dict[str, Any]) -> list[Any]:
     return [data] if data and is_row else rows
 
 
-def _shared_extra(envelope: FieldReader, row_count: int) -> dict[str, Any]:
-    """Return unknown fields next to ``data``; they belong to each row of a batch."""
+def _shared_extra(envelope: FieldReader, row_count: int, columns: Set[str]) -> dict[str, Any]:
+    """Return the fields next to ``data`` without a column; they belong to each row of a batch."""
     fields = envelope.source
     if len(fields) <= _MAX_NAMES:
-        shared = {name: fields[name] for name in fields if name not in _NEXT_TO_DATA}
+        shared = {name: fields[name] for name in fields if name not in columns}
         length = len(json.dumps(shared)) if shared else 0
         if length <= _MAX_SHARED_EXTRA and length * row_count <= _MAX_SHARED_EXTRAS:
             return dict(harmless(shared))

@@ -10,9 +10,9 @@ from django.db import transaction
 from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from ..choices import RequestState
+from ..choices import PushState, RequestState
 from ..conf import app_settings
-from ..models import MODELS, DeliveryReport, Message, WebhookRequest
+from ..models import MODELS, DeliveryReport, Message, Push, WebhookRequest
 from ..models.leases import is_claimed
 from ..models.requests import database_of_requests, requests
 
@@ -46,6 +46,8 @@ def prunable(also: Iterable[RequestState] = ()) -> list[QuerySet[Any]]:
         )
         messages = Message.objects.using(database).filter(changed_at__lt=now - days)
         prunable_rows.append(messages.exclude(Exists(staying)))
+        pushes = Push.objects.using(database).filter(recorded_at__lt=now - days)
+        prunable_rows.append(pushes.exclude(state=PushState.OPEN))
     return prunable_rows
 
 

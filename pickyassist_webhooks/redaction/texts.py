@@ -51,6 +51,8 @@ def hidden_within(value: Any) -> Any:
 
 def _without_configured(text: str) -> str:
     secrets = tuple(secret for _, secret in app_settings.secrets)
+    if isinstance(tokens := app_settings.api_tokens, dict):
+        secrets += tuple(tokens.values())
     text = _plain(secrets).sub(HIDDEN, text)
     if "%" in text or "\\" in text:
         text = _encoded(secrets).sub(HIDDEN, text)

@@ -3,10 +3,18 @@
 from django.core.exceptions import AppRegistryNotReady, ImproperlyConfigured
 
 try:
-    from .builders import batch, delivery_report, filter_report, group_member, new_subscriber
+    from .builders import (
+        batch,
+        delivery_report,
+        filter_report,
+        group_member,
+        new_subscriber,
+        push_answer,
+    )
     from .capturing import Captured, CapturedEvents, capture_events
     from .cases import WebhookTestMixin
     from .posting import post_event
+    from .vendor import FakeVendor
 except (AppRegistryNotReady, ImproperlyConfigured) as err:
     raise ImproperlyConfigured(
         "pickyassist_webhooks.testing needs Django to be set up. With pytest: install "
@@ -17,6 +25,7 @@ except (AppRegistryNotReady, ImproperlyConfigured) as err:
 __all__ = [
     "Captured",
     "CapturedEvents",
+    "FakeVendor",
     "WebhookTestMixin",
     "batch",
     "capture_events",
@@ -25,4 +34,5 @@ __all__ = [
     "group_member",
     "new_subscriber",
     "post_event",
+    "push_answer",
 ]

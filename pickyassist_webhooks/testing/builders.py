@@ -91,6 +91,25 @@ def batch(*payloads: Payload) -> Payload:
     return {**envelopes[0], "data": [row for payload in payloads for row in payload["data"]]}
 
 
+def push_answer(*rows: Payload, status: Any = 100, **fields: Any) -> Payload:
+    """Return what the Push API answers: it accepted a message for each row, or one by default.
+
+    A row is a dict of the fields that matter, of ``msg_id``, ``number`` and ``credit``. More
+    fields: ``push_id``, ``message``. Another ``status`` is a refusal.
+    """
+    numbers = [next(_numbers) for _ in rows or ({},)]
+    return {
+        "status": status,
+        "push_id": _id("P", numbers[0]),
+        "message": "Success",
+        "data": [
+            {"msg_id": _id("M", number), "number": _phone(number), "credit": "1", **row}
+            for number, row in zip(numbers, rows or ({},), strict=True)
+        ],
+        **fields,
+    }
+
+
 def _one_row(event_id: int, letter: str, fields: dict[str, Any]) -> Payload:
     number = next(_numbers)
     envelope = _envelope(event_id)

@@ -11,7 +11,7 @@ import json
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..choices import CHANNELS, DeliveryStatus, EventKind, FilterStatus, GroupAction
 from .builders import (
@@ -22,6 +22,9 @@ from .builders import (
     group_member,
     new_subscriber,
 )
+
+if TYPE_CHECKING:
+    from .vendor import FakeVendor
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,24 @@ def made_up(
         yield [
             (after, Posting(json.dumps(payload | project).encode())) for after, payload in scenario
         ]
+
+
+def pushed(
+    vendor: FakeVendor, rows: int, chance: random.Random, record: Callable[[Payload], object]
+) -> Iterator[Scenario]:
+    """Yield scenarios without end: the reports of pushes that ``record`` knows, without lost ones.
+
+    Each push has ``rows`` messages.
+    """
+    while True:
+        [course] = chance.choices(list(_COURSES), weights=list(_COURSES.values()))
+        answer = vendor.push(*[{}] * rows, course=course)
+        record(answer)
+        after, scenario = 0.0, []
+        for report in vendor.reports(answer["push_id"]):
+            scenario.append((after, Posting(json.dumps(report).encode())))
+            after += chance.expovariate(0.5)
+        yield scenario
 
 
 def in_order(

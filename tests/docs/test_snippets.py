@@ -93,9 +93,14 @@ def parse(words):
 
 @each_snippet("yaml")
 def test_containers(text):
-    started = [container["command"] for container in yaml.safe_load(text)["spec"]["containers"]]
-    assert [command[0] for command in started] == ["gunicorn", "python"]
-    parse(started[1][2:])
+    resource = yaml.safe_load(text)
+    spec = resource["spec"]
+    if resource.get("kind") == "CronJob":
+        spec = spec["jobTemplate"]["spec"]["template"]["spec"]
+    started = [container["command"] for container in spec["containers"]]
+    commands = [command[2:] for command in started if command[0] == "python"]
+    assert len(commands) == 1
+    parse(commands[0])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

@@ -50,6 +50,8 @@ _STEPS = {
         "rows": "(WITH .*)?INSERT INTO @"
         "(deliveryreport|filterreport|groupmemberevent|newsubscriber)",
         "finish": 'UPDATE @webhookrequest["`] SET ["`]state["`] = ',
+        "turn": 'UPDATE @callrate["`]',
+        "push": 'UPDATE @push["`]',
     }.items()
 }
 
@@ -90,7 +92,7 @@ plan = _Plan()
 
 def _watch(execute: Any, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
     steps = {step for step, text in _STEPS.items() if text.match(sql)}
-    for step in steps & {"insert", "rows", "finish"}:
+    for step in steps & {"insert", "rows", "finish", "push"}:
         reach(f"before-{step}")
     result = plan.count(lambda: execute(sql, params, many, context), sql)
     connection = context["connection"]
@@ -115,13 +117,14 @@ def install() -> None:
     """Watch the parser, and the statements and commits of all connections of this process."""
     from pickyassist_webhooks.inbox import worker
 
-    parse = worker.parse
+    def watched(parse: Callable[..., Any]) -> Callable[..., Any]:
+        def watched_parse(*arguments: Any) -> Any:
+            reach("in-parse")
+            return parse(*arguments)
 
-    def watched_parse(*arguments: Any) -> Any:
-        reach("in-parse")
-        return parse(*arguments)
+        return watched_parse
 
-    worker.parse = watched_parse
+    worker.parse, worker.parse_pulled = watched(worker.parse), watched(worker.parse_pulled)
     connection_created.connect(_install_on)
     commit, rollback = BaseDatabaseWrapper.commit, BaseDatabaseWrapper.rollback
 

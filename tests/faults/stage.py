@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -51,15 +52,15 @@ class Stage:
         (folder / "armed").mkdir()
         self._processes: list[subprocess.Popen[bytes]] = []
         self._end = Event()
-        self._keeper: Thread | None = None
+        self._keepers: list[Thread] = []
         #: The exit codes of killed workers.
         self.ends: list[int] = []
 
     def close(self) -> None:
         """End every process, by force if needed."""
         self._end.set()
-        if self._keeper:
-            self._keeper.join()
+        for keeper in self._keepers:
+            keeper.join()
         for process in self._processes:
             process.terminate()
         for process in self._processes:
@@ -99,12 +100,12 @@ class Stage:
                 return
         raise AssertionError(f"the server did not start within 30 s: {self.log('server')}")
 
-    def work(self) -> None:
+    def work(self, role: str = "worker", command: tuple[str, ...] = WORKER) -> None:
         """Keep a worker running; start another one if it is killed."""
 
         def keep() -> None:
             while not self._end.is_set():
-                worker = self.start("worker", *WORKER)
+                worker = self.start(role, *command)
                 while worker.poll() is None and not self._end.wait(0.1):
                     pass
                 if self._end.is_set():
@@ -112,22 +113,26 @@ class Stage:
                 self._processes.remove(worker)
                 self.ends.append(worker.returncode)
 
-        self._keeper = Thread(target=keep)
-        self._keeper.start()
+        self._keepers.append(Thread(target=keep))
+        self._keepers[-1].start()
 
     def load(self, **named: Any) -> Load:
         return Load(self.client, self.folder.name, **named)
 
-    def arm(self, point: str, seconds: float = 120) -> None:
-        """Arm a point, and wait until a process was killed at it.
+    def arm(
+        self, point: str, seconds: float = 120, then: Callable[[], object] = lambda: None
+    ) -> None:
+        """Arm a point, call ``then``, and wait until a process was killed at the point.
 
         It may take long: a worker first processes each request that earlier kills left behind.
         """
         armed = self.folder / "armed" / point
         armed.touch()
+        then()
         end = time.monotonic() + seconds
         while armed.exists():
-            assert time.monotonic() < end, f"no process reached {point}; {self.log('worker')}"
+            role = point.partition(".")[0]
+            assert time.monotonic() < end, f"no process reached {point}; {self.log(role)}"
             time.sleep(0.02)
 
     def run(self, *command: str) -> str:

@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from django.db import close_old_connections, reset_queries
 from django.db.models import Min
 from django.utils import timezone
 
+from ...alarms import look
 from ...choices import WAITING
 from ...exceptions import UnknownSpoolOwner, UnreadableSpoolFile
 from ...inbox import spool
@@ -27,33 +26,17 @@ from ...models.moments import elapsed
 from ...models.requests import requests
 from ..arguments import positive
 from ..progress import Progress, in_words
+from ..stopping import Stop, stopped_by_signals
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two heartbeats of a worker.
+#: Seconds between two heartbeats of a worker, and between two looks at the health.
 BEAT = 60.0
+LOOK = 60.0
 
 #: Seconds between two sweeps of a worker; the second after the database has failed.
 PAUSE = 1.0
 PAUSE_AFTER_FAULT = 5.0
-
-
-class Stop:
-    """Whether the worker must stop.
-
-    Not a ``threading.Event``: if a signal sets it during a wait, it can deadlock.
-    """
-
-    asked = False
-
-    def __call__(self) -> bool:
-        return self.asked
-
-    def wait(self, seconds: float) -> None:
-        """Return after ``seconds``, or soon after a request to stop."""
-        end = time.monotonic() + seconds
-        while not self.asked and (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, 0.1))
 
 
 class Command(BaseCommand):
@@ -91,8 +74,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         _adopt(options["adopt"])
         stopped = Stop()
-        self._beat_at = 0.0
-        with _stopped_by_signals(stopped):
+        self._beat_at = self._look_at = 0.0
+        with stopped_by_signals(stopped):
             if options["loop"]:
                 self._loop(stopped, options)
                 return
@@ -126,7 +109,7 @@ class Command(BaseCommand):
         counts = sweep(
             options["batch"],
             stopped,
-            lambda counts: line(counts.total() - counts[DRAINED]),
+            lambda counts: self._report(line, counts, began),
         )
         drained = counts.pop(DRAINED, 0)
         if counts and not quiet:
@@ -134,7 +117,19 @@ class Command(BaseCommand):
         if not quiet or counts or drained:
             result = self._result(counts, drained, time.monotonic() - began, options)
             self.stdout.write(result if quiet or options["json"] else result + _waiting())
+        self._look()
         return counts.total() + drained
+
+    def _report(self, line: Progress, counts: Counter[str], began: float) -> None:
+        line(counts.total() - counts[DRAINED])
+        if time.monotonic() - began >= LOOK:  # a backlog can take hours
+            self._look()
+
+    def _look(self) -> None:
+        """Raise and clear alarms, at most once in ``LOOK`` seconds."""
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK
+            look()
 
     def _beat(self) -> None:
         if time.monotonic() >= self._beat_at:
@@ -169,35 +164,3 @@ def _waiting() -> str:
         return ""
     seconds = max(0, round(elapsed(timezone.now(), first).total_seconds()))
     return f" {count} more in progress or waiting; next retry in {seconds} s."
-
-
-@contextmanager
-def _stopped_by_signals(stopped: Stop) -> Iterator[None]:
-    """Finish the current request on SIGTERM or Ctrl-C; abandon it on the second signal."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread can have signal handlers
-        return
-    # None means a handler from outside Python, which cannot be restored.
-    before = {
-        number: signal.getsignal(number) or signal.SIG_DFL
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def stop(number: int, frame: Any) -> None:
-        if stopped.asked:
-            restore()  # a third signal has its usual effect
-            # The kernel ignores the default of SIGTERM for the first process of a container.
-            # KeyboardInterrupt is not handled as a failure of a receiver.
-            raise KeyboardInterrupt
-        stopped.asked = True
-
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        restore()

@@ -7,18 +7,25 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import SplitResult
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ...choices import EventKind
+from ...choices import EventKind, RequestOrigin
+from ...conf import NAME, app_settings
+from ...conf.values import is_loopback
 from ...models.requests import requests
-from ...testing.traffic import Noise, Posting, Scenario, in_order, made_up
-from ..addresses import address, is_loopback
+from ...pushes import record_push
+from ...testing import FakeVendor
+from ...testing.builders import PROJECT_ID
+from ...testing.traffic import Noise, Posting, Scenario, in_order, made_up, pushed
+from ..addresses import address
 from ..arguments import percent, positive
 from ..posting import Answer, post_all, require_server
 from ..progress import Progress
+from ..stopping import Stop, stopped_by_signals
 
 
 class Command(BaseCommand):
@@ -72,6 +79,18 @@ class Command(BaseCommand):
         parser.add_argument(
             "--yes-remote", action="store_true", help="allow a server that is not this machine"
         )
+        parser.add_argument(
+            "--lose",
+            type=percent,
+            help="percent of the delivery reports that never arrive; their pushes are recorded "
+            "here, and a stand-in of the vendor's API knows them until Ctrl-C",
+        )
+        parser.add_argument(
+            "--api-port",
+            type=positive,
+            default=8010,
+            help="port of that stand-in (default: %(default)s)",
+        )
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -84,10 +103,48 @@ class Command(BaseCommand):
         require_server(to)
         chance = random.Random(options["seed"])  # noqa: S311
         noise = Noise(*(options[name] / 100 for name in ("repeats", "disorder", "garbage")))
-        scenarios = (
-            self._recorded(options) if options["recorded"] else self._made_up(options, chance)
-        )
-        postings = itertools.islice(in_order(scenarios, noise, chance), options["count"])
+        if options["lose"] is not None:
+            self._lose(to, options, chance, noise)
+        else:
+            recorded = options["recorded"]
+            scenarios = self._recorded(options) if recorded else self._made_up(options, chance)
+            postings = in_order(scenarios, noise, chance)
+            self._simulate(itertools.islice(postings, options["count"]), to, options)
+
+    def _lose(
+        self, to: SplitResult, options: dict[str, Any], chance: random.Random, noise: Noise
+    ) -> None:
+        """Post the reports that are not lost, then answer for the others until Ctrl-C."""
+        project_id = options["project_id"] or app_settings.first_project or PROJECT_ID
+        try:
+            vendor = FakeVendor(
+                project_id=project_id,
+                lost=options["lose"] / 100,
+                seed=options["seed"],
+                port=options["api_port"],
+            )
+        except (OSError, OverflowError) as err:
+            raise CommandError(
+                f"Cannot serve on port {options['api_port']} ({type(err).__name__}); choose "
+                "another with --api-port."
+            ) from err
+        record = partial(record_push, project_id=project_id)
+        with vendor:
+            endless = pushed(vendor, options["rows"], chance, record)
+            scenarios = itertools.islice(endless, options["count"])
+            self._simulate(in_order(scenarios, noise, chance), to, options)
+            self.stderr.write(
+                f"Lost {vendor.lost_reports} reports. To fetch them, set {vendor.settings} in "
+                f"{NAME} and run pickyassist_reconcile. Serving until Ctrl-C."
+            )
+            stopped = Stop()
+            with stopped_by_signals(stopped):
+                while not stopped():
+                    stopped.wait(1)
+
+    def _simulate(
+        self, postings: Iterator[Posting], to: SplitResult, options: dict[str, Any]
+    ) -> None:
         began = time.monotonic()
         answers, interrupted = self._post(postings, to, options)
         summary = summarize(answers, time.monotonic() - began)
@@ -108,7 +165,7 @@ class Command(BaseCommand):
         return made_up(kinds, options["rows"], chance, options["project_id"])
 
     def _recorded(self, options: dict[str, Any]) -> Iterator[Scenario]:
-        kept = requests().filter(erased_at=None)
+        kept = requests().filter(erased_at=None, origin=RequestOrigin.WEBHOOK)
         if options["kind"]:
             kept = kept.filter(kind__in=options["kind"])
         # Read all IDs first, because the server can use the same database.

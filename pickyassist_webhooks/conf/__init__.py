@@ -9,13 +9,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
-from .parsing.characters import MAX_LABEL, bare, printable
+from ..choices import EventKind
+from ..parsing.characters import MAX_LABEL, bare, printable
+from .values import (
+    either,
+    is_api_url,
+    is_between,
+    is_count,
+    is_days,
+    is_dict_of,
+    is_kind,
+    is_list_of,
+    is_none,
+    is_path,
+    is_project_id,
+    is_secret,
+    is_text,
+    is_tokens,
+)
 
 NAME = "PICKYASSIST_WEBHOOKS"
 
@@ -30,81 +46,58 @@ class Key:
     if_invalid: Any
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-def _is_secret(value: Any) -> bool:
-    return _is_text(value) and bool(bare(value))
-
-
-def _is_path(value: Any) -> bool:
-    return _is_text(value) or isinstance(value, PathLike)
-
-
-def _is_count(least: int) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def _is_list_of(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    # A plain string is a sequence of strings too: SECRETS="abc" must not mean "a", "b" and "c".
-    return lambda value: isinstance(value, list | tuple) and all(map(accepts, value))
-
-
-def _is_dict_of(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: (
-        isinstance(value, Mapping)
-        and all(isinstance(label, str) for label in value)
-        and all(map(accepts, value.values()))
-    )
-
-
-def _either(*accepted: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: any(accepts(value) for accepts in accepted)
-
-
-def _is_none(value: Any) -> bool:
-    return value is None
-
-
-def _is_project_id(value: Any) -> bool:
-    return _is_text(value) or _is_count(0)(value)
-
-
-def _is_days(value: Any) -> bool:
-    return _is_count(1)(value) and value <= 36500
-
-
-_project_ids = _is_list_of(_is_project_id)
+_project_ids = is_list_of(is_project_id)
 
 KEYS: dict[str, Key] = {
     "SECRETS": Key(
         [],
         "a list of texts, or a dict of label and text",
-        _either(_is_list_of(_is_secret), _is_dict_of(_is_secret)),
+        either(is_list_of(is_secret), is_dict_of(is_secret)),
         if_invalid=[],
     ),
     "PROJECT_IDS": Key(
         None,
         "None, a list of project ids, or a dict of label and such a list",
-        _either(_is_none, _project_ids, _is_dict_of(_project_ids)),
+        either(is_none, _project_ids, is_dict_of(_project_ids)),
         if_invalid=[],
     ),
     "AUTHENTICATOR": Key(
-        "pickyassist_webhooks.authentication.secret_in_url", "a dotted path", _is_text, ""
+        "pickyassist_webhooks.authentication.secret_in_url", "a dotted path", is_text, ""
     ),
-    "MAX_BODY_BYTES": Key(10485760, "a number of bytes, 1 or more", _is_count(1), 10485760),
-    "PROCESSOR": Key("inline", '"inline", "none" or a dotted path', _is_text, "inline"),
-    "MAX_ATTEMPTS": Key(8, "a whole number, 1 or more", _is_count(1), 8),
-    "REPEAT_WINDOW": Key(32400, "a number of seconds, 0 or more", _is_count(0), 32400),
-    "SPOOL_DIR": Key(None, "None or the path of a folder", _either(_is_none, _is_path), None),
+    "MAX_BODY_BYTES": Key(10485760, "a number of bytes, 1 or more", is_count(1), 10485760),
+    "PROCESSOR": Key("inline", '"inline", "none" or a dotted path', is_text, "inline"),
+    "MAX_ATTEMPTS": Key(8, "a whole number, 1 or more", is_count(1), 8),
+    "REPEAT_WINDOW": Key(32400, "a number of seconds, 0 or more", is_count(0), 32400),
+    "SPOOL_DIR": Key(None, "None or the path of a folder", either(is_none, is_path), None),
     # An invalid one stays invalid: without it one tenant would take another's requests.
-    "SPOOL_SCOPE": Key(None, "None or a dotted path", _either(_is_none, _is_text), ""),
+    "SPOOL_SCOPE": Key(None, "None or a dotted path", either(is_none, is_text), ""),
     "RETENTION_DAYS": Key(
         {},
         'a dict of "bodies", "events" or both, each with a number of days, 1 to 36500',
-        lambda value: _is_dict_of(_is_days)(value) and set(value) <= {"bodies", "events"},
+        lambda value: is_dict_of(is_days)(value) and set(value) <= {"bodies", "events"},
         {},  # nothing is deleted by mistake
+    ),
+    "API_URL": Key(
+        "https://pickyassist.com/app/api/v2/",
+        "an https:// URL without user, query and fragment; http:// only for this machine",
+        is_api_url,
+        "",  # no token is sent to a wrong host
+    ),
+    "API_TOKENS": Key(
+        {}, "a dict of project id and token, or a dotted path", either(is_text, is_tokens), {}
+    ),
+    "API_CALLS_PER_MINUTE": Key(3, "a whole number, 1 or more", is_count(1), 3),
+    "RECONCILE_AFTER": Key(
+        3600, "a number of seconds, 60 to 31536000", is_between(60, 31536000), 3600
+    ),
+    "RECONCILE_DAYS": Key(3, "a number of days, 1 to 36500", is_days, 3),
+    "ALARM": Key(None, "None or a dotted path", either(is_none, is_text), None),
+    "SILENCE": Key(
+        {},
+        f"a dict of event types ({', '.join(EventKind.values)}), each with a number of seconds, 1 "
+        "or more, or None",
+        lambda value: is_dict_of(either(is_none, is_count(1)))(value) and all(map(is_kind, value)),
+        {},
     ),
 }
 
@@ -182,6 +175,32 @@ class AppSettings:
     def repeat_window(self) -> timedelta:
         return timedelta(seconds=_read("REPEAT_WINDOW"))
 
+    @property
+    def api_url(self) -> str:
+        """The base of the vendor's API with a slash at its end, blank if it is invalid."""
+        value = str(_read("API_URL"))
+        return value and f"{value.rstrip('/')}/"
+
+    @property
+    def api_tokens(self) -> dict[str, str] | str:
+        """The token of each project, or the dotted path of a function that returns it."""
+        value = _read("API_TOKENS")
+        if isinstance(value, str):
+            return value
+        return {str(project): bare(token) for project, token in value.items()}
+
+    @property
+    def api_calls_per_minute(self) -> int:
+        return int(_read("API_CALLS_PER_MINUTE"))
+
+    @property
+    def reconcile_after(self) -> timedelta:
+        return timedelta(seconds=_read("RECONCILE_AFTER"))
+
+    @property
+    def reconcile_days(self) -> timedelta:
+        return timedelta(days=_read("RECONCILE_DAYS"))
+
     def retention(self, kind: str) -> timedelta | None:
         """Return how long ``"bodies"`` or ``"events"`` are kept, ``None`` if for ever."""
         days = _read("RETENTION_DAYS").get(kind)
@@ -196,6 +215,19 @@ class AppSettings:
     def spool_scope(self) -> str | None:
         value = _read("SPOOL_SCOPE")
         return None if value is None else str(value)
+
+    @property
+    def alarm(self) -> str | None:
+        value = _read("ALARM")
+        return None if value is None else str(value)
+
+    @property
+    def silence(self) -> dict[str, timedelta | None]:
+        """How long no event of a kind may come, for each kind in ``SILENCE``."""
+        return {
+            kind: None if seconds is None else timedelta(seconds=seconds)
+            for kind, seconds in _read("SILENCE").items()
+        }
 
 
 app_settings = AppSettings()

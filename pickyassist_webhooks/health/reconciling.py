@@ -1,0 +1,31 @@
+"""The condition of reconciling: pushes whose reports were not asked for."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+
+from ..choices import Level
+from ..conf import app_settings
+from ..models.moments import elapsed
+from ..models.pushes import pushes
+from .levels import Finding, in_words, level_of
+
+
+def oldest_due_push(now: datetime) -> datetime | None:
+    """Return since when a push is due that lacks reports, or ``None`` if none is."""
+    if not app_settings.api_tokens:
+        return None  # reconciling is off
+    due = pushes().unsettled().filter(due_at__lte=now).order_by("due_at")
+    return due.values_list("due_at", flat=True).first()
+
+
+def reconcile(now: datetime) -> Finding:
+    """Judge for how long a push has been due without being asked for."""
+    since = oldest_due_push(now)
+    if since is None:
+        return Level.OK, _("No push waits to be asked for.")
+    age = elapsed(since, now)
+    reason = _("A push has been due for %(age)s. Does pickyassist_reconcile run?")
+    return level_of(age, timedelta(days=1)), reason % {"age": in_words(age)}

@@ -1,0 +1,47 @@
+"""The condition of retention: rows that should have been deleted are still there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from ..choices import Level, RequestState
+from ..conf import app_settings
+from ..models import MODELS
+from ..models.moments import elapsed, later
+from ..models.requests import database_of_requests, requests
+from .levels import Finding, in_words, level_of
+
+#: States of requests that ``pickyassist_prune`` deletes by default.
+_PRUNED = (RequestState.DONE, RequestState.DISCARDED)
+
+#: The oldest events of a kind that are read: others may belong to requests that wait.
+_SAMPLE = 100
+
+
+def retention(now: datetime) -> Finding:
+    """Judge for how long rows could have been deleted as ``RETENTION_DAYS`` says."""
+    since = min(_prunable(now), default=None)
+    if since is None:
+        return Level.OK, _("No row is older than RETENTION_DAYS allows.")
+    age = elapsed(since, now)
+    reason = _("Rows should have been deleted %(age)s ago. Run pickyassist_prune each day.")
+    return level_of(age, timedelta(days=2)), reason % {"age": in_words(age)}
+
+
+def _prunable(now: datetime) -> Iterator[datetime]:
+    """Yield since when the oldest row of each table can be deleted."""
+    if days := app_settings.retention("bodies"):
+        for state in _PRUNED:
+            old = requests().filter(state=state, received_at__lt=later(now, -days))
+            for at in old.order_by("received_at").values_list("received_at", flat=True)[:1]:
+                yield later(at, days)
+    if days := app_settings.retention("events"):
+        for model in MODELS.values():
+            events: Any = model._default_manager.using(database_of_requests())
+            old = events.filter(received_at__lt=later(now, -days)).order_by("received_at")
+            rows = old.values_list("received_at", "request__state")[:_SAMPLE]
+            yield from [later(at, days) for at, state in rows if state in (None, *_PRUNED)][:1]

@@ -1,0 +1,68 @@
+"""The condition of silence: no event of a kind and project comes any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from ..choices import EventKind, Level
+from ..conf import app_settings
+from ..insights import streams
+from ..models import EventStream
+from ..models.moments import elapsed
+from ..models.streams import LEAST
+from ..parsing.characters import visible
+from .levels import Finding, in_words
+
+
+@dataclass(frozen=True)
+class Silence:
+    """A stream without events for longer than usual, or than ``SILENCE`` allows."""
+
+    stream: EventStream
+    age: timedelta
+
+
+def silence(now: datetime) -> Finding:
+    """Judge the time since the last event of each kind and project."""
+    silences = sorted(_silences(now), key=lambda silence: -silence.age)
+    if not silences:
+        return Level.OK, _("Events come as usual.")
+    longest, *others = silences
+    reason = _("No %(kind)s of project %(project)s has come for %(age)s.") % {
+        "kind": EventKind(longest.stream.kind).label,
+        "project": visible(longest.stream.project_id) or "?",
+        "age": in_words(longest.age),
+    }
+    if others:
+        more = ngettext(
+            "%(count)s more kind or project is silent.",
+            "%(count)s more kinds or projects are silent.",
+            len(others),
+        )
+        reason += " " + more % {"count": len(others)}
+    return Level.DEGRADED, reason + " " + _("Check the URL in Picky Assist.")
+
+
+def _silences(now: datetime) -> Iterator[Silence]:
+    for read in streams.current(now).values():
+        if elapsed(read.read_until, now) > LEAST:
+            continue  # after an upgrade, the past is still being read
+        for stream in read.by_project.values():
+            age = elapsed(stream.last_at, read.read_until)
+            longest = _longest(stream, read.read_until)
+            if longest is not None and age > longest:
+                yield Silence(stream, age)
+
+
+def _longest(stream: EventStream, now: datetime) -> timedelta | None:
+    """Return the longest silence that is no alarm, ``None`` if each is none."""
+    configured = app_settings.silence
+    if stream.kind in configured:
+        return configured[stream.kind]
+    usual = stream.longest_gap(now)
+    return None if usual is None else max(usual, LEAST)

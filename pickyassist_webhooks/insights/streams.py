@@ -1,0 +1,111 @@
+"""The reading of new events into their streams, a bounded number at a time.
+
+A silence is judged by gaps of 28 days, which are millions of events. No index answers that for each
+project, and one more would slow down the receiving. So each look reads only the events that came
+since the last one, by their ids, and keeps their gaps in ``EventStream``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import takewhile
+from typing import Any
+
+from django.utils import timezone
+
+from ..models import MODELS, EventStream
+from ..models.moments import later
+from ..models.requests import database_of_requests
+from ..models.streams import WINDOW, streams
+from ..transactions import own_transaction
+
+#: Events of a kind that a report reads itself, and that a look stores in one transaction.
+CHUNK = 2000
+
+#: Seconds in which a look stores chunks. After an upgrade the rest is left to the next looks.
+_SECONDS = 0.5
+
+#: An event with a lower id may be committed later: newer ones are read again by the next look.
+_GRACE = timedelta(seconds=2)
+
+_FIELDS = ("pk", "project_id", "received_at")
+
+#: The id, project and moment of an event.
+Row = tuple[int, str, datetime]
+
+
+@dataclass(frozen=True)
+class Streams:
+    """The streams of one kind, by project, and the moment until which its events are in them."""
+
+    by_project: dict[str, EventStream]
+    read_until: datetime
+
+
+def current(now: datetime) -> dict[str, Streams]:
+    """Return the streams of each kind with its newest events, without storing them."""
+    stored: dict[str, dict[str, EventStream]] = {kind: {} for kind in MODELS}
+    for stream in streams().filter(kind__in=list(MODELS)).order_by("pk"):
+        stored[stream.kind][stream.project_id] = stream
+    return {kind: _current(kind, by_project, now) for kind, by_project in stored.items()}
+
+
+def _current(kind: str, stored: dict[str, EventStream], now: datetime) -> Streams:
+    rows = list(_unread(kind, stored, now))
+    _extend(stored, kind, rows)
+    return Streams(stored, now if len(rows) < CHUNK else max(at for _, _, at in rows))
+
+
+def store() -> None:
+    """Store the new events in their streams. Raises as ``own_transaction`` does."""
+    end = time.monotonic() + _SECONDS
+    for kind in MODELS:
+        while _store_chunk(kind) == CHUNK and time.monotonic() < end:
+            pass
+
+
+def _store_chunk(kind: str) -> int:
+    """Store some events of a kind in their streams, and return how many."""
+    now = timezone.now()
+    with own_transaction(database_of_requests()):
+        locked = streams().filter(kind=kind).order_by("pk").select_for_update()
+        stored = {stream.project_id: stream for stream in locked}
+        settled = later(now, -_GRACE)
+        rows = list(takewhile(lambda row: row[2] <= settled, _unread(kind, stored, now)))
+        changed = _extend(stored, kind, rows)
+        # Another process may have just made the stream; it has read the same events.
+        streams().bulk_create([each for each in changed if not each.pk], ignore_conflicts=True)
+        fields = ["last_id", "count", "last_at", "earlier", "gaps"]
+        streams().bulk_update([each for each in changed if each.pk], fields)
+    return len(rows)
+
+
+def _unread(kind: str, stored: dict[str, EventStream], now: datetime) -> Iterator[Row]:
+    """Yield the events after those in the streams, in the order of their ids."""
+    model: Any = MODELS[kind]
+    rows = model._default_manager.using(database_of_requests())
+    if last := max((stream.last_id for stream in stored.values()), default=0):
+        unread = rows.filter(pk__gt=last)
+    else:
+        recent = rows.filter(received_at__gte=later(now, -WINDOW)).order_by("received_at")
+        first = min(recent.values_list("pk", flat=True)[:CHUNK], default=None)
+        if first is None:
+            return
+        unread = rows.filter(pk__gte=first)
+    yield from unread.order_by("pk").values_list(*_FIELDS)[:CHUNK]
+
+
+def _extend(stored: dict[str, EventStream], kind: str, rows: list[Row]) -> list[EventStream]:
+    """Add events to their streams, and return those that changed."""
+    changed: dict[str, EventStream] = {}
+    for pk, project_id, at in sorted(rows, key=lambda row: row[2]):
+        if project_id not in stored:
+            stored[project_id] = EventStream(kind=kind, project_id=project_id)
+        stream = stored[project_id]
+        stream.add(at)
+        stream.last_id = max(stream.last_id, pk)
+        changed[project_id] = stream
+    return list(changed.values())

@@ -1,0 +1,60 @@
+"""A worker that stops after the current step, at SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class Stop:
+    """Whether the worker must stop.
+
+    Not a ``threading.Event``: if a signal sets it during a wait, it can deadlock.
+    """
+
+    asked = False
+
+    def __call__(self) -> bool:
+        return self.asked
+
+    def wait(self, seconds: float) -> None:
+        """Return after ``seconds``, or soon after a request to stop."""
+        end = time.monotonic() + seconds
+        while not self() and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))
+
+
+@contextmanager
+def stopped_by_signals(stopped: Stop) -> Iterator[None]:
+    """Finish the current step on SIGTERM or Ctrl-C; abandon it on the second signal."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread can have signal handlers
+        return
+    # None means a handler from outside Python, which cannot be restored.
+    before = {
+        number: signal.getsignal(number) or signal.SIG_DFL
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def stop(number: int, frame: Any) -> None:
+        if stopped.asked:
+            restore()  # a third signal has its usual effect
+            # The kernel ignores the default of SIGTERM for the first process of a container.
+            # KeyboardInterrupt is not handled as a failure of a receiver.
+            raise KeyboardInterrupt
+        stopped.asked = True
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        restore()

@@ -1,0 +1,75 @@
+"""The pushes of a project: what the Push API accepted, and whether all its reports came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext_lazy as _
+
+from ..choices import FINAL, PushState
+from ..parsing.characters import visible
+from . import keys, masking
+from .columns import ExactCharField, UnicodeCharField
+from .leases import Leased, LeasedQuerySet
+from .masking import Masks
+from .messages import Message, MessageQuerySet
+from .requests import database_of_requests
+
+
+class PushQuerySet(LeasedQuerySet["Push"]):
+    def unsettled(self) -> PushQuerySet:
+        """Return the open pushes that lack a final report, or of which no message is known."""
+        messages = Message.objects.using(self.db).filter(
+            project_id=OuterRef("project_id"), push_id=OuterRef("push_id")
+        )
+        pending = messages.exclude(status__in=FINAL)
+        return self.filter(Exists(pending) | ~Exists(messages), state=PushState.OPEN)
+
+
+class Push(Leased):
+    """One accepted call of the Push API: Picky Assist can be asked for its reports later.
+
+    It is open until each of its messages has a final status, or ``RECONCILE_DAYS`` have passed.
+    """
+
+    personal: ClassVar[Masks] = {"error": masking.hidden}
+
+    key = ExactCharField(_("key"), max_length=keys.MAX_LENGTH, editable=False)
+    project_id = ExactCharField(_("project id"), blank=True)
+    push_id = ExactCharField(_("push id"))
+    recorded_at = models.DateTimeField(_("recorded at"))
+    state = UnicodeCharField(
+        _("state"), max_length=20, choices=PushState.choices, default=PushState.OPEN
+    )
+    get_state_display: Callable[[], str]
+    # When the delivery report API last answered, or failed to.
+    asked_at = models.DateTimeField(_("asked at"), null=True, blank=True)
+
+    objects: ClassVar[PushQuerySet] = PushQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = _("push")
+        verbose_name_plural = _("pushes")
+        constraints = (models.UniqueConstraint(fields=["key"], name="pickyassist_push_key"),)
+        indexes = (
+            models.Index(fields=["state", "due_at"], name="pickyassist_push_due"),
+            models.Index(fields=["push_id"], name="pickyassist_push_push_id"),
+            models.Index(fields=["recorded_at"], name="pickyassist_push_recorded"),
+        )
+
+    def __str__(self) -> str:
+        return f"{visible(self.push_id)}: {self.get_state_display()}"
+
+    def messages(self) -> MessageQuerySet:
+        """Return the messages of this push."""
+        return Message.objects.using(self._state.db).filter(
+            project_id=self.project_id, push_id=self.push_id
+        )
+
+
+def pushes() -> PushQuerySet:
+    """Return all pushes, from the database that the router returns for writes."""
+    return Push.objects.using(database_of_requests())

@@ -1,0 +1,170 @@
+"""The ledger of pushes: each accepted call of the Push API, and its messages.
+
+Reports can be lost on their way. The ledger knows which messages must have some, and the
+``push_id`` by which ``pickyassist_reconcile`` asks for them.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, connections, transaction
+from django.utils import timezone
+
+from .bulk.choice import writer_of
+from .bulk.plan import Insert, Update, in_sets
+from .bulk.writer import Writer
+from .choices import DeliveryStatus, PushState
+from .conf import app_settings
+from .exceptions import PushRefused
+from .inbox.worker import MAX_RACES, SHORTEST_PAUSE
+from .models import Message, Push, keys
+from .models.columns import build
+from .models.events import fill_blanks
+from .models.moments import later
+from .models.requests import database_of_requests
+from .parsing.characters import storable
+from .parsing.push_answers import Accepted, AcceptedMessage, read_push_answer
+from .parsing.values import MAX_LENGTH
+from .transactions import own_transaction
+
+__all__ = ["PushRefused", "arecord_push", "record_push"]
+
+_FILLED = ("push_id", "number", "reference_number", "channel")
+
+References = str | Sequence[str] | None
+
+
+def record_push(
+    answer: Any, *, project_id: str, references: References = None, channel: str = ""
+) -> Push:
+    """Record what the Push API answered, and return its ``Push``. Recording again adds nothing.
+
+    ``answer`` is a dict, a text or bytes. Each of its rows without a ``Message`` gets one with the
+    status ``ACCEPTED``; others have their blanks filled. ``references`` are your reference numbers:
+    one text for all rows, or a sequence in the order of the rows. Reports can come before, and at
+    the same time.
+
+    Raise ``PushRefused`` if the answer is no success, and ``ValueError`` if the numbers of
+    ``references`` and of rows differ. Inside a transaction, the rows are committed with it.
+    """
+    accepted = read_push_answer(_bytes_of(answer), str(project_id))
+    rows = _messages(accepted, references, channel, timezone.now())
+    races = 0
+    while True:
+        database = database_of_requests()
+        try:
+            with _transaction(database):
+                return _record(accepted, rows, writer_of(database))
+        except DatabaseError:
+            races += 1
+            # A database ends the whole transaction of the caller if it deadlocks.
+            if races == MAX_RACES or connections[database].needs_rollback:
+                raise
+            time.sleep(random.uniform(0, SHORTEST_PAUSE * 2**races))  # noqa: S311 -- no secret
+
+
+async def arecord_push(
+    answer: Any, *, project_id: str, references: References = None, channel: str = ""
+) -> Push:
+    """Record what the Push API answered, as ``record_push`` does."""
+    record = sync_to_async(record_push)
+    return await record(answer, project_id=project_id, references=references, channel=channel)
+
+
+def _bytes_of(answer: Any) -> bytes:
+    if isinstance(answer, bytes | bytearray | memoryview):
+        return bytes(answer)
+    text = answer if isinstance(answer, str) else json.dumps(answer, default=str)
+    return text.encode("utf-8", "surrogatepass")
+
+
+@contextmanager
+def _transaction(database: str) -> Iterator[None]:
+    """Commit the rows together: at once, or with the open transaction of the caller."""
+    if connections[database].in_atomic_block:
+        with transaction.atomic(using=database):
+            yield
+    else:
+        with own_transaction(database):
+            yield
+
+
+def _messages(
+    accepted: Accepted, references: References, channel: str, now: datetime
+) -> list[Message]:
+    """Return the messages of an answer as unsaved rows, each once."""
+    rows = accepted.messages
+    if references is None or isinstance(references, str):
+        references = [references or ""] * len(rows)
+    if len(references) != len(rows):
+        raise ValueError(
+            f"expected a reference for each of the {len(rows)} rows of the answer, got "
+            f"{len(references)}"
+        )
+    messages: dict[str, Message] = {}
+    for row, reference in zip(rows, references, strict=True):
+        if row is not None:
+            message = _message(accepted, row, reference or "", channel, now)
+            fill_blanks(messages.setdefault(message.key, message), message, _FILLED)
+    return list(messages.values())
+
+
+def _message(
+    accepted: Accepted, row: AcceptedMessage, reference: str, channel: str, now: datetime
+) -> Message:
+    values = {
+        "key": keys.message(accepted.project_id, row.msg_id),
+        "project_id": accepted.project_id,
+        "msg_id": row.msg_id,
+        "push_id": accepted.push_id,
+        "number": row.number,
+        "reference_number": _short(reference) or row.reference_number,
+        "channel": _short(channel),
+        "status": DeliveryStatus.ACCEPTED,
+        "first_reported_at": now,
+        "changed_at": now,
+    }
+    return build(Message, values)
+
+
+def _short(text: Any) -> str:
+    return storable(str(text)).strip()[:MAX_LENGTH]
+
+
+def _record(accepted: Accepted, rows: list[Message], writer: Writer) -> Push:
+    """Write the messages, then the push: all workers lock the tables in the same order."""
+    recorded = writer.find(Message, {row.key for row in rows}, lock=True)
+    new = [build(Message, vars(row)) for row in rows if row.key not in recorded]
+    filled = [
+        recorded[row.key]
+        for row in rows
+        if row.key in recorded and fill_blanks(recorded[row.key], row, _FILLED)
+    ]
+    writer.write(in_sets(Insert, new) + in_sets(Update, filled))
+    return _push(accepted, bool(new), writer.database)
+
+
+def _push(accepted: Accepted, has_new: bool, database: str) -> Push:
+    """Return the push of an answer; insert it, or open it again if it has new messages."""
+    pushes = Push.objects.using(database)
+    key = keys.push(accepted.project_id, accepted.push_id)
+    now = timezone.now()
+    due_at = later(now, app_settings.reconcile_after)
+    push = pushes.select_for_update().filter(key=key).first()
+    if push is None:
+        values = {"key": key, "project_id": accepted.project_id, "push_id": accepted.push_id}
+        push = build(Push, values | {"recorded_at": now, "due_at": due_at})
+        pushes.bulk_create([push])
+    elif has_new and push.state != PushState.OPEN:
+        push.state, push.attempts = PushState.OPEN, 0
+        push.due_at, push.recorded_at = due_at, now
+        push.save(using=database, update_fields=["state", "attempts", "due_at", "recorded_at"])
+    return push
