@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from example_project.shop import sending
 from example_project.shop.models import Customer, Order
 from pickyassist_webhooks.models import (
     DeliveryReport,
@@ -20,6 +21,7 @@ from pickyassist_webhooks.testing import (
     filter_report,
     group_member,
     new_subscriber,
+    push_answer,
 )
 
 
@@ -43,7 +45,10 @@ def place_order() -> Order:
 def samples_for(order: Order) -> list[Sample]:
     """Return samples about an order and its customer, each with new ids."""
     number = order.customer.number
-    report = delivery_report(status=1, number=number, reference_number=order.number)
+    answer = push_answer({"number": number})
+    sending.record(order, answer)
+    ids = {"push_id": answer["push_id"], "msg_id": answer["data"][0]["msg_id"]}
+    report = delivery_report(status=1, number=number, reference_number=order.number, **ids)
     verdict = filter_report(status=1, number=number)
     member = group_member(number=number)
     subscriber = new_subscriber(mobile=_new_number())

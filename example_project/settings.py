@@ -6,6 +6,8 @@ Run Django's commands in the environment of the clone:
 
 from __future__ import annotations
 
+import os
+
 from example_project.kept import FOLDER, kept
 
 SECRET_KEY = kept("secret-key", 48)
@@ -31,12 +33,20 @@ INSTALLED_APPS = [
     "example_project.tenants",
 ]
 
+# For messages that the shop sends. Set these variables to those of your account.
+PICKYASSIST_API_URL = os.environ.get("PICKYASSIST_API_URL", "https://pickyassist.com/app/api/v2/")
+PICKYASSIST_PROJECT_ID = os.environ.get("PICKYASSIST_PROJECT_ID", "4100")
+PICKYASSIST_TOKEN = os.environ.get("PICKYASSIST_TOKEN", "")
+
 # A dict, so that each request stores the label of its secret. To change the secret, add a second
 # one, paste the new URL into Picky Assist, and remove the first.
 PICKYASSIST_WEBHOOKS = {
     "SECRETS": {"shop": kept("pickyassist-secret")},
     # Requests wait here while the database is down, so it must be on a permanent disk.
     "SPOOL_DIR": FOLDER / "spool",
+    # With a token, pickyassist_reconcile fetches the reports that never came.
+    "API_URL": PICKYASSIST_API_URL,
+    "API_TOKENS": {PICKYASSIST_PROJECT_ID: PICKYASSIST_TOKEN} if PICKYASSIST_TOKEN else {},
 }
 
 DATABASES = {

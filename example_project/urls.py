@@ -15,5 +15,6 @@ urlpatterns = [
     path("pickyassist/", include("pickyassist_webhooks.urls")),
     path("api/", include("pickyassist_webhooks.api.urls")),
     path("api/docs/", DescriptionView.as_view(), name="description"),
+    path("health/", include("pickyassist_webhooks.health.urls")),
     path("healthz/", healthz),
 ]

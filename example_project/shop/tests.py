@@ -8,12 +8,18 @@ Run in the top folder, with the Python of the environment:
 
 from __future__ import annotations
 
+from io import StringIO
+
+from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.management import call_command
 from django.test import TestCase
 from django.urls import reverse
 
 from example_project.shop.models import Customer, Order
+from example_project.shop.sending import send_message
 from pickyassist_webhooks.models import DeliveryReport, ReceiverFailure
+from pickyassist_webhooks.pushes import PushRefused
 from pickyassist_webhooks.testing import (
     WebhookTestMixin,
     batch,
@@ -22,6 +28,7 @@ from pickyassist_webhooks.testing import (
     group_member,
     new_subscriber,
 )
+from pickyassist_webhooks.testing.vendor import FakeVendor
 
 NUMBER = "15550001111"
 #: A message about the order, and a second one, sent because the first failed.
@@ -130,6 +137,39 @@ class CustomerTest(ShopTest):
         self.post(filter_report(status=1))
         self.post(group_member())
         self.assert_customer(on_whatsapp=None, in_group=False)
+
+
+class SendingTest(ShopTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.vendor = FakeVendor().__enter__()
+        self.addCleanup(self.vendor.__exit__, None, None, None)
+        ours = self.settings(
+            PICKYASSIST_API_URL=self.vendor.api_url,
+            PICKYASSIST_TOKEN=self.vendor.token,
+            PICKYASSIST_WEBHOOKS={**settings.PICKYASSIST_WEBHOOKS, **self.vendor.settings},
+        )
+        ours.enable()
+        self.addCleanup(ours.disable)
+
+    def test_reports_arrive(self) -> None:
+        push = send_message(self.order, "Your order is on its way")
+        assert [message.get_status_display() for message in self.order.messages()] == ["accepted"]
+        self.assert_delivery("waiting")
+        for report in self.vendor.reports(push.push_id):
+            self.post(report)
+        self.assert_delivery("delivered")
+
+    def test_reports_are_lost_and_fetched(self) -> None:
+        push = send_message(self.order, "Your order is on its way")
+        call_command("pickyassist_reconcile", "--push-id", push.push_id, stdout=StringIO())
+        self.assert_delivery("delivered")
+
+    def test_a_refusal(self) -> None:
+        self.vendor.token = "another"  # noqa: S105
+        with self.assertRaises(PushRefused) as caught:  # noqa: PT027
+            send_message(self.order, "Your order is on its way")
+        assert caught.exception.code == "401"
 
 
 class AdminTest(ShopTest):
