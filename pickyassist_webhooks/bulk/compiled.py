@@ -9,20 +9,17 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter, methodcaller
 from typing import Any
 
 from django.db import models
 
-from .plan import Change, model_of
+from .plan import NEW, OF_REQUEST, Change, model_of
 from .writer import Writer, changing_fields
 
 #: Parameters of one statement of SQLite at most, unless it was built with fewer.
 PARAMETERS = 32_766 if sqlite3.sqlite_version_info >= (3, 32) else 999
-
-#: Fields whose Python values are converted for the database.
-_CONVERTED = (models.DateTimeField, models.JSONField, models.UUIDField, models.BinaryField)
 
 ALL = methodcaller("fetchall")
 COUNT = attrgetter("rowcount")
@@ -34,24 +31,40 @@ def quoted(name: str) -> str:
     return f'"{name}"'
 
 
-def listed(fields: Iterable[Any]) -> str:
-    return ", ".join(quoted(field.column) for field in fields)
+#: Values that are not sent as JSON: the statement has them. A request that is inserted with its
+#: events gets its id by the statement.
+_BLANK: tuple[Any, ...] = ("", None, {})
+_BLANK_OF_REQUEST: tuple[Any, ...] = (None, NEW)
+
+
+class Columns:
+    """Some fields of a model, and a function that returns their values of a row."""
+
+    def __init__(self, fields: list[Any]) -> None:
+        self.fields = fields
+        self.names = [field.column for field in fields]
+        self.blanks = [
+            _BLANK_OF_REQUEST if field.attname in OF_REQUEST else _BLANK for field in fields
+        ]
+        self.listed = ", ".join(quoted(field.column) for field in fields)
+        self.values_of = attrgetter(*[field.attname for field in fields])
 
 
 class Table:
-    """The fields of a model, and the parts of statements that name them."""
+    """The columns of a model, and the parts of statements that name them."""
 
     def __init__(self, model: Any) -> None:
-        self.fields = model._meta.concrete_fields
-        self.names = [field.attname for field in self.fields]
-        self.by_name = {field.name: field for field in self.fields}
-        self.written = [field for field in self.fields if not field.primary_key]
-        self.changing = changing_fields(model)
         self.name = quoted(model._meta.db_table)
-        self.select = f"SELECT {listed(self.fields)} FROM {self.name}"  # noqa: S608
-        self.insert = f"INSERT INTO {self.name} ({listed(self.written)})"
-        self.insert_with_id = f"INSERT INTO {self.name} ({listed(self.fields)})"
-        self.columns = [field.get_col(model._meta.db_table) for field in self.fields]
+        self.all = Columns(list(model._meta.concrete_fields))
+        self.written = Columns([field for field in self.all.fields if not field.primary_key])
+        #: Those that JSON can hold.
+        self.in_json = Columns(
+            [field for field in self.written.fields if not isinstance(field, models.BinaryField)]
+        )
+        self.changing = Columns([model._meta.pk, *changing_fields(model)])
+        self.by_name = {field.name: field for field in self.all.fields}
+        self.names = [field.attname for field in self.all.fields]
+        self.selected = [field.get_col(model._meta.db_table) for field in self.all.fields]
 
 
 @cache
@@ -101,7 +114,7 @@ class Compiled(Writer):
         """Return rows by their keys. The converters are not cached: they belong to a thread."""
         table, connection = table_of(model), self.connection
         compiler: Any = self.rows_of(model).query.get_compiler(connection=connection)
-        converters = compiler.get_converters(table.columns).items()
+        converters = compiler.get_converters(table.selected).items()
         rows = {}
         for values in map(list, fetched):
             for index, (converting, column) in converters:
@@ -123,55 +136,61 @@ class SqliteWriter(Compiled):
     as_set = staticmethod(json.dumps)
 
     def insert(self, rows: list[Any]) -> None:
-        table = table_of(model_of(rows))
-        for part in _parts(rows, table):
-            last = self._insert(table.insert, part, table.written)
+        columns = table_of(model_of(rows)).written
+        for part in _parts(rows, columns):
+            last = self._insert(part, columns)
             # Ids only grow, and no other worker writes until this transaction ends.
             for pk, row in enumerate(part, last - len(part) + 1):
                 row.pk = pk
 
     def update(self, rows: list[Any]) -> None:
         table = table_of(model_of(rows))
-        names = [quoted(field.column) for field in table.changing]
+        names = [quoted(field.column) for field in table.changing.fields]
         changes = ", ".join(f"{name} = excluded.{name}" for name in names)
-        for part in _parts(rows, table):
-            or_else = f"ON CONFLICT (id) DO UPDATE SET {changes}"
-            self._insert(table.insert_with_id, part, table.fields, or_else)
+        for part in _parts(rows, table.all):
+            self._insert(part, table.all, f"ON CONFLICT (id) DO UPDATE SET {changes}")
 
     def find_sorted(self, model: Any, keys: list[str], lock: bool) -> dict[str, Any]:
-        statement = f"{table_of(model).select} WHERE key {self.is_one_of} ORDER BY key"
+        table = table_of(model)
+        select = f"SELECT {table.all.listed} FROM {table.name}"  # noqa: S608
+        statement = f"{select} WHERE key {self.is_one_of} ORDER BY key"
         fetched = self.execute(ALL, statement, [self.as_set(keys)])
         return self.loaded(model, fetched) if fetched else {}
 
-    def _insert(self, into: str, rows: list[Any], fields: list[Any], or_else: str = "") -> int:
+    def _insert(self, rows: list[Any], columns: Columns, or_else: str = "") -> int:
         """Insert rows with one statement and return the last id."""
-        markers = f"({', '.join(['%s'] * len(fields))})"
-        statement = f"{into} VALUES {', '.join([markers] * len(rows))} {or_else}"
-        return int(self.execute(_LAST_ID, statement, list(self._values(rows, fields))))
+        table = table_of(model_of(rows))
+        markers = ", ".join([f"({', '.join(['%s'] * len(columns.fields))})"] * len(rows))
+        statement = f"INSERT INTO {table.name} ({columns.listed}) VALUES {markers} {or_else}"  # noqa: S608
+        return int(self.execute(_LAST_ID, statement, list(self._values(rows, columns))))
 
-    def _values(self, rows: list[Any], fields: list[Any]) -> Iterator[Any]:
-        converters = [self._converter(field) for field in fields]
-        for values in map(values_of(fields), rows):
-            for value, convert in zip(values, converters, strict=True):
-                yield convert(value) if convert else value
+    def _values(self, rows: list[Any], columns: Columns) -> Iterator[Any]:
+        converters = [
+            (index, remembering(partial(self._converted, field)))
+            for index, field in enumerate(columns.fields)
+            if isinstance(field, _CONVERTED)
+        ]
+        for values in map(list, map(columns.values_of, rows)):
+            for index, convert in converters:
+                values[index] = convert(values[index])
+            yield from values
 
-    def _converter(self, field: Any) -> Callable[[Any], Any] | None:
-        if not isinstance(field, _CONVERTED):
-            return None
-        connection = self.connection
-        return remembering(lambda value: field.get_db_prep_value(value, connection, prepared=True))
+    def _converted(self, field: Any, value: Any) -> Any:
+        if value in _EMPTY:
+            return str(value)  # Django's encoder takes longer
+        return field.get_db_prep_value(value, self.connection, prepared=True)
 
 
-def _parts(rows: list[Any], table: Table) -> Iterator[list[Any]]:
+#: Fields whose Python values SQLite's driver does not take, and their values that are empty JSON.
+_CONVERTED = (models.DateTimeField, models.JSONField, models.UUIDField, models.BinaryField)
+_EMPTY: tuple[Any, ...] = ({}, [])
+
+
+def _parts(rows: list[Any], columns: Columns) -> Iterator[list[Any]]:
     """Yield as many rows at once as fit into one statement."""
-    size = PARAMETERS // len(table.fields)
+    size = PARAMETERS // len(columns.fields)
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
-
-
-def values_of(fields: list[Any]) -> Callable[[Any], tuple[Any, ...]]:
-    """Return a function that returns a row's values of several fields."""
-    return attrgetter(*[field.attname for field in fields])
 
 
 def remembering(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -10,17 +10,15 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
 from ..models.encodings import codec_of, holdable
-from .compiled import ALL, COUNT, Compiled, Table, listed, quoted, remembering, table_of, values_of
+from .compiled import ALL, COUNT, Columns, Compiled, Table, quoted, remembering, table_of
 from .plan import (
     BATCH,
-    NEW,
     OF_REQUEST,
     Change,
     Insert,
@@ -38,15 +36,15 @@ _LAZY = " AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'"
 #: A number if all rows were changed. Otherwise the text is none, and nothing is written.
 _ALL_CHANGED = "(CASE count(*) WHEN %s THEN '1' ELSE 'another worker was faster' END)::int"
 
-#: Values that are not sent: the statement has them. A new request gets its id by the statement.
-_BLANK: tuple[Any, ...] = ("", None, {})
-_BLANK_OF_REQUEST: tuple[Any, ...] = (None, NEW)
-
 
 class PostgresWriter(Compiled):
     is_guarding = True
     is_one_of = "= ANY(%s)"
-    as_set: Any = staticmethod(list)
+
+    @staticmethod
+    def as_set(values: list[Any]) -> str:
+        """Return an array of ids, or of keys, which have no character of its syntax."""
+        return f"{{{','.join(map(str, values))}}}"
 
     def __init__(self, database: str) -> None:
         super().__init__(database)
@@ -77,7 +75,7 @@ class PostgresWriter(Compiled):
         self.execute(COUNT, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED", [])
 
     def find_sorted(self, model: Any, keys: list[str], lock: bool) -> dict[str, Any]:
-        fetched = self.execute(ALL, _finding(model, lock), [keys])
+        fetched = self.execute(ALL, _finding(model, lock), [self.as_set(keys)])
         if not fetched:
             return {}
         rows = self.loaded(model, [row[1:] for row in fetched])
@@ -142,79 +140,65 @@ class PostgresWriter(Compiled):
 
     def _inserting(self, rows: list[Any], has_request: bool) -> tuple[str, list[Any]]:
         model = model_of(rows)
-        table = table_of(model)
-        if not hasattr(model, "key"):  # a request
-            state, connection = vars(rows[0]), self.connection
-            return _inserting_request(model), [
-                field.get_db_prep_value(state[field.attname], connection, prepared=True)
-                for field in table.written
-            ]
-        return _inserting(model, has_request), [self._as_json(rows, table.written)]
+        # Only requests have bytes, and a request is inserted alone.
+        bodies = [row.body for row in rows if not hasattr(model, "key")]
+        values = self._as_json(rows, table_of(model).in_json)
+        return _inserting(model, has_request), [*bodies, values]
 
     def _updating(self, rows: list[Any], has_request: bool) -> tuple[str, list[Any]]:
         model = model_of(rows)
-        table = table_of(model)
         versions = {row.pk: self._versions.get((model, row.pk)) for row in rows}
         is_guarded = None not in versions.values()
-        values = [self._as_json(rows, [model._meta.pk, *table.changing])]
+        values = [self._as_json(rows, table_of(model).changing), self.as_set(list(versions))]
         guard = [json.dumps(versions)] if is_guarded else []
         return _updating(model, has_request, is_guarded), values + guard
 
-    def _as_json(self, rows: list[Any], fields: list[Any]) -> str:
+    def _as_json(self, rows: list[Any], columns: Columns) -> str:
         """Return rows as a JSON list of objects, without blanks, by the names of their columns."""
-        # Times are converted here, because Django's encoder cuts them to milliseconds.
-        columns = [
-            (
-                field.column,
-                remembering(str) if isinstance(field, models.DateTimeField) else None,
-                _BLANK_OF_REQUEST if field.attname in OF_REQUEST else _BLANK,
-            )
-            for field in fields
-        ]
         objects = [
             {
-                name: convert(value) if convert else value
-                for (name, convert, blank), value in zip(columns, values, strict=True)
+                name: value
+                for name, blank, value in zip(columns.names, columns.blanks, values, strict=True)
                 if value not in blank
             }
-            for values in map(values_of(fields), rows)
+            for values in map(columns.values_of, rows)
         ]
+        as_json = partial(json.dumps, objects, default=remembering(str))
         if codec_of(self.connection) is None:
-            return json.dumps(objects, cls=DjangoJSONEncoder)
+            return as_json()
         # Not escaped: an escaped character is refused as well.
-        text = json.dumps(objects, cls=DjangoJSONEncoder, ensure_ascii=False)
-        return str(holdable(text, self.connection))
+        return str(holdable(as_json(ensure_ascii=False), self.connection))
 
 
 @cache
 def _finding(model: Any, lock: bool) -> str:
     table = table_of(model)
-    select = f"SELECT xmin::text, {listed(table.fields)} FROM {table.name}"  # noqa: S608
+    select = f"SELECT xmin::text, {table.all.listed} FROM {table.name}"  # noqa: S608
     return f"{select} WHERE key = ANY(%s) ORDER BY key{' FOR UPDATE' if lock else ''}"
-
-
-@cache
-def _inserting_request(model: Any) -> str:
-    table = table_of(model)
-    markers = ", ".join(["%s"] * len(table.written))
-    return f"{table.insert} VALUES ({markers}) RETURNING id, '' AS key"
 
 
 @cache
 def _inserting(model: Any, has_request: bool) -> str:
     table = table_of(model)
-    values = ", ".join(_value(field, has_request) for field in table.written)
-    return f"{table.insert} SELECT {values} FROM {_source(table)} RETURNING id, key"  # noqa: S608
+    values = ", ".join(_value(field, has_request) for field in table.written.fields)
+    key = "key" if hasattr(model, "key") else "''"
+    return (
+        f"INSERT INTO {table.name} ({table.written.listed})"  # noqa: S608
+        f" SELECT {values} FROM {_source(table)} RETURNING id, {key} AS key"
+    )
 
 
 @cache
 def _updating(model: Any, has_request: bool, is_guarded: bool) -> str:
     table = table_of(model)
     changes = ", ".join(
-        f"{quoted(field.column)} = {_value(field, has_request)}" for field in table.changing
+        f"{quoted(field.column)} = {_value(field, has_request)}"
+        for field in table.changing.fields
+        if not field.primary_key
     )
     statement = f"UPDATE {table.name} SET {changes} FROM {_source(table)}"  # noqa: S608
-    statement += f" WHERE {table.name}.id = source.id"
+    # The ids also by themselves, or PostgreSQL would plan to read the whole table.
+    statement += f" WHERE {table.name}.id = source.id AND {table.name}.id = ANY(%s)"
     if is_guarded:
         statement += f" AND {table.name}.xmin::text = (%s::json ->> source.id::text)"
     return statement
@@ -227,6 +211,8 @@ def _source(table: Table) -> str:
 def _value(field: Any, has_request: bool) -> str:
     """Return the value of a column in the set of rows that is sent; blanks are not sent."""
     sent = f"source.{quoted(field.column)}"
+    if isinstance(field, models.BinaryField):
+        return "%s"
     if field.attname in OF_REQUEST and has_request:
         return f"coalesce({sent}, (SELECT id FROM step_0))"  # noqa: S608 -- our own names
     if isinstance(field, models.CharField | models.TextField):
