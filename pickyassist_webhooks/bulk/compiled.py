@@ -15,6 +15,7 @@ from typing import Any
 
 from django.db import models
 
+from ..models.columns import InstantField
 from .plan import NEW, OF_REQUEST, Change, model_of
 from .writer import Writer, changing_fields
 
@@ -45,6 +46,10 @@ class Columns:
         self.names = [field.column for field in fields]
         self.blanks = [
             _BLANK_OF_REQUEST if field.attname in OF_REQUEST else _BLANK for field in fields
+        ]
+        #: Without USE_TZ, their columns hold other values than Python does.
+        self.instants = [
+            (field.column, field) for field in fields if isinstance(field, InstantField)
         ]
         self.listed = ", ".join(quoted(field.column) for field in fields)
         self.values_of = attrgetter(*[field.attname for field in fields])
