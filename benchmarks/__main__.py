@@ -1,8 +1,7 @@
 """``python3 -m benchmarks``: measure the speed, the load capacity and the growth of this app.
 
-There are four measurements. ``speed`` (the default) compares it with alternatives on SQLite and
-PostgreSQL, ``turns`` single requests on one connection. ``load`` (over HTTP at a steady rate) and
-``growth`` (on the disk) run on PostgreSQL.
+There are four measurements. ``speed`` (the default) compares it with alternatives, ``turns`` single
+requests on one connection; ``load`` goes over HTTP at a steady rate, and ``growth`` to the disk.
 """
 
 from __future__ import annotations
@@ -18,8 +17,14 @@ from typing import Any
 
 import bootstrap
 
-MEASUREMENTS = ("speed", "turns", "load", "growth")
-EXTRAS = ["tests", "postgres", "benchmarks"]
+#: The measurements, and the databases that each runs on.
+MEASUREMENTS = {
+    "speed": ("sqlite", "postgres"),
+    "turns": ("sqlite", "postgres", "mariadb"),
+    "load": ("postgres",),
+    "growth": ("postgres",),
+}
+EXTRAS = ["tests", "postgres", "mariadb", "benchmarks"]
 ROWS = (0, 1_000_000, 5_000_000)
 
 
@@ -75,7 +80,7 @@ def _options(measurement: str, argv: list[str]) -> tuple[argparse.Namespace, lis
     parser = argparse.ArgumentParser(prog="python3 -m benchmarks", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--write", action="store_true", help="write the tables into the docs")
-    databases = ("sqlite", "postgres") if measurement in ("speed", "turns") else ("postgres",)
+    databases = MEASUREMENTS[measurement]
     parser.add_argument("--databases", nargs="+", default=databases, choices=databases)
     parser.set_defaults(rows=(0,))
     if measurement == "speed":

@@ -13,7 +13,7 @@ FILE = Path(__file__).resolve().parent.parent / "docs" / "performance-tables.md"
 BEGIN = "<!-- python3 -m benchmarks {measurement} --write -->"
 END = "<!-- end of {measurement} -->"
 
-NAMES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
+NAMES = {"sqlite": "SQLite", "postgres": "PostgreSQL", "mariadb": "MariaDB"}
 WAYS = {
     "a": "(a) a bare view, one `create`",
     "b": "(b) this app, inline, with a receiver",
