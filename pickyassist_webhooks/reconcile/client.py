@@ -56,9 +56,9 @@ def fetch(push_id: str, token: str) -> bytes:
     except asyncio.TimeoutError:
         pass
     except Exception as err:  # httpx, ssl, sockets and IDNA have errors of their own
-        reason = f"{type(err).__name__}: {err}".removesuffix(": ")[:200].replace(token, "***")
+        reason = f"{type(err).__name__}: {err}".removesuffix(": ").replace(token, "***")
         failure = ReportsNotFetched(
-            type(err).__name__, f"could not reach {urlsplit(url).netloc} ({reason})"
+            type(err).__name__, f"could not reach {urlsplit(url).netloc} ({reason[:200]})"
         )
     # Not within the handlers: the frames of those errors hold the token.
     raise failure
@@ -107,10 +107,13 @@ async def _post(url: str, body: bytes) -> bytes:
 
 @lru_cache(maxsize=1)
 def _trusted() -> ssl.SSLContext:
-    """Return the context that verifies certificates; to build it takes longer than a call."""
+    """Return the context that verifies certificates; to build it takes longer than a call.
+
+    As in other programs, ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` can name the trusted authorities.
+    """
     import httpx
 
-    return httpx.create_ssl_context(trust_env=False)
+    return httpx.create_ssl_context()
 
 
 def _require_success(status: int, retry_after: str) -> None:
