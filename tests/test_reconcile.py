@@ -843,8 +843,7 @@ class TestToken:
 
     @pytest.mark.parametrize("echo", ECHOES, ids=range(len(ECHOES)))
     def test_is_in_no_log_row_or_page(self, echo, vendor, clock, caplog, root):
-        # With DEBUG, httpcore logs the headers of an answer.
-        caplog.set_level(logging.INFO if echo.headers else logging.DEBUG)
+        caplog.set_level(logging.DEBUG)
         push = send(vendor)
         clock.advance(hours=1)
         vendor.misbehave(echo)
@@ -857,6 +856,16 @@ class TestToken:
         for text in texts:
             assert stand_in.TEST_TOKEN not in text
             assert stand_in.TEST_TOKEN[1:] not in text
+
+    def test_a_token_that_json_escapes(self, vendor, clock, configure):
+        token = 'a "quoted" \\ token'
+        vendor.token = token
+        configure(**vendor.settings)
+        send(vendor)
+        clock.advance(hours=1)
+        vendor.misbehave(stand_in.refusal(500, f"no token {token}"))
+        assert run()["failed"] == 1
+        assert "the answer repeats the token" in Push.objects.get().error
 
     def test_is_in_no_traceback(self, vendor, configure):
         configure(**vendor.settings | {"API_URL": "http://127.0.0.1:9/"})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import ssl
 from concurrent.futures import Future
 from datetime import datetime, timedelta
@@ -34,6 +35,13 @@ _HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",
 }
+
+#: The name of the threads that call.
+_THREAD = "pickyassist_reconcile_call"
+
+for _name in ("httpcore.connection", "httpcore.http11"):
+    # With DEBUG they log the headers of an answer, and a server may repeat the token in them.
+    logging.getLogger(_name).addFilter(lambda record: record.threadName != _THREAD)
 
 
 def fetch(push_id: str, token: str) -> bytes:
@@ -74,7 +82,7 @@ def _in_thread(url: str, body: bytes) -> bytes:
         except BaseException as err:
             answer.set_exception(err)
 
-    Thread(target=post, daemon=True).start()
+    Thread(target=post, name=_THREAD, daemon=True).start()
     return answer.result()
 
 
