@@ -10,6 +10,7 @@ from django.db import DatabaseError, connection
 
 from pickyassist_webhooks import health, ingest
 from pickyassist_webhooks.choices import Level
+from pickyassist_webhooks.health import reconciling
 from pickyassist_webhooks.inbox.refusals import refusals
 from pickyassist_webhooks.models import WebhookRequest
 from pickyassist_webhooks.models.heartbeats import PROCESS, beat
@@ -175,6 +176,18 @@ def test_reconcile(border, configure, at):
     configure(API_TOKENS={})  # reconciling is off
     border("reconcile")
     assert {each.level for each in health.report().conditions} == {OK}
+
+
+def test_many_pushes_of_which_all_reports_came(configure, border, monkeypatch):
+    """The report reads a fixed number of them: no run of the command has settled them."""
+    monkeypatch.setattr(reconciling, "_MOST", 3)
+    configure(API_TOKENS={"4100": "a-token"}, RECONCILE_AFTER=3600)
+    for _ in range(3):
+        answer = push_answer({})
+        record_push(answer, project_id="4100")
+        report = row(answer["data"][0]["msg_id"], "1", push_id=answer["push_id"])
+        post(delivery(report, project_id="4100"))
+    border("reconcile", degraded=HOUR + DAY)
 
 
 def test_a_settled_push_does_not_wait(configure, at):
