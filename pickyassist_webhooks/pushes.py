@@ -52,9 +52,12 @@ def record_push(
     one text for all rows, or a sequence in the order of the rows. Reports can come before, and at
     the same time.
 
-    Raise ``PushRefused`` if the answer is no success, and ``ValueError`` if the numbers of
-    ``references`` and of rows differ. Inside a transaction, the rows are committed with it.
+    Raise ``PushRefused`` if the answer is no success, and ``ValueError`` if ``references`` has
+    another length than the rows, or ``project_id`` is ``None``. Inside a transaction, the rows are
+    committed with it.
     """
+    if project_id is None:
+        raise ValueError("project_id is None; give the id of the push's project")
     accepted = read_push_answer(_bytes_of(answer), str(project_id))
     rows = _messages(accepted, references, channel, timezone.now())
     races = 0
@@ -127,7 +130,7 @@ def _message(
         "push_id": accepted.push_id,
         "number": row.number,
         "reference_number": _short(reference) or row.reference_number,
-        "channel": _short(channel),
+        "channel": _short("" if channel is None else channel),
         "status": DeliveryStatus.ACCEPTED,
         "first_reported_at": now,
         "changed_at": now,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from io import StringIO
 from pathlib import Path
+from threading import Timer
 
 import django
 import pytest
@@ -314,6 +316,15 @@ class TestTheWorkerLooks:
         for number in range(3):
             keep(delivery(row(str(number))))
         self.process("--batch", "1")  # three batches
+        assert len(looks) == 1
+
+    @pytest.mark.django_db(transaction=True)
+    def test_at_most_once_a_minute_in_a_loop(self, monkeypatch):
+        looks = []
+        monkeypatch.setattr(pickyassist_process, "look", lambda: looks.append(True))
+        monkeypatch.setattr(pickyassist_process, "PAUSE", 0.01)
+        Timer(1, signal.raise_signal, [signal.SIGTERM]).start()
+        self.process("--loop")  # many sweeps
         assert len(looks) == 1
 
     def test_again_after_a_minute(self, monkeypatch):

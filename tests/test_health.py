@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from pickyassist_webhooks import health, ingest
 from pickyassist_webhooks.choices import Level, RequestState
-from pickyassist_webhooks.health import attention, reconciling
+from pickyassist_webhooks.health import attention
 from pickyassist_webhooks.health.reports import CONDITIONS
 from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.models import Heartbeat, ReceiverFailure, WebhookRequest
@@ -357,16 +357,6 @@ class TestRetention:
         post(delivery())
         clock.advance(days=4)
         assert level("retention") == OK
-
-
-def test_reconcile(monkeypatch, clock):
-    since = timezone.now()
-    assert level("reconcile") == OK
-    monkeypatch.setattr(reconciling, "oldest_due_push", lambda now: since)
-    clock.advance(hours=23)
-    assert level("reconcile") == OK
-    clock.advance(hours=2)
-    assert level("reconcile") == DEGRADED
 
 
 def refuse_all(execute, *arguments):

@@ -173,6 +173,11 @@ class TestRefused:
     def test_successes(self, status):
         assert record(status=status).push_id == "700001"
 
+    def test_no_project(self):
+        with pytest.raises(ValueError, match="project_id is None"):
+            record_push(push_answer({}), project_id=None)
+        assert not Push.objects.exists()
+
     def test_a_project_that_no_column_holds(self):
         with pytest.raises(PushRefused):
             record(project_id="4" * 256)

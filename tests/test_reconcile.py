@@ -309,6 +309,27 @@ class TestFailures:
             assert not vendor.calls
         assert "CERTIFICATE_VERIFY_FAILED" in Push.objects.get().error
 
+    def test_a_certificate_that_this_machine_trusts(self, configure, clock, monkeypatch):
+        """Companies with an authority of their own name it in this variable."""
+        monkeypatch.setenv("SSL_CERT_FILE", str(TLS / "certificate.pem"))
+        client._trusted.cache_clear()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(TLS / "certificate.pem", TLS / "key.pem")
+        try:
+            with FakeVendor(project_id=PROJECT, ssl_context=context) as vendor:
+                configure(**vendor.settings)
+                send(vendor)
+                clock.advance(hours=1)
+                assert run() == result(asked=1, reports=1, settled=1)
+                send(vendor)
+                clock.advance(hours=1)
+                port = vendor.api_url.rpartition(":")[2]
+                configure(**vendor.settings | {"API_URL": f"https://localhost:{port}"})
+                assert run()["failed"] == 1  # the certificate is that of 127.0.0.1
+                assert len(vendor.calls) == 1
+        finally:
+            client._trusted.cache_clear()
+
     def test_redirects_are_not_followed(self, vendor, clock):
         with FakeVendor() as elsewhere:
             send(vendor)
@@ -433,6 +454,18 @@ class TestRetryAfter:
         assert run() == result()
         clock.advance(minutes=6)
         assert run() == result(asked=2, reports=2, settled=2)
+
+    def test_a_day_at_most(self, vendor, clock):
+        push = send(vendor)
+        clock.advance(hours=1)
+        vendor.misbehave(stand_in.too_many_calls("9" * 30))
+        assert run() == result(asked=1, failed=1, open=1)
+        push.refresh_from_db()
+        assert push.due_at - push.asked_at == LONGEST_HOLD
+        clock.advance(hours=23)
+        assert run("--push-id", push.push_id)["asked"] == 0
+        clock.advance(hours=2)
+        assert run() == result(asked=1, reports=1, settled=1)
 
     def test_a_short_pause_is_waited_for(self, vendor, clock):
         send(vendor)
@@ -810,8 +843,7 @@ class TestToken:
 
     @pytest.mark.parametrize("echo", ECHOES, ids=range(len(ECHOES)))
     def test_is_in_no_log_row_or_page(self, echo, vendor, clock, caplog, root):
-        # With DEBUG, httpcore logs the headers of an answer.
-        caplog.set_level(logging.INFO if echo.headers else logging.DEBUG)
+        caplog.set_level(logging.DEBUG)
         push = send(vendor)
         clock.advance(hours=1)
         vendor.misbehave(echo)
@@ -824,6 +856,16 @@ class TestToken:
         for text in texts:
             assert stand_in.TEST_TOKEN not in text
             assert stand_in.TEST_TOKEN[1:] not in text
+
+    def test_a_token_that_json_escapes(self, vendor, clock, configure):
+        token = 'a "quoted" \\ token'
+        vendor.token = token
+        configure(**vendor.settings)
+        send(vendor)
+        clock.advance(hours=1)
+        vendor.misbehave(stand_in.refusal(500, f"no token {token}"))
+        assert run()["failed"] == 1
+        assert "the answer repeats the token" in Push.objects.get().error
 
     def test_is_in_no_traceback(self, vendor, configure):
         configure(**vendor.settings | {"API_URL": "http://127.0.0.1:9/"})

@@ -16,6 +16,7 @@ from pickyassist_webhooks.inbox.refusals import Refusals, recent_refusals, refus
 from pickyassist_webhooks.models import RefusalCount
 from pickyassist_webhooks.models.refusals import add_refusals
 from tests.requests import delivery, post, url
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -142,6 +143,37 @@ class TestTimer:
         assert stored() == 1
         timer.join(10)
         assert stored() == 5
+
+    def test_after_a_database_that_failed(self):
+        def refuse(*arguments):
+            raise DatabaseError
+
+        with connection.execute_wrapper(refuse):
+            guess()
+        assert stored() == 0
+        for each in threading.enumerate():
+            if isinstance(each, threading.Timer):
+                each.join(10)
+        assert stored() == 1
+
+    def test_a_faster_thread_writes_alone(self):
+        guess(2)
+        [timer] = [each for each in threading.enumerate() if isinstance(each, threading.Timer)]
+        refusals._write_at = 0.0
+        guess()
+        timer.function()  # it was at its lock when it was cancelled
+        assert stored() == 3
+        assert refusals._timer is None
+
+    def test_one_of_many_threads_writes(self, monkeypatch):
+        monkeypatch.setattr(module, "PAUSE", 60.0)
+        writes = []
+        monkeypatch.setattr(module, "add_refusals", lambda minute, count: writes.append(count))
+        at_once(*[refusals.add] * 20)
+        assert len(writes) == 1
+        refusals._timer.cancel()
+        refusals.write()
+        assert sum(writes) == 20
 
     def test_another_follows(self):
         for expected in (3, 6):

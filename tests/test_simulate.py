@@ -16,7 +16,7 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from pathlib import Path
-from threading import Thread
+from threading import Thread, Timer
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -268,6 +268,18 @@ class TestPosting:
         output = simulate("--count", "40", "--connections", "4", "--json")
         assert json.loads(output)["rows"]["accepted"] == 40
 
+    @pytest.mark.django_db(transaction=True)
+    def test_reports_that_the_server_refuses_are_lost_too(self, odd, monkeypatch):
+        def end(stopped, seconds):
+            stopped.asked = True
+
+        monkeypatch.setattr(pickyassist_simulate.Stop, "wait", end)
+        errors, to = StringIO(), f"http://127.0.0.1:{odd}/x/"
+        arguments = ("--count=3", "--lose=0", "--api-port", str(free_port()))
+        with pytest.raises(CommandError, match=r"\d+ of \d+ requests failed"):
+            call_command("pickyassist_simulate", to, *arguments, stdout=StringIO(), stderr=errors)
+        assert "Serving until Ctrl-C" in errors.getvalue()
+
     def test_lost_reports_are_fetched(self, simulate, settings, monkeypatch):
         def fetch(stopped, seconds):
             """Reconcile instead of waiting for Ctrl-C."""
@@ -500,6 +512,15 @@ def test_a_silent_server(silent, monkeypatch):
     with pytest.raises(CommandError, match="2 of 2"):
         call_command("pickyassist_simulate", address_of(silent), "--count=2", stdout=output)
     assert "2  no answer (TimeoutError)" in output.getvalue()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_interrupted_before_all_are_posted(silent):
+    """Then it does not serve the reports that are missing."""
+    Timer(1, signal.raise_signal, [signal.SIGINT]).start()
+    arguments = ("--count=99", "--lose=1", f"--api-port={free_port()}")
+    with pytest.raises(CommandError, match="Interrupted"):
+        call_command("pickyassist_simulate", address_of(silent), *arguments, stdout=StringIO())
 
 
 @pytest.mark.parametrize("connections", ["1", "8"])

@@ -71,8 +71,9 @@ def oldest_request(now: datetime) -> datetime | None:
     moments: list[datetime] = []
     for state in WAITING:
         due = requests().filter(state=state, due_at__lte=now).order_by("due_at")
-        moments += due.values_list("due_at", flat=True)[:1]
-    return in_utc(min(moments)) if moments else None
+        # A new request is due some seconds before it came, for workers whose clocks are behind.
+        moments += [max(map(in_utc, row)) for row in due.values_list("due_at", "received_at")[:1]]
+    return min(moments, default=None)
 
 
 def _oldest_call(now: datetime) -> datetime | None:

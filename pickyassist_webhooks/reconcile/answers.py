@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from ..exceptions import ReportsNotFetched, UnreadablePayload
 from ..parsing.push_answers import json_object, refusal_of
@@ -11,6 +12,10 @@ from ..parsing.values import FieldReader, InvalidPayload
 #: Codes after which the next push of the project would fail too: authentication, a plan without
 #: this API, an inactive project.
 STOPPING = ("401", "405", "408")
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def require_reports(body: bytes, push_id: str, token: str) -> None:
@@ -22,7 +27,7 @@ def require_reports(body: bytes, push_id: str, token: str) -> None:
         answer = json_object(body)
     except UnreadablePayload as err:
         raise ReportsNotFetched(err.code, f"the answer is not {err.expected}") from None
-    if token in json.dumps(answer, ensure_ascii=False) or token.encode() in body:
+    if _as_json(token)[1:-1] in _as_json(answer) or token.encode() in body:
         raise ReportsNotFetched("token", "the answer repeats the token, so it is not stored")
     if refusal := refusal_of(answer):
         code, message = refusal

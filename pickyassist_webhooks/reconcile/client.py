@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import ssl
 from concurrent.futures import Future
 from datetime import datetime, timedelta
@@ -35,6 +36,13 @@ _HEADERS = {
     "Accept-Encoding": "identity",
 }
 
+#: The name of the threads that call.
+_THREAD = "pickyassist_reconcile_call"
+
+for _name in ("httpcore.connection", "httpcore.http11"):
+    # With DEBUG they log the headers of an answer, and a server may repeat the token in them.
+    logging.getLogger(_name).addFilter(lambda record: record.threadName != _THREAD)
+
 
 def fetch(push_id: str, token: str) -> bytes:
     """Return the bytes that the delivery report API answers with HTTP 200.
@@ -56,9 +64,9 @@ def fetch(push_id: str, token: str) -> bytes:
     except asyncio.TimeoutError:
         pass
     except Exception as err:  # httpx, ssl, sockets and IDNA have errors of their own
-        reason = f"{type(err).__name__}: {err}".removesuffix(": ")[:200].replace(token, "***")
+        reason = f"{type(err).__name__}: {err}".removesuffix(": ").replace(token, "***")
         failure = ReportsNotFetched(
-            type(err).__name__, f"could not reach {urlsplit(url).netloc} ({reason})"
+            type(err).__name__, f"could not reach {urlsplit(url).netloc} ({reason[:200]})"
         )
     # Not within the handlers: the frames of those errors hold the token.
     raise failure
@@ -74,7 +82,7 @@ def _in_thread(url: str, body: bytes) -> bytes:
         except BaseException as err:
             answer.set_exception(err)
 
-    Thread(target=post, daemon=True).start()
+    Thread(target=post, name=_THREAD, daemon=True).start()
     return answer.result()
 
 
@@ -107,10 +115,13 @@ async def _post(url: str, body: bytes) -> bytes:
 
 @lru_cache(maxsize=1)
 def _trusted() -> ssl.SSLContext:
-    """Return the context that verifies certificates; to build it takes longer than a call."""
+    """Return the context that verifies certificates; to build it takes longer than a call.
+
+    As in other programs, ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` can name the trusted authorities.
+    """
     import httpx
 
-    return httpx.create_ssl_context(trust_env=False)
+    return httpx.create_ssl_context()
 
 
 def _require_success(status: int, retry_after: str) -> None:

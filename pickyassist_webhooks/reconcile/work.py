@@ -26,7 +26,7 @@ from ..models import Push, WebhookRequest
 from ..models.leases import is_claimed
 from ..models.moments import elapsed, later
 from ..models.pushes import PushQuerySet, pushes
-from ..models.rates import DELIVERY_REPORTS, hold, take_turn
+from ..models.rates import DELIVERY_REPORTS, LONGEST_HOLD, hold, take_turn
 from .answers import require_reports
 from .client import fetch
 from .tokens import token_of
@@ -151,12 +151,13 @@ def _ask(push: Push, token: str, run: Run) -> None:
     except ReportsNotFetched as err:
         if err.stops_project:
             run.stopped[push.project_id] = (str(err), timezone.now())
-        if err.retry_after:
-            hold(DELIVERY_REPORTS, err.retry_after)
+        asked_for = min(err.retry_after or timedelta(), LONGEST_HOLD)
+        if asked_for:
+            hold(DELIVERY_REPORTS, asked_for)
         logger.warning("Could not fetch the reports of push %d: %s", push.pk, err.code)
         run.counts["failed"] += 1
         pause = _pause(push, _AFTER_FAILURE, _MOST_AFTER_FAILURE)
-        run.counts[_save(push, pause, err.retry_after or timedelta(), str(err))] += 1
+        run.counts[_save(push, pause, asked_for, str(err))] += 1
         return
     request = WebhookRequest.objects.new(
         body,

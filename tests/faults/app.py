@@ -35,15 +35,27 @@ def hear(signal: Any, event: Any = None, **named: Any) -> None:
         points.reach("between-signals")  # message_status_changed is next
 
 
+def note(signal: Any, condition: str, level: str, reason: str, **named: Any) -> None:
+    """Append a line for the signal of an alarm."""
+    from pickyassist_webhooks.signals import alarm_raised
+
+    change = "raised" if signal is alarm_raised else "cleared"
+    with (Path(settings.FAULTS_FOLDER) / "alarms.log").open("a") as file:
+        file.write(f"{change} {condition} {level}\n")
+
+
 class FaultsConfig(AppConfig):
     name = "tests.faults"
     label = "faults"
 
     def ready(self) -> None:
         from pickyassist_webhooks.inbox.calling import SIGNALS
+        from pickyassist_webhooks.signals import alarm_cleared, alarm_raised
 
         for signal in SIGNALS.values():
             signal.connect(hear)
+        for signal in (alarm_raised, alarm_cleared):
+            signal.connect(note)
         points.install()
         if os.environ.get("FAULTS_BROKER"):
             from tests.faults import broker  # noqa: F401

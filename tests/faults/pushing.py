@@ -1,6 +1,7 @@
-"""``python -m tests.faults.pushing``: record pushes as of yesterday, or count what became of them.
+"""``python -m tests.faults.pushing``: count what became of pushes and messages, as JSON.
 
-With a file of answers of the Push API it records them. It prints JSON.
+``record FILE`` records the answers of the Push API in a file, as of yesterday. ``look HOURS`` looks
+at the health after so many hours.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ import django
 from django.utils import timezone
 
 
-def record(file: Path) -> dict[str, Any]:
+def record(file: str) -> dict[str, Any]:
     from pickyassist_webhooks.models import Push
     from pickyassist_webhooks.pushes import record_push
 
     yesterday = timezone.now() - timedelta(days=1)
-    for answer in json.loads(file.read_text()):
+    for answer in json.loads(Path(file).read_text()):
         push = record_push(answer, project_id="4100")
         Push.objects.filter(pk=push.pk).update(due_at=yesterday)
     return {"recorded": Push.objects.count()}
@@ -43,6 +44,15 @@ def count() -> dict[str, Any]:
     }
 
 
+def look(hours: str) -> dict[str, Any]:
+    from pickyassist_webhooks import alarms
+
+    now = timezone.now
+    timezone.now = lambda: now() + timedelta(hours=int(hours))
+    return alarms.look().as_dict()
+
+
 if __name__ == "__main__":
     django.setup()
-    print(json.dumps(record(Path(sys.argv[1])) if sys.argv[1:] else count()))
+    name, *arguments = sys.argv[1:] or ["count"]
+    print(json.dumps({"count": count, "record": record, "look": look}[name](*arguments)))

@@ -61,6 +61,8 @@ class Stage:
         self._end.set()
         for keeper in self._keepers:
             keeper.join()
+        self._keepers.clear()
+        self._end.clear()
         for process in self._processes:
             process.terminate()
         for process in self._processes:
@@ -85,7 +87,7 @@ class Stage:
         self._processes.append(process)
         return process
 
-    def serve(self, **keys: Any) -> None:
+    def serve(self, **keys: Any) -> subprocess.Popen[bytes]:
         """Start a server and post to it too. Its master replaces killed workers."""
         port = free_port()
         server = self.start("server", *SERVER, f"--bind=127.0.0.1:{port}", **keys)
@@ -97,8 +99,17 @@ class Stage:
                 time.sleep(0.1)
             else:
                 self.client.ports.append(port)
-                return
+                return server
         raise AssertionError(f"the server did not start within 30 s: {self.log('server')}")
+
+    def replace(self, server: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+        """Kill a server with all its processes, and start another one."""
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+        self._processes.remove(server)
+        another = self.serve()
+        del self.client.ports[0]
+        return another
 
     def work(self, role: str = "worker", command: tuple[str, ...] = WORKER) -> None:
         """Keep a worker running; start another one if it is killed."""

@@ -50,7 +50,7 @@ def push(stage, count):
     ]
     file = stage.folder / "answers.json"
     file.write_text(json.dumps(answers))
-    recorded = json.loads(stage.run("tests.faults.pushing", str(file)))["recorded"]
+    recorded = json.loads(stage.run("tests.faults.pushing", "record", str(file)))["recorded"]
     assert recorded == len(stage.vendor.messages)
 
 

@@ -18,6 +18,7 @@ from pickyassist_webhooks.models import (
     GroupMemberEvent,
     Message,
     NewSubscriber,
+    Push,
     ReceiverFailure,
     WebhookRequest,
 )
@@ -66,7 +67,7 @@ _BODY_ROW = (
 
 def count(model: type[models.Model], rows: int) -> int:
     """Return the number of rows of a model if the other models have ``rows`` rows."""
-    return rows // 1000 if model is ReceiverFailure else rows
+    return rows // 1000 if model in (ReceiverFailure, Push) else rows
 
 
 def columns(model: type[models.Model], made: Expressions) -> dict[str, str]:
@@ -291,6 +292,26 @@ def _receiver_failure(made: Expressions) -> Columns:
     }
 
 
+def _push(made: Expressions) -> Columns:
+    # That of a thousand messages. Some lack reports, and one of them is due.
+    first = made.message("(n * 1000 - 999)")
+    recorded_at = made.moment("(n * 1000 - 999)")
+    return {
+        "key": made.sql.joined(first["project_id"], "':'", first["push_id"]),
+        "project_id": first["project_id"],
+        "push_id": first["push_id"],
+        "recorded_at": recorded_at,
+        "state": case(
+            (f"n > {made.rows // 1000 - 5}", "'open'"),
+            ("n % 50 = 7", "'given_up'"),
+            default="'settled'",
+        ),
+        "asked_at": case(("n % 50 = 7", recorded_at)),
+        "due_at": made.moment("(n * 1000 - 999)", "60"),
+        "error": case(("n % 50 = 7", "'the answer is not JSON'"), default="''"),
+    }
+
+
 _COLUMNS = {
     WebhookRequest: _request,
     DeliveryReport: _delivery_report,
@@ -299,4 +320,5 @@ _COLUMNS = {
     NewSubscriber: _new_subscriber,
     Message: _message,
     ReceiverFailure: _receiver_failure,
+    Push: _push,
 }

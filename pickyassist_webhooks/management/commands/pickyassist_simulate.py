@@ -27,6 +27,9 @@ from ..posting import Answer, post_all, require_server
 from ..progress import Progress
 from ..stopping import Stop, stopped_by_signals
 
+#: The exit code of a command that Ctrl-C ended.
+_INTERRUPTED = 130
+
 
 class Command(BaseCommand):
     help = (
@@ -132,7 +135,13 @@ class Command(BaseCommand):
         with vendor:
             endless = pushed(vendor, options["rows"], chance, record)
             scenarios = itertools.islice(endless, options["count"])
-            self._simulate(in_order(scenarios, noise, chance), to, options)
+            failure = None
+            try:
+                self._simulate(in_order(scenarios, noise, chance), to, options)
+            except CommandError as err:
+                if err.returncode == _INTERRUPTED:
+                    raise
+                failure = err  # those reports are lost, too, and can be fetched
             self.stderr.write(
                 f"Lost {vendor.lost_reports} reports. To fetch them, set {vendor.settings} in "
                 f"{NAME} and run pickyassist_reconcile. Serving until Ctrl-C."
@@ -141,6 +150,8 @@ class Command(BaseCommand):
             with stopped_by_signals(stopped):
                 while not stopped():
                     stopped.wait(1)
+        if failure:
+            raise failure
 
     def _simulate(
         self, postings: Iterator[Posting], to: SplitResult, options: dict[str, Any]
@@ -150,7 +161,8 @@ class Command(BaseCommand):
         summary = summarize(answers, time.monotonic() - began)
         self.stdout.write(json.dumps(summary) if options["json"] else in_words(summary))
         if interrupted:
-            raise CommandError("Interrupted; the responses until then are above.", returncode=130)
+            message = "Interrupted; the responses until then are above."
+            raise CommandError(message, returncode=_INTERRUPTED)
         if options["recorded"] and not answers:
             raise CommandError("The database has no such requests to post.")
         if summary["unexpected"]:
