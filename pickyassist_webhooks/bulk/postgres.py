@@ -40,6 +40,7 @@ _ALL_CHANGED = "(CASE count(*) WHEN %s THEN '1' ELSE 'another worker was faster'
 
 #: Values that are not sent: the statement has them. A new request gets its id by the statement.
 _BLANK: tuple[Any, ...] = ("", None, {})
+_NULL: tuple[Any, ...] = (None,)
 _BLANK_OF_REQUEST: tuple[Any, ...] = (None, NEW)
 
 
@@ -167,15 +168,15 @@ class PostgresWriter(Compiled):
             (
                 field.column,
                 remembering(str) if isinstance(field, models.DateTimeField) else None,
-                _BLANK_OF_REQUEST if field.attname in OF_REQUEST else _BLANK,
+                _blanks(field),
             )
             for field in fields
         ]
         objects = [
             {
                 name: convert(value) if convert else value
-                for (name, convert, blank), value in zip(columns, values, strict=True)
-                if value not in blank
+                for (name, convert, blanks), value in zip(columns, values, strict=True)
+                if value not in blanks
             }
             for values in map(values_of(fields), rows)
         ]
@@ -184,6 +185,13 @@ class PostgresWriter(Compiled):
         # Not escaped: an escaped character is refused as well.
         text = json.dumps(objects, cls=DjangoJSONEncoder, ensure_ascii=False)
         return str(holdable(text, self.connection))
+
+
+def _blanks(field: Any) -> tuple[Any, ...]:
+    """Return the values of a column that are not sent."""
+    if field.attname in OF_REQUEST:
+        return _BLANK_OF_REQUEST
+    return _NULL if field.null else _BLANK
 
 
 @cache
@@ -229,8 +237,10 @@ def _value(field: Any, has_request: bool) -> str:
     sent = f"source.{quoted(field.column)}"
     if field.attname in OF_REQUEST and has_request:
         return f"coalesce({sent}, (SELECT id FROM step_0))"  # noqa: S608 -- our own names
+    if field.null:
+        return sent
     if isinstance(field, models.CharField | models.TextField):
-        return sent if field.null else f"coalesce({sent}, '')"
+        return f"coalesce({sent}, '')"
     return f"coalesce({sent}, '{{}}')" if isinstance(field, models.JSONField) else sent
 
 
