@@ -16,7 +16,7 @@ from pickyassist_webhooks.models import ChatMessage, Message, WebhookRequest
 from pickyassist_webhooks.parsing.chat import decoded
 from pickyassist_webhooks.testing import capture_events
 from tests.cases import CONVERSATIONS
-from tests.requests import chat, delivery, post, row
+from tests.requests import chat, delivery, keep, post, row
 from tests.sequences import Clock, check_sequence, named
 from tests.threads import at_once
 
@@ -62,6 +62,25 @@ def test_a_reply_finds_its_message_after_a_crash(listen):
     ingest.replay(WebhookRequest.objects.latest("pk").pk - 1)
     references = [call["answers"] and call["answers"].reference_number for call in heard]
     assert references == ["ORD-1", None, "ORD-1"]
+
+
+def test_a_reply_finds_a_message_that_is_reported_in_the_same_batch(listen):
+    heard = listen("message_received")
+    for body in (
+        delivery(row("900001", reference_number="ORD-1")),
+        chat("88001", context_msg_id="900001"),
+        chat("88002", context_msg_id="900002"),
+        delivery(row("900001", 3), row("900002", reference_number="ORD-2")),
+    ):
+        keep(body)
+    sweep()
+    answers = {call["event"].unique_id: call["answers"] for call in heard}
+    assert {name: message.reference_number for name, message in answers.items()} == {
+        "88001": "ORD-1",
+        "88002": "ORD-2",
+    }
+    assert {message.pk for message in answers.values()} == {m.pk for m in Message.objects.all()}
+    assert answers["88001"].status == 3
 
 
 def test_without_an_id_each_request_is_a_message_of_its_own():
