@@ -14,7 +14,8 @@ from pickyassist_webhooks import ingest
 from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.models import ChatMessage, Message, WebhookRequest
 from pickyassist_webhooks.parsing.chat import decoded
-from pickyassist_webhooks.testing import capture_events
+from pickyassist_webhooks.pushes import record_push
+from pickyassist_webhooks.testing import capture_events, push_answer
 from tests.cases import CONVERSATIONS
 from tests.requests import chat, delivery, keep, post, row
 from tests.sequences import Clock, check_sequence, named
@@ -81,6 +82,17 @@ def test_a_reply_finds_a_message_that_is_reported_in_the_same_batch(listen):
     }
     assert {message.pk for message in answers.values()} == {m.pk for m in Message.objects.all()}
     assert answers["88001"].status == 3
+
+
+def test_a_reply_finds_a_recorded_push_without_any_report(listen):
+    heard = listen("message_received")
+    answer = push_answer({"msg_id": "900001", "number": "15550001111"})
+    push = record_push(answer, project_id="4100", references="ORD-1")
+    post(chat(context_msg_id="900001"))
+    [message] = push.messages()
+    assert [call["answers"] for call in heard] == [message]
+    assert (message.status, heard[0]["answers"].reference_number) == (-1, "ORD-1")
+    assert [reply.unique_id for reply in message.replies()] == ["88001"]
 
 
 def test_without_an_id_each_request_is_a_message_of_its_own():

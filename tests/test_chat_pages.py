@@ -10,8 +10,9 @@ from django.urls import reverse
 from pickyassist_webhooks.models import ChatMessage, WebhookRequest
 from pickyassist_webhooks.privacy.erasure import Erasure
 from pickyassist_webhooks.privacy.phone_numbers import Number
-from pickyassist_webhooks.testing import chat_message
-from tests.requests import delivery, post, row
+from pickyassist_webhooks.pushes import record_push
+from pickyassist_webhooks.testing import chat_message, push_answer
+from tests.requests import chat, delivery, post, row
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.urls_api")]
 
@@ -43,6 +44,58 @@ def test_a_conversation_has_all_messages_of_a_number(client, talk):
     assert page.index("ORD-1") < page.index("yes") < page.index("On our way")
     assert "someone else" not in page
     assert "delivered" in page
+
+
+def conversation(client, **of):
+    message = ChatMessage.objects.filter(**of).latest("pk")
+    url = reverse("admin:pickyassist_webhooks_chatmessage_conversation", args=[message.pk])
+    return client.get(url).content.decode()
+
+
+def test_a_recorded_push_is_in_the_conversation(client):
+    answer = push_answer({"msg_id": "900001", "number": "15550001111"}, push_id="P7")
+    record_push(answer, project_id="4100", references="ORD-1")
+    post(chat("88001", context_msg_id="900001"))
+    page = conversation(client)
+    assert page.index("accepted") < page.index("ORD-1") < page.index("push P7")
+    assert page.index("push P7") < page.index("text of 88001")
+
+
+def test_the_conversation_of_a_group_and_of_a_messenger_account(client):
+    post(chat("1", number="Team @Ada / 15550001111", group_id="A41"))
+    post(chat("2", number="Team @Bob / 15550002222", group_id="A41", direction=1))
+    post(chat("3", number="15550001111"))
+    post(chat("4", number="", messenger_id="7000000000001"))
+    post(chat("5", number="", messenger_id="7000000000002"))
+    post(chat("6", number=""))
+    pages = {
+        "group_id": (conversation(client, group_id="A41"), {"1", "2"}),
+        "number": (conversation(client, number="15550001111", group_id=""), {"3"}),
+        "messenger": (conversation(client, messenger_id="7000000000001"), {"4"}),
+        "no one": (conversation(client, unique_id="6"), {"6"}),
+    }
+    for page, expected in pages.values():
+        assert {each for each in "123456" if f"text of {each}" in page} == expected
+
+
+def test_without_personal_data_a_conversation_shows_no_text(login):
+    post(chat(name="Ada Lovelace", location={"name": "Depot"}, media_url="https://e.example/a"))
+    post(chat("88002", type="3", message_in_raw="", media_url=""))
+    page = conversation(login("view_chatmessage"))
+    for hidden in ("15550001111", "Ada Lovelace", "text of 88001", "Depot", "e.example"):
+        assert hidden not in page
+    assert page.count("•••111") > 1
+    assert "video" in page
+
+
+def test_a_long_conversation_shows_its_newest_messages(client, monkeypatch):
+    monkeypatch.setattr("pickyassist_webhooks.admin.chat.MAX_MESSAGES", 3)
+    for number in range(5):
+        post(chat(f"8800{number}"))
+    page = conversation(client)
+    assert "The newest 3 are shown." in page
+    assert "text of 88001" not in page
+    assert page.index("text of 88002") < page.index("text of 88004")
 
 
 @pytest.mark.parametrize("view", ["changelist", "change"])
