@@ -18,7 +18,6 @@ from pickyassist_webhooks.choices import (
     EventKind,
     FilterStatus,
     GroupAction,
-    PushState,
 )
 from pickyassist_webhooks.models import (
     ChatMessage,
@@ -81,7 +80,7 @@ _BODY_ROW = (
 
 def count(model: type[models.Model], rows: int) -> int:
     """Return the number of rows of a model if the other models have ``rows`` rows."""
-    return rows // 1000 if model is ReceiverFailure else rows
+    return rows // 1000 if model in (ReceiverFailure, Push) else rows
 
 
 def columns(model: type[models.Model], made: Expressions) -> dict[str, str]:
@@ -293,28 +292,6 @@ def _chat_message(made: Expressions) -> Columns:
     }
 
 
-def _push(made: Expressions) -> Columns:
-    # The first ones have a thousand messages each. Few are open, and some were given up.
-    number, given_up = made.sql.text("n - 1"), "n % 1000 = 7"
-    project = made.sql.joined("'project-'", made.sql.text("(n - 1) % 3"))
-    push_id = made.sql.joined("'push-'", number)
-    return {
-        "key": made.sql.joined(project, "':'", push_id),
-        "project_id": project,
-        "push_id": push_id,
-        "recorded_at": made.moment(),
-        "state": case(
-            (f"n > {made.rows - 50}", literal(PushState.OPEN.value)),
-            (given_up, literal(PushState.GIVEN_UP.value)),
-            default=literal(PushState.SETTLED.value),
-        ),
-        "attempts": "1",
-        "due_at": made.moment(seconds="3600"),
-        "asked_at": made.moment(seconds="3600"),
-        "error": case((given_up, "'HTTP 500'"), default="''"),
-    }
-
-
 def _message(made: Expressions) -> Columns:
     # Ten messages, all of them old.
     conflict = f"n <= {made.rows // 10} AND n % {made.rows // 100} = 1"
@@ -359,6 +336,26 @@ def _receiver_failure(made: Expressions) -> Columns:
     }
 
 
+def _push(made: Expressions) -> Columns:
+    # That of a thousand messages. Some lack reports, and one of them is due.
+    first = made.message("(n * 1000 - 999)")
+    recorded_at = made.moment("(n * 1000 - 999)")
+    return {
+        "key": made.sql.joined(first["project_id"], "':'", first["push_id"]),
+        "project_id": first["project_id"],
+        "push_id": first["push_id"],
+        "recorded_at": recorded_at,
+        "state": case(
+            (f"n > {made.rows // 1000 - 5}", "'open'"),
+            ("n % 50 = 7", "'given_up'"),
+            default="'settled'",
+        ),
+        "asked_at": case(("n % 50 = 7", recorded_at)),
+        "due_at": made.moment("(n * 1000 - 999)", "3600"),
+        "error": case(("n % 50 = 7", "'the answer is not JSON'"), default="''"),
+    }
+
+
 _COLUMNS = {
     WebhookRequest: _request,
     DeliveryReport: _delivery_report,
@@ -366,7 +363,7 @@ _COLUMNS = {
     GroupMemberEvent: _group_member_event,
     NewSubscriber: _new_subscriber,
     ChatMessage: _chat_message,
-    Push: _push,
     Message: _message,
     ReceiverFailure: _receiver_failure,
+    Push: _push,
 }
