@@ -42,6 +42,24 @@ def _row(number: int) -> dict[str, Any]:
     }
 
 
+def chat(numbers: list[int]) -> bytes:
+    """Return one chat message, with the fields that the vendor always sends."""
+    [number] = numbers
+    text = "Is it on its way? I shall be at home tomorrow."
+    message = {
+        "number": _phone(number),
+        "name": "Ada",
+        "message-in": text.replace(" ", "+").replace("?", "%3F"),
+        "message_in_raw": text,
+        "application": 8,
+        "type": 1,
+        "unique-id": str(number),
+        "project-id": "project-1",
+        "direction": 0,
+    }
+    return json.dumps(message).encode()
+
+
 def tracking(numbers: list[int]) -> bytes:
     """Return as many events in the format of SparkPost, which sends batches too."""
     return json.dumps([{"msys": {"message_event": _event(number)}} for number in numbers]).encode()

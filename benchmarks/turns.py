@@ -116,6 +116,7 @@ def _turns() -> Turns:
         "this app, a new event": first,
         "this app, a later status": later,
         "this app, no receiver": silent,
+        "this app, a chat message": new(EVENTS, bodies.chat),
         "django-anymail, `get_or_create`": new(Anymail.path, bodies.tracking, Anymail.headers),
     }
     if connection.vendor == "postgresql":

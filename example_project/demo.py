@@ -99,7 +99,7 @@ def _run(options: argparse.Namespace) -> None:
     body = json.dumps(samples.read_report(order), separators=(",", ":"))
     body = body.replace('"', '\\"')  # cmd.exe does not support single quotes
     print(f"Admin:   {site}{reverse('admin:index')} (user {ADMIN}, password {password})")
-    print(f"Order:   {site}{order_page} (delivered, as its message was)")
+    print(f"Order:   {site}{order_page} (delivered, and its customer answered: cancel)")
     print(f"Webhook: {site}{path}")
     print(f'Try it:  curl -H "Content-Type: application/json" -d "{body}" {site}{path}')
     if options.no_serve:

@@ -1,4 +1,4 @@
-"""One sample of each of the four events, and the expected result in the shop."""
+"""One sample of each kind of event, and the expected result in the shop."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from django.db.models import QuerySet
 from example_project.shop import sending
 from example_project.shop.models import Customer, Order
 from pickyassist_webhooks.models import (
+    ChatMessage,
     DeliveryReport,
     FilterReport,
     GroupMemberEvent,
     NewSubscriber,
 )
 from pickyassist_webhooks.testing import (
+    chat_message,
     delivery_report,
     filter_report,
     group_member,
@@ -52,6 +54,8 @@ def samples_for(order: Order) -> list[Sample]:
     verdict = filter_report(status=1, number=number)
     member = group_member(number=number)
     subscriber = new_subscriber(mobile=_new_number())
+    message = report["data"][0]["msg_id"]
+    answer = chat_message(number=number, message_in_raw="Cancel", context_msg_id=message)
     customer = Customer.objects.filter(pk=order.customer.pk)
     return [
         Sample(
@@ -81,6 +85,13 @@ def samples_for(order: Order) -> list[Sample]:
             NewSubscriber.objects.filter(subscriber_id=subscriber["subscriber_id"]),
             "add_customer",
             Customer.objects.filter(number=subscriber["mobile"], name=subscriber["name"]),
+        ),
+        Sample(
+            "chat message",
+            answer,
+            ChatMessage.objects.filter(unique_id=answer["unique-id"]),
+            "follow_answer",
+            Order.objects.filter(pk=order.pk, cancel_requested=True),
         ),
     ]
 

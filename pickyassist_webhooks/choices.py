@@ -15,6 +15,7 @@ class EventKind(TextChoices):
     FILTER_REPORT = "filter_report", _("filter report")
     GROUP_MEMBER = "group_member", _("group member")
     NEW_SUBSCRIBER = "new_subscriber", _("new subscriber")
+    CHAT_MESSAGE = "chat_message", _("chat message")
 
 
 class RequestState(TextChoices):
@@ -85,6 +86,25 @@ class FilterStatus(IntegerChoices):
     UNKNOWN = 0, _("unknown")
     ON_WHATSAPP = 1, _("WhatsApp number")
     NOT_ON_WHATSAPP = 2, _("not a WhatsApp number")
+
+
+class Direction(IntegerChoices):
+    RECEIVED = 0, _("received")
+    SENT = 1, _("sent from a phone")
+
+
+class Content(TextChoices):
+    """The content of a chat message."""
+
+    TEXT = "text", _("text")
+    IMAGE = "image", _("image")
+    VIDEO = "video", _("video")
+    AUDIO = "audio", _("audio")
+    LOCATION = "location", _("location")
+    DOCUMENT = "document", _("document")
+    CONTACT = "contact", _("contact")
+    REPLY = "reply", _("reply to buttons or a list")
+    OTHER = "other", _("other")
 
 
 class GroupAction(IntegerChoices):

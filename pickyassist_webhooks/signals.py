@@ -55,6 +55,10 @@ member_exited = Signal(use_caching=True)
 # event: NewSubscriber
 subscriber_added = Signal(use_caching=True)
 
+# event: ChatMessage; answers: the Message that it answers or quotes, or None
+message_received = Signal(use_caching=True)
+message_sent = Signal(use_caching=True)
+
 # event: DeliveryReport; message: Message; previous_status: int, or None for the first report (-1 if
 # its push was recorded). Sent only if the status of the message rose.
 message_status_changed = Signal(use_caching=True)

@@ -16,10 +16,13 @@ def lines_of(name):
     return [json.loads(line) for line in (PAYLOADS / name).read_text("utf-8").splitlines()]
 
 
-CASES = lines_of("open-cases.jsonl")
+_GLOBAL = lines_of("open-global.jsonl")
+CASES = lines_of("open-cases.jsonl") + [case for case in _GLOBAL if "steps" not in case]
+#: Sequences of the Global Webhook.
+CONVERSATIONS = [case for case in _GLOBAL if "steps" in case]
 SEQUENCES = lines_of("open-sequences.jsonl")
 #: Keys of an answer that Picky Assist would obey.
-FORBIDDEN_KEYS = {"message-out", "delay", "type"}
+FORBIDDEN_KEYS = {"message-out", "delay", "type", "number", "application"}
 
 
 def send(case, body):

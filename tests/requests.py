@@ -11,6 +11,7 @@ from django.urls import reverse
 from pickyassist_webhooks.inbox import intake
 from pickyassist_webhooks.models import WebhookRequest
 from pickyassist_webhooks.testing import (
+    chat_message,
     delivery_report,
     filter_report,
     group_member,
@@ -60,6 +61,16 @@ def member(action: Any = 1, **fields: Any) -> dict[str, Any]:
         "application": 8,
     }
     return group_member(action=action, **usual | fields)
+
+
+def chat(unique_id: Any = "88001", **fields: Any) -> dict[str, Any]:
+    usual = {
+        "project_id": PROJECT,
+        "number": "15550001111",
+        "name": "",
+        "message_in_raw": f"text of {unique_id}",
+    }
+    return chat_message(unique_id=unique_id, **usual | fields)
 
 
 def subscriber(**fields: Any) -> dict[str, Any]:

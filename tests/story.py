@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pickyassist_webhooks.inbox.sweep import sweep
-from tests.requests import delivery, filtered, keep, member, post, row, subscriber
+from tests.requests import chat, delivery, filtered, keep, member, post, row, subscriber
 
 ODD = 'ü 🎉 "quoted" \\ %s {} \n'
 
@@ -22,7 +22,11 @@ def story():
     post(subscriber())
     post(subscriber(name=ODD))
     post(subscriber(subscriber_id="", mobile="7", date="nonsense"))
+    post(chat("1", contact=[{"name": ODD}], location={}, context_msg_id="1"))
+    post(chat("1", name=ODD, type="2", location={"name": ODD}, custom=ODD))
+    post(chat("2", message_in_raw=ODD, direction=1, payload=ODD))
     for number in range(4):
+        keep(chat(f"C{number}", direction=number, context_msg_id="1"))
         keep(delivery(row("5", number)))
         keep(subscriber(subscriber_id=f"S{number}", date="" if number else "nonsense"))
     keep({"event_id": 99})

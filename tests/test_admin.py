@@ -43,7 +43,7 @@ from pickyassist_webhooks.parsing.characters import visible
 from pickyassist_webhooks.pushes import record_push
 from pickyassist_webhooks.testing import push_answer
 from tests.pages import Page
-from tests.requests import PROJECT, delivery, filtered, keep, member, post, row, subscriber
+from tests.requests import PROJECT, chat, delivery, filtered, keep, member, post, row, subscriber
 
 pytestmark = pytest.mark.django_db
 
@@ -132,6 +132,26 @@ def hostile(fail_once):
         )
     record_push(push_answer({"msg_id": "7"}, push_id=HOSTILE_ID), project_id=HOSTILE_ID)
     Push.objects.update(error=HOSTILE_ID)
+    for number, media in enumerate(URLS):
+        post(
+            chat(
+                f"{number}{HOSTILE}"[:200].replace("\x00", "").replace("\ud800", ""),
+                number=HOSTILE_ID,
+                name=HOSTILE,
+                messenger_id=HOSTILE_ID,
+                message_in_raw=HOSTILE,
+                type=HOSTILE,
+                media_url=media,
+                application=HOSTILE_ID,
+                group_id=HOSTILE_ID if number else "",
+                context_msg_id=HOSTILE_ID,
+                interactive={"id": HOSTILE, "description": HOSTILE, HOSTILE: HOSTILE},
+                payload=HOSTILE,
+                location={HOSTILE: media, "url": media},
+                contact=[{HOSTILE: HOSTILE, "url": media}],
+                group_mentions=[HOSTILE],
+            )
+        )
     post({HOSTILE: HOSTILE})
     post(b"\x1f\x8b\x00<script>evil()</script>\xff\xe2\x80\xae", content_type=MARKUP)
     for model in REGISTERED:
@@ -228,6 +248,7 @@ def fill(count):
         post(member(number=str(index)))
         post(subscriber(subscriber_id=str(index)))
         record_push(push_answer(push_id=str(index)), project_id=PROJECT)
+        post(chat(str(index)))
 
 
 @each_model

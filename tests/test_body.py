@@ -18,7 +18,7 @@ from pickyassist_webhooks.admin.text import MAX_NOTES, MAX_SHOWN, both_views, pr
 from pickyassist_webhooks.models import WebhookRequest
 from pickyassist_webhooks.parsing.payloads import parse
 from tests.machine import is_quick
-from tests.requests import delivery, filtered, member, post, row, subscriber
+from tests.requests import chat, delivery, filtered, member, post, row, subscriber
 
 SAMPLES = sorted((Path(__file__).parent / "payloads/golden").glob("*.json"))
 
@@ -102,7 +102,8 @@ class TestMarks:
             ({"project_id": {"a": 1}, "event_id": 1}, ['"project_id": {'], ["wrong_type"]),
             (delivery() | {"data": "none"}, ['"none"'], ["wrong_type"]),
             (delivery() | {"data": None}, ["null"], ["wrong_type"]),
-            ({"unique-id": "1"}, ["{"], ["global_webhook"]),
+            ({"message-in": "hi"}, ["{"], ["unique-id: missing"]),
+            (chat(direction="in"), ['"in"'], ["not_an_integer"]),
             ([1, {"status": 2}], ["["], ["not_an_object"]),
             (b'{"event_id": 1, "data": [{"msg_id": "1"', ["{"], ["not_json"]),
             # One event, and one row.

@@ -11,6 +11,7 @@ from django.db import connection, connections
 
 from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.models import (
+    ChatMessage,
     DeliveryReport,
     FilterReport,
     GroupMemberEvent,
@@ -18,7 +19,7 @@ from pickyassist_webhooks.models import (
     NewSubscriber,
     WebhookRequest,
 )
-from tests.requests import delivery, filtered, keep, member, post, row, subscriber
+from tests.requests import chat, delivery, filtered, keep, member, post, row, subscriber
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,6 +42,7 @@ def finish():
         (filtered(row("1"), row("2")), FilterReport),
         (member(), GroupMemberEvent),
         (subscriber(), NewSubscriber),
+        (chat(), ChatMessage),
     ],
 )
 def test_identical_requests(payload, model):

@@ -15,7 +15,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from pickyassist_webhooks.inbox.sweep import sweep
-from tests.requests import delivery, filtered, keep, member, post, row, subscriber
+from tests.requests import chat, delivery, filtered, keep, member, post, row, subscriber
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,6 +36,8 @@ CASES = {
     "a number filter report": ([], filtered(), True),
     "a group member": ([], member(), True),
     "a new subscriber": ([], subscriber(), True),
+    "a chat message": ([], chat(), True),
+    "an answer": ([delivery(row("1", "4"))], chat(context_msg_id="1"), True),
     "quarantined": ([], {"event_id": 99}, True),
 }
 
@@ -49,8 +51,15 @@ COSTS = {
     "a number filter report": [(3, 2), (4, 2), (5, 2)],
     "a group member": [(3, 2), (4, 2), (5, 2)],
     "a new subscriber": [(3, 2), (4, 2), (5, 2)],
+    "a chat message": [(3, 2), (4, 2), (5, 2)],
+    "an answer": [(4, 2), (5, 2), (6, 2)],
     "quarantined": [(1, 1), (1, 1), (2, 1)],
 }
+#: Signals that have a receiver.
+HEARD = (
+    *("delivery_received", "number_filtered", "member_joined", "subscriber_added"),
+    "message_received",
+)
 PLACE = {"postgresql": 0, "sqlite": 1, "mysql": 2}
 
 #: Calls of functions, Django's included, for a single event and for each further row of a batch: a
@@ -80,7 +89,7 @@ def cost(run):
 def test_statements_and_commits(case, listen):
     before, body, is_heard = CASES[case]
     if is_heard:
-        for name in ("delivery_received", "number_filtered", "member_joined", "subscriber_added"):
+        for name in HEARD:
             listen(name)
     for each in before:
         post(each)

@@ -33,7 +33,7 @@ from pickyassist_webhooks.models import (
     ReceiverFailure,
     WebhookRequest,
 )
-from pickyassist_webhooks.privacy import erasure
+from pickyassist_webhooks.privacy import chunks, erasure
 from pickyassist_webhooks.privacy.erasure import Erasure
 from pickyassist_webhooks.privacy.phone_numbers import Number
 from tests.requests import delivery, filtered, keep, member, post, row, subscriber, url
@@ -424,14 +424,13 @@ class TestSpool:
 
 
 def test_bodies_are_not_all_read_at_once(monkeypatch, django_assert_max_num_queries):
-    monkeypatch.setattr(erasure, "_BYTES_AT_ONCE", 100)
-    monkeypatch.setattr(erasure, "_CHUNK", 4)
+    monkeypatch.setattr(chunks, "_BYTES_AT_ONCE", 100)
+    monkeypatch.setattr(erasure, "CHUNK", 4)
     requests = WebhookRequest.objects
     done = {"state": RequestState.DONE}
     bodies = [NUMBER.encode() + b" " * size for size in (10, 10, 200, 10, 10, 60, 60, 0)]
     requests.bulk_create([requests.new(body, **done) for body in bodies])
-    assert erasure._together([(1, 10), (2, 10), (3, 200), (4, 90), (5, 20)])
-    together = list(erasure._together([(1, 10), (2, 10), (3, 200), (4, 90), (5, 20)]))
+    together = list(chunks.together([(1, 10), (2, 10), (3, 200), (4, 90), (5, 20)]))
     assert together == [[1, 2], [3], [4], [5]]
     looked_at = []
     assert Erasure(Number(NUMBER)).find(looked_at.append)["bodies"] == 8

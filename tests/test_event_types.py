@@ -95,12 +95,6 @@ def test_one_signature_field_is_enough(event_id, field):
 @pytest.mark.parametrize(
     ("code", "name"),
     [
-        ("global_webhook", "message-in"),
-        ("global_webhook", "message_in"),
-        ("global_webhook", "message-in-raw"),
-        ("global_webhook", "message_in_raw"),
-        ("global_webhook", "unique-id"),
-        ("global_webhook", "project-id"),
         ("teambox_webhook", "event_description"),
         ("teambox_webhook", "event_name"),
         ("pull_report", "time"),

@@ -26,7 +26,7 @@ from pickyassist_webhooks.models import (
 )
 from pickyassist_webhooks.pushes import record_push
 from pickyassist_webhooks.testing import push_answer
-from tests.requests import PROJECT, delivery, filtered, member, post, row, subscriber
+from tests.requests import PROJECT, chat, delivery, filtered, member, post, row, subscriber
 
 APP = "pickyassist_webhooks"
 FORMULAS = [
@@ -80,6 +80,10 @@ def hostile(listen):
         named = {"name": text, "email": text, "profile_pic": text, "message": text}
         post(subscriber(subscriber_id=f"-{number}", date=text, **named))
         record_push(push_answer(push_id=f"-{number}"), project_id=text)
+        answered = {"interactive": {"id": text, "description": text}, "payload": text, text: text}
+        listed = {"location": {text: text}, "contact": [text], "group_mentions": [text]}
+        said = {"number": text, "name": text, "message_in_raw": text, "media_url": text}
+        post(chat(f"={number}", group_id=text, type=text, **said, **answered, **listed))
     Push.objects.update(error="=1+1")
 
 
@@ -137,6 +141,8 @@ def test_masked(model, client, listen):
     post(subscriber(mobile="15557654321", **personal))
     record_push(push_answer({"number": "15557654321"}), project_id=PROJECT)
     Push.objects.update(error="15557654321 is ill")
+    said = {"message_in_raw": "I am ill", "contact": [{"phone": "15557654321"}]}
+    post(chat(number="15557654321", **said, **personal))
     user = get_user_model().objects.create_user("clerk", is_staff=True)
     codename = f"view_{model._meta.model_name}"
     user.user_permissions.add(Permission.objects.get(codename=codename))

@@ -22,7 +22,7 @@ from pickyassist_webhooks.health.reports import CONDITIONS
 from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.models import Heartbeat, ReceiverFailure, WebhookRequest
 from pickyassist_webhooks.models.heartbeats import PROCESS, beat
-from tests.requests import delivery, filtered, keep, post, row, url
+from tests.requests import chat, delivery, filtered, keep, post, row, url
 
 pytestmark = pytest.mark.django_db
 
@@ -257,7 +257,8 @@ class TestSilence:
         """Receive an event after each of these gaps."""
         for number, gap in enumerate(hours):
             clock.advance(hours=gap)
-            rows = [row(f"{clock.ahead}{number}")] if send is delivery else []
+            unlike = f"{clock.ahead}{number}"
+            rows = {delivery: [row(unlike)], chat: [unlike]}.get(send, [])
             assert post(send(*rows, project_id=project)).json()["ok"]
 
     def test_longer_than_ever(self, clock):
@@ -314,6 +315,19 @@ class TestSilence:
         configure(settings, SILENCE={"delivery_report": None, "filter_report": None})
         clock.advance(days=3)
         assert level("silence") == OK
+
+    def test_of_chat_messages(self, clock, settings):
+        self.come(clock, 0, 1, 2, send=chat)
+        self.come(clock, 0, 1, 2)
+        clock.advance(hours=2)
+        self.come(clock, 0)
+        assert condition("silence").reason == (
+            "No chat message of project 4100 has come for 5 hours. Check the URL in Picky Assist."
+        )
+        configure(settings, SILENCE={"chat_message": 6 * 3600})
+        assert level("silence") == OK
+        clock.advance(hours=1, minutes=1)
+        assert condition("silence").reason.startswith("No chat message")
 
     def test_without_a_project(self, clock):
         self.come(clock, 0, 1, 1, project="")

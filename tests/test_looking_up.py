@@ -10,15 +10,17 @@ from pickyassist_webhooks.api import urls
 from pickyassist_webhooks.api.pagination import encode_cursor
 from pickyassist_webhooks.models import MODELS, Message, WebhookRequest
 from pickyassist_webhooks.permissions import to_view
-from tests.requests import delivery, filtered, member, post, row, subscriber
+from tests.requests import chat, delivery, filtered, member, post, row, subscriber
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls_api")]
 
 NUMBER = "15550001111"
 GROUP = f"{NUMBER}-1387000000@g.us"
 
+MESSENGER = "70000001111"
+
 #: A value of some row, for each personal field that rows are looked up by.
-THERE = {"number": NUMBER, "group_id": GROUP}
+THERE = {"number": NUMBER, "group_id": GROUP, "messenger_id": MESSENGER}
 
 READ = [*MODELS.values(), Message, WebhookRequest]
 ADMINS = [model for model in admin.site._registry if hasattr(model, "personal")]
@@ -38,6 +40,7 @@ PATHS = [
     (pattern.name, name, pattern.callback.view_class.queryset.model)
     for pattern in urls.urlpatterns
     for name in getattr(pattern.pattern, "converters", ())
+    if name != "pk"
 ]
 
 
@@ -47,6 +50,8 @@ def filled():
     post(filtered(row("F1", 1)))
     post(member(group_id=GROUP))
     post(member(group_id="A4100"))
+    post(chat("1", message_in_raw="Hi"))
+    post(chat("2", group_id=GROUP, messenger_id=MESSENGER))
     post(subscriber(name="Ada", email="ada@example.com", channel="8"))
 
 

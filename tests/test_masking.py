@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from pickyassist_webhooks.models import MODELS, Message, Push, WebhookRequest, masking
 from pickyassist_webhooks.pushes import record_push
-from tests.requests import delivery, filtered, member, post, row, subscriber
+from tests.requests import chat, delivery, filtered, member, post, row, subscriber
 
 APP = "pickyassist_webhooks"
 NUMBER = "15557654321"
@@ -62,12 +62,27 @@ def events(listen, settings):
             notes=PERSONAL[-1],
         )
     )
+    post(
+        chat(
+            number=NUMBER,
+            name=PERSONAL[1],
+            messenger_id=NUMBER,
+            message_in_raw=PERSONAL[4],
+            media_url=PERSONAL[5],
+            payload=PERSONAL[4],
+            interactive={"id": "1", "description": PERSONAL[4]},
+            location={"name": PERSONAL[6]},
+            contact=[{"phone": NUMBER}],
+            group_mentions=[NUMBER],
+            notes=PERSONAL[-1],
+        )
+    )
     post(b'{"mobile": "%s", "name": "Ada Lovelace' % NUMBER.encode())
     record_push({"push_id": "1", "data": [row("1", number=NUMBER)]}, project_id="4100")
     Push.objects.update(error=f"cannot find {NUMBER}")
     for model in MODELS.values():
         assert model.objects.count() == 1
-    assert WebhookRequest.objects.count() == 5
+    assert WebhookRequest.objects.count() == 6
 
 
 @pytest.fixture
@@ -103,7 +118,7 @@ def pages_of(model):
 
 def all_pages(client):
     answers = [client.get(page) for model in MODEL_CLASSES for page in pages_of(model)]
-    assert len(answers) == 8 + 12
+    assert len(answers) == 9 + 14
     assert {answer.status_code for answer in answers} == {200}
     return "".join(answer.content.decode() for answer in answers)
 
@@ -143,7 +158,7 @@ def test_searches_with_the_permission(model, doctor):
     if model.__name__ in ("Push", "ReceiverFailure"):
         assert not results.result_list
     else:
-        assert len(results.result_list) == (4 if model is WebhookRequest else 1)
+        assert len(results.result_list) == (5 if model is WebhookRequest else 1)
         assert "number" in results.search_help_text.lower()
 
 
@@ -215,6 +230,7 @@ def test_every_text_of_an_event_is_classified():
         *("key", "project_id", "push_id", "msg_id", "reference_number", "error_code"),
         *("message_type", "channel", "agent_id", "template_id", "source", "group_subject"),
         *("subscriber_id", "date_text"),
+        *("unique_id", "content", "type", "context_msg_id", "reply_id"),
     }
     for model in (*MODELS.values(), Message):
         texts = {

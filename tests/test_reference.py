@@ -28,7 +28,7 @@ from pickyassist_webhooks.inbox import announce
 from pickyassist_webhooks.models.leases import LeasedQuerySet
 from pickyassist_webhooks.parsing import decoding, event_types, forms, literals, multipart, values
 from pickyassist_webhooks.parsing import payloads as parsing
-from tests.requests import delivery, member, post, row, subscriber, url
+from tests.requests import chat, delivery, member, post, row, subscriber, url
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "pickyassist_webhooks"
@@ -141,7 +141,7 @@ class TestCodes:
             "an id of more than {} characters": values.MAX_LENGTH,
             "more than {} characters of unknown fields": parsing._MAX_SHARED_EXTRA,
             "a row of more than {} fields": parsing._MAX_NAMES,
-            "a text of more than {} characters that has no column": parsing._MAX_EXTRA,
+            "a text of more than {} characters that has no column": values.MAX_JSON,
         }.items():
             assert template.format(f"{limit:,}") in text
 
@@ -159,6 +159,7 @@ def test_signals():
         signal.connect(receiver)
         receivers.append((signal, receiver))
     payloads = [delivery(row()), delivery(event_id=2), member(1), member(2), subscriber(), {}]
+    payloads += [chat("1"), chat("2", direction=1)]
     for payload in payloads:
         post(payload)
     for signal, receiver in receivers:
@@ -297,7 +298,7 @@ class TestModels:
         }
         there -= {*vars(LeasedQuerySet)}  # for workers
         asked = set(re.findall(r"\.(\w+)\(", answers)) - {"filter"}
-        assert asked == there | {"get_status_display", "messages", "reports"}
+        assert asked == there | {"get_status_display", "messages", "replies", "reports"}
         assert hasattr(models.Push, "messages")
         assert all(hasattr(models.Message, name) for name in asked - there - {"messages"})
 
@@ -380,6 +381,7 @@ class TestMigrations:
         "0010_heartbeat",
         "0011_calls",
         "0012_pushes",
+        "0014_chat_messages",
     }
 
     #: Operations that old code does not notice; also AddField if it can omit the column.

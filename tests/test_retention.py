@@ -24,7 +24,7 @@ from pickyassist_webhooks.models import (
 )
 from pickyassist_webhooks.models.requests import worker
 from pickyassist_webhooks.privacy import retention
-from tests.requests import delivery, filtered, keep, member, post, row, subscriber
+from tests.requests import chat, delivery, filtered, keep, member, post, row, subscriber
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,23 +56,24 @@ def post_all(suffix=""):
     post(filtered(row(f"3{suffix}")))
     post(member(group_id=f"A{suffix}"))
     post(subscriber(subscriber_id=f"Z{suffix}"))
+    post(chat(f"C{suffix}"))
 
 
 def test_two_clocks(clock):
     post_all()
     clock.advance(days=9)
     post_all("new")
-    assert counts() == [8, 4, 2, 2, 2]
+    assert counts() == [10, 4, 2, 2, 2, 2]
     clock.advance(days=2)
 
-    assert "4 webhook requests, 0 delivery reports" in prune()
-    assert counts() == [4, 4, 2, 2, 2]
+    assert "5 webhook requests, 0 delivery reports" in prune()
+    assert counts() == [5, 4, 2, 2, 2, 2]
     assert DeliveryReport.objects.filter(request=None).count() == 2
     assert DeliveryReport.objects.exclude(request=None).count() == 2
 
     clock.advance(days=10)
     prune()
-    assert counts() == [0, 2, 1, 1, 1]
+    assert counts() == [0, 2, 1, 1, 1, 1]
     assert list(Message.objects.order_by("msg_id").values_list("msg_id", flat=True)) == [
         "1new",
         "2new",
@@ -84,7 +85,7 @@ def test_events_only(clock, days):
     post_all()
     clock.advance(days=6)
     prune()
-    assert counts() == [4, 0, 0, 0, 0]
+    assert counts() == [5, 0, 0, 0, 0, 0]
     assert not Message.objects.exists()
 
 
@@ -178,18 +179,19 @@ def test_dry_run_counts_what_would_go(clock):
     clock.advance(days=21)
     output = json.loads(prune("--dry-run", "--json"))
     assert output["found"] == {
-        "WebhookRequest": 4,
+        "WebhookRequest": 5,
         "DeliveryReport": 2,
         "FilterReport": 1,
         "GroupMemberEvent": 1,
         "NewSubscriber": 1,
+        "ChatMessage": 1,
         "Message": 2,
         "Push": 0,
     }
     assert set(output["pruned"].values()) == {0}
     assert (output["dry_run"], output["finished"]) == (True, False)
     assert "older than RETENTION_DAYS allows\n" in prune("--dry-run")
-    assert counts() == [4, 2, 1, 1, 1]
+    assert counts() == [5, 2, 1, 1, 1, 1]
     assert json.loads(prune("--json"))["pruned"] == output["found"]
 
 
@@ -232,7 +234,7 @@ def test_max_seconds(clock, monkeypatch):
     monkeypatch.setattr(pickyassist_prune.time, "monotonic", lambda: next(now))
     text = prune("--max-seconds", "6")
     assert "run this again for the rest" in text
-    assert 0 < sum(counts()) < 9
+    assert 0 < sum(counts()) < 11
 
 
 def test_nothing_to_prune(days):
@@ -253,7 +255,7 @@ def test_a_person_is_asked(clock, monkeypatch):
     monkeypatch.setattr("builtins.input", lambda text: (asked.append(text), answers.pop(0))[1])
     assert "pruned" not in prune()
     assert "pruned" in prune()
-    assert asked == ["Delete 11 rows? [y/N] "] * 2
+    assert asked == ["Delete 13 rows? [y/N] "] * 2
 
 
 def test_a_database_that_fails(clock, monkeypatch):

@@ -22,7 +22,7 @@ from pickyassist_webhooks.models import (
     WebhookRequest,
 )
 from pickyassist_webhooks.models.numbers import ending_in
-from tests.requests import delivery, filtered, member, post, row, subscriber
+from tests.requests import chat, delivery, filtered, member, post, row, subscriber
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,7 +36,7 @@ FULL = [
     "55-11-98765.4321",
 ]
 ENDS = ["11987654321", "011 98765-4321", "98765-4321", "87654321"]
-APIS = ["delivery-report", "filter-report", "group-event", "subscriber", "message"]
+APIS = ["delivery-report", "filter-report", "group-event", "subscriber", "chat-message", "message"]
 _ids = count(1)
 
 
@@ -47,6 +47,7 @@ def everything(number):
     post(filtered(row(msg_id, number=number)))
     post(member(number=number, group_id=msg_id))
     post(subscriber(mobile=number, subscriber_id=msg_id))
+    post(chat(msg_id, number=number))
 
 
 @pytest.fixture(autouse=True)

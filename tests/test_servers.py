@@ -19,7 +19,7 @@ from django.db import connection
 
 from pickyassist_webhooks.models import MODELS, WebhookRequest
 from tests import databases
-from tests.requests import SECRET, delivery, filtered, member, row, subscriber, url
+from tests.requests import SECRET, chat, delivery, filtered, member, row, subscriber, url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -102,7 +102,7 @@ def send(port, body, chunk=None):
 
 
 def test_bodies(port):
-    payloads = [delivery(row("1"), row("2", "3")), filtered(), member(), subscriber()]
+    payloads = [delivery(row("1"), row("2", "3")), filtered(), member(), subscriber(), chat()]
     bodies = [json.dumps(payload).encode() for payload in payloads]
     for body in bodies:
         status, answer = send(port, body)
@@ -113,7 +113,7 @@ def test_bodies(port):
         assert answer["repeats"] >= 1
     kept = [bytes(request.body) for request in WebhookRequest.objects.order_by("pk")]
     assert kept == bodies * 2
-    assert [model.objects.count() for model in MODELS.values()] == [2, 1, 1, 1]
+    assert [model.objects.count() for model in MODELS.values()] == [2, 1, 1, 1, 1]
 
 
 def test_limit(port):

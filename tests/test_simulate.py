@@ -30,11 +30,9 @@ from pickyassist_webhooks.management import posting
 from pickyassist_webhooks.management.addresses import address
 from pickyassist_webhooks.management.commands import pickyassist_simulate
 from pickyassist_webhooks.models import (
-    DeliveryReport,
+    MODELS,
     FilterReport,
-    GroupMemberEvent,
     Message,
-    NewSubscriber,
     Push,
     WebhookRequest,
 )
@@ -84,6 +82,19 @@ class TestTraffic:
         for steps in statuses.values():
             assert steps[0] == 4
             assert sorted(steps, key=progress) == steps
+
+    def test_a_person_answers_a_pushed_message(self):
+        kinds = [EventKind.DELIVERY_REPORT, EventKind.CHAT_MESSAGE]
+        numbers = {}
+        answers = 0
+        for event in events(traffic(300, kinds)):
+            if "msg_id" in event.fields:
+                numbers[event.fields["msg_id"]] = event.fields["number"]
+            elif answered := event.fields["context_msg_id"]:
+                assert numbers[answered] == event.fields["number"]
+                assert event.fields["content"] == "reply"
+                answers += 1
+        assert answers > 10
 
     def test_batches(self):
         sizes = [len(events([each])) for each in traffic(50, [EventKind.DELIVERY_REPORT], rows=20)]
@@ -236,8 +247,7 @@ class TestPosting:
     def test_it_becomes_rows(self, simulate):
         output = simulate("--count", "60", "--seed", "1")
         assert WebhookRequest.objects.filter(state=RequestState.DONE).count() == 60
-        models = (DeliveryReport, FilterReport, GroupMemberEvent, NewSubscriber)
-        counts = [model.objects.count() for model in models]
+        counts = [model.objects.count() for model in MODELS.values()]
         assert min(counts) > 0
         assert sum(counts) == 60
         assert Message.objects.values("status").distinct().count() > 1

@@ -22,6 +22,7 @@ from pickyassist_webhooks.testing import (
     WebhookTestMixin,
     batch,
     capture_events,
+    chat_message,
     delivery_report,
     filter_report,
     group_member,
@@ -35,7 +36,17 @@ BUILDERS = {
     EventKind.FILTER_REPORT: filter_report,
     EventKind.GROUP_MEMBER: group_member,
     EventKind.NEW_SUBSCRIBER: new_subscriber,
+    EventKind.CHAT_MESSAGE: chat_message,
 }
+#: The field of each kind that identifies it.
+IDS = {
+    EventKind.DELIVERY_REPORT: "msg_id",
+    EventKind.FILTER_REPORT: "msg_id",
+    EventKind.GROUP_MEMBER: "number",
+    EventKind.NEW_SUBSCRIBER: "subscriber_id",
+    EventKind.CHAT_MESSAGE: "unique_id",
+}
+PROJECT_NAMES = {EventKind.CHAT_MESSAGE: "project-id"}
 
 
 def only_let_friends_in(request, secret):
@@ -62,7 +73,7 @@ class TestBuilders:
         assert MODELS[kind]._default_manager.count() == 2
 
     def test_any_field_can_be_given(self, kind):
-        name = "msg_id" if "report" in kind else "number" if "group" in kind else "subscriber_id"
+        name = IDS[kind]
         payload = BUILDERS[kind](project_id="7", **{name: "chosen", "custom": "field"})
         post_event(Client(), payload)
         event = MODELS[kind]._default_manager.get()
@@ -71,12 +82,13 @@ class TestBuilders:
 
     def test_fields_of_the_envelope_too(self, kind):
         payload = BUILDERS[kind](event_id=77, project_id=None, data="x")
-        assert (payload["event_id"], payload["project_id"], payload["data"]) == (77, None, "x")
+        project_id = payload[PROJECT_NAMES.get(kind, "project_id")]
+        assert (payload["event_id"], project_id, payload["data"]) == (77, None, "x")
 
     def test_an_invalid_field(self, kind):
         build = BUILDERS[kind]
-        name = {EventKind.GROUP_MEMBER: "action", EventKind.NEW_SUBSCRIBER: "subscriber_id"}
-        answer = post_event(Client(), build(**{name.get(kind, "status"): ["odd"]})).json()
+        name = "status" if "report" in kind else IDS[kind]
+        answer = post_event(Client(), build(**{name: ["odd"]})).json()
         assert (answer["ok"], answer["problems"]) == (False, 1)
 
     @pytest.mark.parametrize(
@@ -92,7 +104,7 @@ class TestBuilders:
     )
     def test_the_settings_accept_its_project(self, kind, configured, settings):
         settings.PICKYASSIST_WEBHOOKS = settings.PICKYASSIST_WEBHOOKS | configured
-        assert BUILDERS[kind]()["project_id"] == "70"
+        assert BUILDERS[kind]()[PROJECT_NAMES.get(kind, "project_id")] == "70"
         assert post_event(Client(), BUILDERS[kind]()).json()["accepted"] == 1
 
 

@@ -18,8 +18,14 @@ from django.utils.translation.trans_real import CONTEXT_SEPARATOR
 from pickyassist_webhooks import ingest, signals
 from pickyassist_webhooks.admin.expectations import EXPECTATIONS
 from pickyassist_webhooks.inbox import worker
-from pickyassist_webhooks.models import DeliveryReport, GroupMemberEvent, WebhookRequest
+from pickyassist_webhooks.models import (
+    ChatMessage,
+    DeliveryReport,
+    GroupMemberEvent,
+    WebhookRequest,
+)
 from pickyassist_webhooks.parsing import (
+    chat,
     decoding,
     event_types,
     forms,
@@ -28,6 +34,7 @@ from pickyassist_webhooks.parsing import (
     payloads,
     values,
 )
+from tests.requests import chat as chat_payload
 from tests.requests import delivery, filtered, keep, member, post, row, subscriber
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +47,11 @@ MODELS = [model for model in admin.site._registry if model._meta.app_label == AP
 DATA = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4,}){4}|tests\.[\w.<>]+|\w+/json|T1\d:"
     r"|(?:delete|erase|process|member|event)_\w+|data\[\d?\]\.status|not_an_integer|unknown_event|user0"
+)
+
+MODULES_OF_PROBLEMS = (
+    *(values, event_types, payloads, chat, decoding, literals, forms, multipart),
+    worker,
 )
 
 #: Functions and classes of the parser; their last argument is the expected value.
@@ -106,6 +118,9 @@ def filled(settings):
     post(delivery(report, row("1", 1, reference_number="3"), row("2", 77)))
     post(filtered())
     post(subscriber(subscriber_id="1", name="2", message="3", channel="8"))
+    post(chat_payload("1", message_in_raw="2", context_msg_id="1", location={"3": 4}, contact=[5]))
+    post(chat_payload("2", message_in_raw="", media_url="6", type=2, direction=1))
+    post(chat_payload("3", group_id="7", number="8 @9 / 10", payload="11", message_in_raw="12"))
     post(delivery(row("5", 1), row("6", "7x")))
     post({"project_id": "1", "event_id": 99})
     ingest.replay(WebhookRequest.objects.last().pk, "4711")
@@ -129,6 +144,8 @@ def pages():
     requests = f"admin:{APP}_webhookrequest"
     yield reverse(f"{requests}_problems")
     yield reverse(f"{requests}_problem", args=[WebhookRequest.objects.exclude(problem=None)[0].pk])
+    for message in ChatMessage.objects.all():
+        yield reverse(f"admin:{APP}_chatmessage_conversation", args=[message.pk])
     yield reverse(f"admin:{APP}_groupmemberevent_group", args=[GroupMemberEvent.objects.first().pk])
 
 
@@ -159,7 +176,7 @@ def test_answers_to_buttons(filled, root, marked):
 
 def test_translators_see_each_expectation_of_the_parser():
     expectations = set()
-    for module in (values, event_types, payloads, decoding, literals, forms, multipart, worker):
+    for module in MODULES_OF_PROBLEMS:
         tree = ast.parse(Path(module.__file__).read_text("utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in EXPECTING:

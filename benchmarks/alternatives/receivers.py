@@ -5,7 +5,7 @@ from typing import Any
 from anymail.signals import tracking
 from django.dispatch import receiver
 
-from pickyassist_webhooks.signals import delivery_received
+from pickyassist_webhooks.signals import delivery_received, message_received
 
 from .models import TrackingEvent
 
@@ -25,6 +25,6 @@ def keep_event(event: Any, **named: Any) -> None:
     )
 
 
-@receiver(delivery_received)
+@receiver([delivery_received, message_received])
 def hear(**named: Any) -> None:
     """Do nothing: the work of a receiver is not measured."""

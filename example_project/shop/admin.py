@@ -17,11 +17,11 @@ class CustomerAdmin(admin.ModelAdmin):
 
 @admin.register(Order)
 class OrderAdmin(admin.ModelAdmin):
-    list_display = ("number", "customer", "delivery")
-    list_filter = ("delivery",)
+    list_display = ("number", "customer", "delivery", "cancel_requested")
+    list_filter = ("delivery", "cancel_requested")
     search_fields = ("number",)
     raw_id_fields = ("customer",)  # no list of thousands
-    readonly_fields = ("delivery", "messages")
+    readonly_fields = ("delivery", "cancel_requested", "messages")
 
     @admin.display(description="messages")
     def messages(self, order: Order) -> SafeString | str:

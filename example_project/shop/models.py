@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from django.db import models
 
-from pickyassist_webhooks.choices import DeliveryStatus, FilterStatus
+from pickyassist_webhooks.choices import DeliveryStatus, Direction, FilterStatus
 from pickyassist_webhooks.models import FilterReport, GroupMemberEvent, Message
+
+#: Answers that cancel an order, in lower case.
+CANCEL = frozenset({"cancel", "stop"})
 
 
 class Customer(models.Model):
@@ -36,7 +39,7 @@ class Customer(models.Model):
 
 
 class Order(models.Model):
-    """An order, and the delivery of the messages about it."""
+    """An order, the delivery of the messages about it, and the customer's answer."""
 
     class Delivery(models.TextChoices):
         WAITING = "waiting", "no report yet"
@@ -52,6 +55,10 @@ class Order(models.Model):
         max_length=20, choices=Delivery.choices, default=Delivery.WAITING, editable=False
     )
 
+    cancel_requested = models.BooleanField(
+        "the customer wants to cancel", default=False, editable=False
+    )
+
     def __str__(self) -> str:
         return self.number
 
@@ -65,6 +72,17 @@ class Order(models.Model):
         reached = [delivery for status, delivery in _PROGRESS.items() if status in statuses]
         self.delivery = reached[-1] if reached else self.Delivery.WAITING
         self.save(update_fields=["delivery"])
+
+    def follow_replies(self) -> None:
+        """Update whether the customer answered a message about this order with "cancel"."""
+        self.cancel_requested = any(
+            CANCEL & {reply.text.strip().lower(), reply.payload}
+            for message in self.messages()
+            # Only the customer: someone else can quote the message in a group.
+            for reply in message.replies().for_number(self.customer.number)
+            if reply.direction == Direction.RECEIVED
+        )
+        self.save(update_fields=["cancel_requested"])
 
 
 #: The delivery of an order for each status, the furthest last. Other statuses are ignored.

@@ -24,6 +24,7 @@ from pickyassist_webhooks.models import FilterReport, GroupMemberEvent, Message,
 from pickyassist_webhooks.signals import (
     member_exited,
     member_joined,
+    message_received,
     message_status_changed,
     number_filtered,
     subscriber_added,
@@ -39,6 +40,16 @@ def follow_message(message: Message, **kwargs: Any) -> None:
     for order in Order.objects.select_for_update().filter(number=message.reference_number):
         order.follow_messages()
         logger.info("Order %s is %s", order.pk, order.delivery)
+
+
+@receiver(message_received)
+@transaction.atomic
+def follow_answer(answers: Message | None, **kwargs: Any) -> None:
+    if answers is None or not answers.reference_number:
+        return  # not an answer to a message about an order
+    for order in Order.objects.select_for_update().filter(number=answers.reference_number):
+        order.follow_replies()
+        logger.info("Order %s: cancel requested: %s", order.pk, order.cancel_requested)
 
 
 @receiver(number_filtered)

@@ -23,6 +23,7 @@ from pickyassist_webhooks.pushes import PushRefused
 from pickyassist_webhooks.testing import (
     WebhookTestMixin,
     batch,
+    chat_message,
     delivery_report,
     filter_report,
     group_member,
@@ -108,6 +109,45 @@ class OrderTest(ShopTest):
         others = [delivery_report(status=2) for _ in range(20)]
         self.post(batch(*others, delivery_report(status=1, **FIRST), *others))
         self.assert_delivery("delivered")
+
+
+class AnswerTest(ShopTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.post(delivery_report(status=1, number=NUMBER, **FIRST))
+
+    def assert_cancelled(self, expected: bool) -> None:
+        self.order.refresh_from_db()
+        assert self.order.cancel_requested is expected
+
+    def test_cancels_the_order_of_the_message(self) -> None:
+        other = Order.objects.create(number="ORD-2", customer=self.customer)
+        answer = chat_message(number=NUMBER, message_in_raw=" Cancel ", context_msg_id="M1")
+        for _ in range(2):  # Picky Assist may repeat it
+            self.post(answer)
+            self.assert_cancelled(True)
+        other.refresh_from_db()
+        assert not other.cancel_requested
+        assert len(self.captured_events.named("message_received")) == 1
+
+    def test_cancels_by_a_button(self) -> None:
+        answer = {"message_in_raw": "No, thank you", "payload": "cancel", "type": 9}
+        self.post(chat_message(number=NUMBER, context_msg_id="M1", **answer))
+        self.assert_cancelled(True)
+
+    def test_stays_cancelled_after_other_answers(self) -> None:
+        for text in ("cancel", "When will you refund me?"):
+            self.post(chat_message(number=NUMBER, message_in_raw=text, context_msg_id="M1"))
+            self.assert_cancelled(True)
+
+    def test_of_anything_else_cancels_nothing(self) -> None:
+        cancel = {"message_in_raw": "cancel", "number": NUMBER}
+        self.post(chat_message(**cancel))  # answers no message
+        self.post(chat_message(**cancel, context_msg_id="unknown"))
+        self.post(chat_message(**cancel, context_msg_id="M1", direction=1))  # from the shop
+        self.post(chat_message(**cancel | {"number": "15550002222"}, context_msg_id="M1"))
+        self.post(chat_message(**cancel | {"message_in_raw": "Thanks"}, context_msg_id="M1"))
+        self.assert_cancelled(False)
 
 
 class CustomerTest(ShopTest):

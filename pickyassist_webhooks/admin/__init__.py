@@ -3,6 +3,7 @@
 Django's autodiscovery imports this package, which registers all pages.
 """
 
+from .chat import ChatMessageAdmin
 from .events import DeliveryReportAdmin, FilterReportAdmin, NewSubscriberAdmin
 from .failures import ReceiverFailureAdmin
 from .groups import GroupMemberEventAdmin
@@ -11,6 +12,7 @@ from .pushes import PushAdmin
 from .requests import WebhookRequestAdmin
 
 __all__ = [
+    "ChatMessageAdmin",
     "DeliveryReportAdmin",
     "FilterReportAdmin",
     "GroupMemberEventAdmin",

@@ -14,10 +14,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .. import health
-from ..choices import UNFINISHED, DeliveryStatus, Level, RequestState
-from ..insights import overview
+from ..choices import UNFINISHED, DeliveryStatus, Direction, Level, RequestState
+from ..insights import conversations, overview
 from ..models import (
     MODELS,
+    ChatMessage,
     DeliveryReport,
     GroupMemberEvent,
     Message,
@@ -156,6 +157,31 @@ class Overview:
             "conflicts": grouped(conflicts) if conflicts else "",
             "conflicts_url": self._url(Message, "changelist", "conflict=yes"),
             "url": self._url(Message, "changelist"),
+        }
+
+    def conversations(self) -> dict[str, Any] | None:
+        """Return the chat messages of the period and their answers, if there are any."""
+        if not self.may_view(ChatMessage):
+            return None
+        talk = conversations.conversations(self.since)
+        if not (talk.received or talk.sent):
+            return None
+        received, sent = (
+            self._url(ChatMessage, "changelist", f"direction__exact={direction.value}")
+            for direction in Direction
+        )
+        answered = gettext("%(answered)s of %(questions)s") % {
+            "answered": grouped(talk.answered),
+            "questions": grouped(talk.questions),
+        }
+        return {
+            "rows": [
+                (gettext("Received"), grouped(talk.received), received),
+                (gettext("Sent from a phone"), grouped(talk.sent), sent),
+                (gettext("Answered"), answered, ""),
+            ],
+            "time": talk.time_to_answer,
+            "sample": grouped(overview.SAMPLE),
         }
 
     def errors(self) -> list[tuple[str, str, str]] | None:

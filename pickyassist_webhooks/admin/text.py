@@ -20,6 +20,9 @@ MAX_SHOWN = 10_000
 #: Characters shown of a text in a list.
 MAX_IN_LIST = 60
 
+#: Characters of an address that is a link.
+MAX_ADDRESS = 2000
+
 #: Problems of a body with a note at the end of their line; the others are only marked.
 MAX_NOTES = 50
 
@@ -50,6 +53,19 @@ def preformatted(text: str) -> SafeString:
 def pretty_json(value: object) -> SafeString:
     """Return a JSON value as HTML."""
     return preformatted(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def json_lines(value: object) -> str:
+    """Return a JSON value as text that a person can read."""
+    return visible_lines(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def https_link(address: str) -> SafeString | None:
+    """Return a link to an ``https`` address, which no page loads, or ``None`` for another one."""
+    is_long = len(address) > MAX_ADDRESS
+    if is_long or not address.startswith("https://") or UNSEEN.search(address):
+        return None
+    return format_html('<a href="{0}" rel="noreferrer noopener nofollow">{0}</a>', address)
 
 
 def pretty_body(body: bytes, problems: Iterable[dict[str, str]] = ()) -> SafeString:

@@ -25,6 +25,7 @@ _TAGS = {
     "filter-reports": "Event 2: whether a number is on WhatsApp.",
     "group-events": "Event 3: members who joined or left a group.",
     "subscribers": "Event 4: people who wrote for the first time.",
+    "chat-messages": "Messages that people and the project wrote to each other.",
     "messages": "The current state of each message.",
     "groups": "Current members of a group.",
     "numbers": "The current report for a number: on WhatsApp or not.",

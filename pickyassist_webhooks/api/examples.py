@@ -1,64 +1,8 @@
-"""Realistic examples of webhooks, responses and each resource."""
+"""Realistic examples of responses and of each resource."""
 
 from __future__ import annotations
 
 from typing import Any
-
-from ..choices import EventKind
-
-#: One payload of each kind.
-WEBHOOKS: dict[EventKind, dict[str, Any]] = {
-    EventKind.DELIVERY_REPORT: {
-        "project_id": "4100",
-        "event_id": 1,
-        "data": [
-            {
-                "push_id": "700001",
-                "number": "15550001111",
-                "msg_id": "900001",
-                "status": "1",
-                "reference_number": "ORD-1",
-            },
-            {
-                "push_id": "700001",
-                "number": "15550002222",
-                "msg_id": "900002",
-                "status": "2",
-                "error_code": "131026",
-                "error_message": "Message undeliverable",
-            },
-        ],
-    },
-    EventKind.FILTER_REPORT: {
-        "project_id": "4100",
-        "event_id": 2,
-        "data": [
-            {"push_id": "700002", "number": "15550001111", "msg_id": "900003", "status": "1"},
-            {"push_id": "700002", "number": "15550002222", "msg_id": "900004", "status": "2"},
-        ],
-    },
-    EventKind.GROUP_MEMBER: {
-        "project_id": "4100",
-        "event_id": 3,
-        "action": 1,
-        "group_id": "120363041234567890@g.us",
-        "group_subject": "Team",
-        "number": "15550001111",
-        "application": 8,
-    },
-    EventKind.NEW_SUBSCRIBER: {
-        "project_id": "4100",
-        "event_id": 4,
-        "subscriber_id": "ZZ100",
-        "mobile": "15550001111",
-        "name": "Ada",
-        "email": "ada@example.com",
-        "profile_pic": "https://example.com/ada.jpg",
-        "channel": "8",
-        "message": "hi",
-        "date": "2026-05-29T16:01:06+05:30",
-    },
-}
 
 _REQUEST_ID = "1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b"
 
@@ -168,6 +112,7 @@ _REQUEST: dict[str, Any] = {
     "due_at": "2026-05-29T10:31:07.151000Z",
 }
 _COUNT = {"last_at": None, "count": 0, "per_day": [{"day": "2026-05-29", "count": 0}]}
+_TALK = {"received": 2, "sent": 1, "questions": 1, "answered": 1, "seconds_to_answer": 75.0}
 
 #: One row of each resource, by schema name.
 ROWS: dict[str, dict[str, Any]] = {
@@ -209,6 +154,24 @@ ROWS: dict[str, dict[str, Any]] = {
         "date_text": "2026-05-29T16:01:06+05:30",
         "extra": {},
     },
+    "ChatMessage": {
+        **_EVENT,
+        "direction": 0,
+        "direction_label": "received",
+        "unique_id": "880000001",
+        "number": "15550001111",
+        "name": "Ada",
+        **dict.fromkeys(("messenger_id", "media", "group_id", "group_subject", "reply_id"), ""),
+        "text": "Yes, please",
+        "content": "reply",
+        "content_label": "reply to buttons or a list",
+        "type": "9",
+        "channel": "8",
+        "context_msg_id": "900001",
+        **{"reply_description": "", "payload": "yes"},
+        **{"location": None, "contacts": [], "mentions": []},
+        "extra": {},
+    },
     "Message": {
         "id": 5,
         "project_id": "4100",
@@ -238,6 +201,7 @@ ROWS: dict[str, dict[str, Any]] = {
             "filter_report": None,
             "group_member": _COUNT,
             "new_subscriber": _COUNT,
+            "chat_message": _COUNT,
         },
         "messages": {
             "submitted": 1,
@@ -248,6 +212,7 @@ ROWS: dict[str, dict[str, Any]] = {
             "accepted": 0,
         },
         "conflicts": 0,
+        "conversations": _TALK,
         "errors": [{"error_code": "131026", "error_message": "Undeliverable", "count": 2}],
         "requests": {"received": 0, "stored": 0, "failing": 0, "quarantined": 1, "dead": 0},
         "waiting_since": None,
@@ -262,6 +227,8 @@ _MASKED = {
     "name": "•••",
     "email": "•••",
     "profile_pic": "•••",
+    "text": "•••",
+    "payload": "•••",
     "extra": None,
     "body": None,
 }

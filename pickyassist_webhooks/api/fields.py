@@ -8,7 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from ..choices import EventKind, RequestOrigin, RequestState
+from ..choices import Content, EventKind, RequestOrigin, RequestState
 from .components import named
 
 
@@ -30,6 +30,14 @@ class Label(serializers.SerializerMethodField):
 @extend_schema_field({"type": "integer", "format": "int64"})
 class Code(serializers.ChoiceField):
     """A vendor code; the known codes are hints, not a complete list."""
+
+
+@extend_schema_field(
+    {"type": "string", "description": "Content of a chat message.", "enum": Content.values},
+    component_name=named("Content"),
+)
+class ContentWord(serializers.CharField):
+    pass
 
 
 @extend_schema_field(
@@ -67,6 +75,11 @@ class Origin(serializers.CharField):
 @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
 class Extra(serializers.JSONField):
     """Unknown fields; null without the permission to view personal data."""
+
+
+@extend_schema_field({"type": ["array", "null"], "items": {}})
+class Listed(serializers.JSONField):
+    """A list as sent; null without the permission to view personal data."""
 
 
 @extend_schema_field(OpenApiTypes.STR)

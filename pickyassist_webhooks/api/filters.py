@@ -17,6 +17,7 @@ from rest_framework.request import Request
 
 from ..choices import RequestState
 from ..models import (
+    ChatMessage,
     DeliveryReport,
     FilterReport,
     GroupMemberEvent,
@@ -173,6 +174,18 @@ class SubscriberFilters(EventFilters):
 
     class Meta:
         model = NewSubscriber
+        fields = ()
+
+
+class ChatFilters(EventFilters):
+    direction = Whole()
+    unique_id = filters.CharFilter()
+    messenger_id = filters.CharFilter()
+    group_id = filters.CharFilter()
+    context_msg_id = filters.CharFilter()
+
+    class Meta:
+        model = ChatMessage
         fields = ()
 
 

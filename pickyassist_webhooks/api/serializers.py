@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from ..models import (
     MODELS,
+    ChatMessage,
     DeliveryReport,
     Event,
     FilterReport,
@@ -20,7 +21,7 @@ from ..models import (
 )
 from ..permissions import VIEW_PERSONAL_DATA, to_view
 from .components import ref
-from .fields import Code, Extra, Kind, Origin, State, StatusLabel
+from .fields import Code, ContentWord, Extra, Kind, Listed, Origin, State, StatusLabel
 
 _EVENT = ("id", "project_id", "request", "index", "received_at")
 
@@ -124,6 +125,43 @@ class NewSubscriberSerializer(EventSerializer):
         )
 
 
+class ChatMessageSerializer(EventSerializer):
+    direction_label = StatusLabel("direction")
+    content = ContentWord(read_only=True)
+    content_label = StatusLabel("content")
+    location = Extra(read_only=True)
+    contacts = Listed(read_only=True)
+    mentions = Listed(read_only=True)
+
+    class Meta:
+        model = ChatMessage
+        fields = (
+            *_EVENT,
+            "direction",
+            "direction_label",
+            "unique_id",
+            "number",
+            "name",
+            "messenger_id",
+            "text",
+            "content",
+            "content_label",
+            "type",
+            "media",
+            "channel",
+            "group_id",
+            "group_subject",
+            "context_msg_id",
+            "reply_id",
+            "reply_description",
+            "payload",
+            "location",
+            "contacts",
+            "mentions",
+            "extra",
+        )
+
+
 #: The serializer of each kind of event.
 EVENTS: dict[str, type[EventSerializer]] = {
     serializer.Meta.model.kind: serializer
@@ -132,6 +170,7 @@ EVENTS: dict[str, type[EventSerializer]] = {
         FilterReportSerializer,
         GroupMemberEventSerializer,
         NewSubscriberSerializer,
+        ChatMessageSerializer,
     )
 }
 

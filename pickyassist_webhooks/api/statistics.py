@@ -6,9 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..insights import overview
+from ..insights import conversations, overview
 from ..models import (
     MODELS,
+    ChatMessage,
     DeliveryReport,
     Message,
     NewSubscriber,
@@ -35,6 +36,7 @@ def statistics(days: int, may: Callable[[str], bool]) -> dict[str, Any]:
         },
         "messages": part(Message, lambda: overview.funnel(since)),
         "conflicts": part(Message, overview.conflicts),
+        "conversations": part(ChatMessage, lambda: conversations.conversations(since)),
         "errors": part(DeliveryReport, lambda: _errors(since, may(VIEW_PERSONAL_DATA))),
         "requests": part(WebhookRequest, overview.states),
         "waiting_since": part(WebhookRequest, overview.waiting_since),

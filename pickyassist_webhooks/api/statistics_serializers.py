@@ -31,6 +31,14 @@ class FunnelSerializer(serializers.Serializer[Any]):
     accepted = serializers.IntegerField()
 
 
+class ConversationsSerializer(serializers.Serializer[Any]):
+    received = serializers.IntegerField()
+    sent = serializers.IntegerField()
+    questions = serializers.IntegerField()
+    answered = serializers.IntegerField()
+    seconds_to_answer = serializers.FloatField(allow_null=True)
+
+
 class ErrorCountSerializer(serializers.Serializer[Any]):
     error_code = serializers.CharField(allow_blank=True)
     error_message = serializers.CharField(allow_blank=True)
@@ -54,6 +62,7 @@ class StatisticsSerializer(serializers.Serializer[Any]):
     kinds = serializers.DictField(child=TrafficSerializer(allow_null=True))
     messages = FunnelSerializer(allow_null=True)
     conflicts = serializers.IntegerField(allow_null=True)
+    conversations = ConversationsSerializer(allow_null=True)
     errors = ErrorCountSerializer(many=True, allow_null=True)
     requests = serializers.DictField(child=serializers.IntegerField(), allow_null=True)
     waiting_since = serializers.DateTimeField(allow_null=True)

@@ -11,8 +11,9 @@ from itertools import accumulate
 from typing import Any
 
 from django.db import models
-from django.db.models import Case, F, Func, QuerySet, When
-from django.db.models.lookups import LessThanOrEqual
+from django.db.models import Case, F, Func, QuerySet, Value, When
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import IsNull, LessThanOrEqual
 
 from ..models.requests import LARGE
 
@@ -23,6 +24,9 @@ MAX_BYTES = 8 * 1024 * 1024
 SHORT = 2048
 
 _LONG = "long_texts"
+
+# Without it, a missing object would look like one that is too long.
+_NULL = Value(False, output_field=models.JSONField())
 
 _TEMPLATES = {
     "postgresql": "%(function)s(%(expressions)s::text)",
@@ -60,6 +64,7 @@ def shortened(rows: QuerySet[Any]) -> QuerySet[Any]:
     short: dict[str, Any] = {
         _short(field): Case(
             When(LessThanOrEqual(Bytes(F(field.name)), SHORT), then=F(field.name)),
+            *([When(IsNull(F(field.name), True), then=_NULL)] if field.null else []),
             output_field=field.clone(),
         )
         for field in unlimited
@@ -107,21 +112,24 @@ def _set_short_texts(row: Any) -> None:
         text = row.__dict__.pop(_short(field))
         row.long_texts |= text is None
         # If the row is deleted before its texts are read, it keeps the default.
-        row.__dict__[field.name] = field.get_default() if text is None else text
+        is_missing = text is None or (text is False and field.null)
+        row.__dict__[field.name] = field.get_default() if is_missing else text
 
 
 def _sizes(rows: Sequence[Any]) -> dict[int, int]:
     if not rows:
         return {}
     total: Any = sum(
-        (Bytes(F(field.name)) for field in columns(type(rows[0]))), start=models.Value(0)
+        (Coalesce(Bytes(F(field.name)), Value(0)) for field in columns(type(rows[0]))),
+        start=Value(0),
     )
     sizes = _again(rows[0], (row.pk for row in rows)).annotate(bytes=total)
     return dict(sizes.values_list("pk", "bytes"))
 
 
 def _size(row: Any) -> int:
-    return sum(len(str(value)) for value in row.__dict__.values() if isinstance(value, str | dict))
+    kinds = (str, dict, list)
+    return sum(len(str(value)) for value in row.__dict__.values() if isinstance(value, kinds))
 
 
 def _again(row: Any, pks: Iterable[int]) -> Any:

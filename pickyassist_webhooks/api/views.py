@@ -1,4 +1,4 @@
-"""The read API: requests, events, messages, groups, numbers and statistics."""
+"""The read API: requests, events, messages and statistics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema_view
 from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.exceptions import APIException, NotFound, PermissionDenied
-from rest_framework.generics import ListAPIView
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -23,6 +22,7 @@ from rest_framework.viewsets import ReadOnlyModelViewSet
 from .. import ingest
 from ..exceptions import BodyErased, RequestInWork
 from ..models import (
+    ChatMessage,
     DeliveryReport,
     FilterReport,
     GroupMemberEvent,
@@ -202,6 +202,15 @@ class NewSubscriberViewSet(ReadingViewSet):
     resource = "subscribers"
 
 
+class ChatMessageViewSet(ReadingViewSet):
+    """Chat messages, received and sent."""
+
+    queryset = ChatMessage.objects.all()
+    serializer_class = serializers.ChatMessageSerializer
+    filterset_class = filters.ChatFilters
+    resource = "chat-messages"
+
+
 class MessageViewSet(ReadingViewSet):
     """Messages with their current state."""
 
@@ -210,48 +219,6 @@ class MessageViewSet(ReadingViewSet):
     filterset_class = filters.MessageFilters
     orderings = ("first_reported_at", "id")
     resource = "messages"
-
-
-class CurrentStateView(ReadingView, ListAPIView[Any]):
-    """Base for the current state of a group or a number."""
-
-    filter_backends = (filters.StrictBackend,)
-    filterset_class = filters.ProjectFilters
-    pagination_class = KeysetPagination
-    orderings: tuple[str, ...] = ("received_at", "id")
-    parameters: frozenset[str] = frozenset()
-
-    def url_text(self, name: str) -> str:
-        """Return a text from the URL. Raise ``NotFound`` for NUL, which PostgreSQL refuses."""
-        text: str = self.kwargs[name]
-        if "\0" in text:
-            raise NotFound
-        return text
-
-
-class MembersView(CurrentStateView):
-    """Current members of a group: their join events."""
-
-    queryset = GroupMemberEvent.objects.all()
-    serializer_class = serializers.GroupMemberEventSerializer
-    resource, part = "groups", "members"
-    paths: ClassVar = {"group_id": {"description": "The group ID, as Picky Assist sends it."}}
-
-    def get_queryset(self) -> QuerySet[Any]:
-        project_id = self.request.query_params.get("project_id")
-        return GroupMemberEvent.objects.members_of(self.url_text("group_id"), project_id)
-
-
-class VerdictView(CurrentStateView):
-    """The current report of each project for a number: on WhatsApp or not."""
-
-    queryset = FilterReport.objects.all()
-    serializer_class = serializers.FilterReportSerializer
-    resource, part = "numbers", "verdict"
-    paths: ClassVar = {"number": {"description": "The full number with its country code."}}
-
-    def get_queryset(self) -> QuerySet[Any]:
-        return FilterReport.objects.for_number(self.url_text("number")).verdicts()
 
 
 class StatisticsView(ReadingView):

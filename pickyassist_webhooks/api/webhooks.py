@@ -6,28 +6,48 @@ from typing import Any
 
 from ..choices import CHANNELS, EventKind, RequestState
 from ..models import MODELS
+from ..parsing import chat
 from ..parsing.event_types import EVENT_TYPES, EventType, ReadMethod
 from ..parsing.values import MAX_LENGTH, FieldReader
 from .components import named, operation_id, ref, tag
-from .examples import ANSWERS, WEBHOOKS
+from .example_payloads import WEBHOOKS
+from .examples import ANSWERS
 
 Schema = dict[str, Any]
 
 _ID: Schema = {"type": ["string", "integer", "null"], "maxLength": MAX_LENGTH}
 _TEXT: Schema = {"type": ["string", "number", "null"]}
+_WHOLE: Schema = {
+    "type": ["integer", "string"],
+    "minimum": -(2**63),
+    "maximum": 2**63 - 1,
+    "pattern": r"^\s*[+-]?[0-9]{1,18}\s*$",
+}
+_BLANK_TEXT = r"^\s*$"
+# PHP writes an object without members as a list.
+_OBJECT: Schema = {
+    "type": ["object", "array", "string", "null"],
+    "maxItems": 0,
+    "pattern": _BLANK_TEXT,
+}
 
 #: Values each reader takes unchanged; other texts are replaced with a warning, other ids refused.
 TYPES: dict[ReadMethod, Schema] = {
     FieldReader.identifier: _ID,
-    FieldReader.integer: {
-        "type": ["integer", "string"],
-        "minimum": -(2**63),
-        "maximum": 2**63 - 1,
-        "pattern": r"^\s*[+-]?[0-9]{1,18}\s*$",
-    },
+    FieldReader.integer: _WHOLE,
     FieldReader.text: _TEXT,
     FieldReader.short: _TEXT | {"maxLength": MAX_LENGTH},
     FieldReader.word: _TEXT | {"maxLength": MAX_LENGTH},
+    chat.direction: _WHOLE
+    | {
+        "type": ["integer", "string", "null"],
+        "pattern": r"^\s*([+-]?[0-9]{1,18}\s*)?$",
+    },
+    chat.text: _TEXT,
+    chat.an_object: _OBJECT,
+    chat.reply_id: _OBJECT
+    | {"properties": {"id": _TEXT | {"maxLength": MAX_LENGTH}, "description": _TEXT}},
+    chat.a_list: {"type": ["array", "object", "string", "null"], "pattern": _BLANK_TEXT},
 }
 
 #: The fields that identify an event: all fields of one list are required.
@@ -36,6 +56,7 @@ KNOWN_BY: dict[EventKind, tuple[tuple[str, ...], ...]] = {
     EventKind.FILTER_REPORT: (("msg_id",), ("push_id", "number")),
     EventKind.GROUP_MEMBER: (("group_id", "number"),),
     EventKind.NEW_SUBSCRIBER: (("subscriber_id",), ("mobile",)),
+    EventKind.CHAT_MESSAGE: (("unique-id",), ("number",), ("messenger_id",)),
 }
 
 #: States in a webhook response; only a person can discard a request.
@@ -86,7 +107,7 @@ _COMPONENTS: dict[str, Schema] = {
 
 
 def components() -> dict[str, Schema]:
-    """Return the schemas of the four webhooks, their rows and the responses."""
+    """Return the schemas of the webhooks, their rows and the responses."""
     schemas = dict(_COMPONENTS)
     for event_type in EVENT_TYPES:
         schemas[f"{_name(event_type)}WebhookRow"] = _row(event_type)
@@ -95,7 +116,7 @@ def components() -> dict[str, Schema]:
 
 
 def webhooks() -> dict[str, Schema]:
-    """Return the path items of the four webhooks by kind."""
+    """Return the path items of the webhooks by kind."""
     return {event_type.kind.value: {"post": _operation(event_type)} for event_type in EVENT_TYPES}
 
 
@@ -125,7 +146,7 @@ def _row(event_type: EventType) -> Schema:
 
 def _required(name: str) -> Schema:
     filled: Schema = {"type": ["string", "integer"], "maxLength": MAX_LENGTH, "pattern": r"\S"}
-    return filled | {"not": {"enum": ["0", 0]}} if name == "msg_id" else filled
+    return filled | {"not": {"enum": ["0", 0]}} if name in ("msg_id", "unique-id") else filled
 
 
 def _description(field: Any) -> str:
@@ -141,6 +162,13 @@ def _description(field: Any) -> str:
 
 def _body(event_type: EventType) -> Schema:
     row = ref(f"{_name(event_type)}WebhookRow")
+    if not event_type.event_ids:
+        properties = {
+            "project-id": _ID | {"description": "The Picky Assist project; our `project_id`."},
+            "message_in_raw": _TEXT | {"description": "The text without escapes; our `text`."},
+        }
+        examples = [WEBHOOKS[event_type.kind]]
+        return {"type": "object", "properties": properties, "allOf": [row], "examples": examples}
     nested: Schema = {
         "required": ["data"],
         "properties": {
@@ -184,9 +212,9 @@ def _operation(event_type: EventType) -> Schema:
     }
     return {
         "operationId": operation_id(f"receive_{event_type.kind.value}"),
-        "summary": f"Event {min(event_type.event_ids)}: {event_type.kind.value.replace('_', ' ')}",
-        "description": "Picky Assist sends it once, without a retry, to the URL with the secret. "
-        "Unknown codes and fields are kept.",
+        "summary": _summary(event_type),
+        "description": f"Picky Assist sends it {_attempts(event_type)}, to the URL with the "
+        "secret. Unknown codes and fields are kept.",
         "tags": [tag("webhooks")],
         "security": [],
         "requestBody": {
@@ -206,6 +234,19 @@ def _operation(event_type: EventType) -> Schema:
             for status, description, name, example in ANSWERS
         },
     }
+
+
+def _attempts(event_type: EventType) -> str:
+    if event_type.event_ids:
+        return "once, without a retry"
+    return "again if the answer is not 200 and its retries are switched on"
+
+
+def _summary(event_type: EventType) -> str:
+    name = event_type.kind.value.replace("_", " ")
+    if event_type.event_ids:
+        return f"Event {min(event_type.event_ids)}: {name}"
+    return f"Global Webhook: {name}"
 
 
 def _answer(status: str, name: str) -> Schema:

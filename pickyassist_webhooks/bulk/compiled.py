@@ -36,6 +36,7 @@ def quoted(name: str) -> str:
 #: Values that are not sent as JSON: the statement has them. A request that is inserted with its
 #: events gets its id by the statement.
 _BLANK: tuple[Any, ...] = ("", None, {})
+_NULL: tuple[Any, ...] = (None,)
 _BLANK_OF_REQUEST: tuple[Any, ...] = (None, NEW)
 
 
@@ -45,15 +46,20 @@ class Columns:
     def __init__(self, fields: list[Any]) -> None:
         self.fields = fields
         self.names = [field.column for field in fields]
-        self.blanks = [
-            _BLANK_OF_REQUEST if field.attname in OF_REQUEST else _BLANK for field in fields
-        ]
+        self.blanks = [_blanks(field) for field in fields]
         #: Without USE_TZ, their columns hold other values than Python does.
         self.instants = [
             (field.column, field) for field in fields if isinstance(field, InstantField)
         ]
         self.listed = ", ".join(quoted(field.column) for field in fields)
         self.values_of = attrgetter(*[field.attname for field in fields])
+
+
+def _blanks(field: Any) -> tuple[Any, ...]:
+    """Return the values of a column that are not sent as JSON."""
+    if field.attname in OF_REQUEST:
+        return _BLANK_OF_REQUEST
+    return _NULL if field.null else _BLANK
 
 
 class Table:

@@ -221,8 +221,10 @@ def _value(field: Any, has_request: bool) -> str:
         return "%s"
     if field.attname in OF_REQUEST and has_request:
         return f"coalesce({sent}, (SELECT id FROM step_0))"  # noqa: S608 -- our own names
+    if field.null:
+        return sent
     if isinstance(field, models.CharField | models.TextField):
-        return sent if field.null else f"coalesce({sent}, '')"
+        return f"coalesce({sent}, '')"
     return f"coalesce({sent}, '{{}}')" if isinstance(field, models.JSONField) else sent
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ..choices import EventKind, GroupAction, RequestState
+from ..choices import Direction, EventKind, GroupAction, RequestState
 from ..models import (
     MODELS,
+    ChatMessage,
     DeliveryReport,
     Event,
     Message,
@@ -25,7 +26,10 @@ SIGNALS_OF_KIND = {
     EventKind.FILTER_REPORT: ("number_filtered",),
     EventKind.GROUP_MEMBER: ("member_joined", "member_exited"),
     EventKind.NEW_SUBSCRIBER: ("subscriber_added",),
+    EventKind.CHAT_MESSAGE: ("message_received", "message_sent"),
 }
+_OF_ACTION = {GroupAction.JOINED: "member_joined", GroupAction.EXITED: "member_exited"}
+_OF_DIRECTION = {Direction.RECEIVED: "message_received", Direction.SENT: "message_sent"}
 
 
 def is_heard(kind: str, outcome: str, events: int) -> bool:
@@ -59,6 +63,8 @@ def signal_calls(
     for event in events:
         about = named | {"event": event}
         if not isinstance(event, DeliveryReport):
+            if isinstance(event, ChatMessage):
+                about["answers"] = messages.get(event.answered) if event.context_msg_id else None
             name = _plain_signal(event)
             if name:
                 yield SignalCall(name, type(event), event, about)
@@ -72,12 +78,12 @@ def signal_calls(
 
 
 def _plain_signal(event: Any) -> str | None:
-    if event.kind != EventKind.GROUP_MEMBER:
-        return SIGNALS_OF_KIND[event.kind][0]
-    # An unknown action sends no signal.
-    return {GroupAction.JOINED: "member_joined", GroupAction.EXITED: "member_exited"}.get(
-        event.action
-    )
+    # An unknown action or direction sends no signal.
+    if event.kind == EventKind.GROUP_MEMBER:
+        return _OF_ACTION.get(event.action)
+    if event.kind == EventKind.CHAT_MESSAGE:
+        return _OF_DIRECTION.get(event.direction)
+    return SIGNALS_OF_KIND[event.kind][0]
 
 
 def _events_of(request: WebhookRequest) -> list[Any]:
@@ -90,7 +96,7 @@ def _messages_of(request: WebhookRequest, events: Iterable[Event]) -> dict[str, 
         keys.message(event.project_id, event.msg_id)
         for event in events
         if isinstance(event, DeliveryReport) and event.msg_id
-    }
+    } | {e.answered for e in events if isinstance(e, ChatMessage) and e.context_msg_id}
     return Message.objects.using(request._state.db).in_bulk(sorted(wanted), field_name="key")
 
 

@@ -18,6 +18,7 @@ from ..choices import RequestState
 from ..conf import app_settings
 from ..models import (
     MODELS,
+    ChatMessage,
     DeliveryReport,
     GroupMemberEvent,
     Message,
@@ -73,6 +74,9 @@ def decide(
             plan += _of_members(requests, rows[model], recorded[model], results)
         else:
             plan += _of_keys(rows[model], recorded[model], results)
+    if ChatMessage in recorded and DeliveryReport in recorded:
+        # A message that is reported in the same batch can be answered, too.
+        recorded[ChatMessage].messages |= recorded[DeliveryReport].messages
     now = timezone.now()
     for request, payload in zip(requests, payloads, strict=True):
         result = results[_id(request)]

@@ -14,7 +14,15 @@ from django.db.models.expressions import RawSQL
 
 from ..bulk.writer import Writer
 from ..choices import GroupAction
-from ..models import DeliveryReport, Event, GroupMemberEvent, Message, WebhookRequest, keys
+from ..models import (
+    ChatMessage,
+    DeliveryReport,
+    Event,
+    GroupMemberEvent,
+    Message,
+    WebhookRequest,
+    keys,
+)
 from ..models.encodings import holdable
 from .histories import History, Member, member_of
 
@@ -71,6 +79,9 @@ def _keyed(model: Any, rows: list[Any], writer: Writer, lock: bool, thorough: bo
             wanted -= {
                 key for key, message in of_message.items() if message not in recorded.messages
             }
+    if model is ChatMessage:
+        answered = {row.answered for row in rows if row.context_msg_id}
+        recorded.messages = writer.find(Message, answered, lock=False)
     recorded.events = writer.find(model, wanted, lock)
     return recorded
 

@@ -103,7 +103,7 @@ def traffic(model: type[Event], days: Sequence[date]) -> Traffic:
         for day, end in zip(days, ends, strict=True)
     ]
     last_at = rows.order_by("-received_at").values_list("received_at", flat=True).first()
-    return Traffic(last_at, tuple(_counts([rows.filter(each) for each in ranges])))
+    return Traffic(last_at, tuple(count_each([rows.filter(each) for each in ranges])))
 
 
 def funnel(since: date) -> Funnel:
@@ -142,7 +142,7 @@ def states() -> dict[str, int]:
     """Return how many requests are in each unfinished state, quarantined or dead."""
     wanted = (*UNFINISHED, RequestState.QUARANTINED, RequestState.DEAD)
     requests = WebhookRequest.objects.order_by()
-    counts = _counts([requests.filter(state=state) for state in wanted])
+    counts = count_each([requests.filter(state=state) for state in wanted])
     return dict(zip(wanted, counts, strict=True))
 
 
@@ -173,7 +173,7 @@ def channels(since: date) -> list[tuple[str, int]]:
     """Return how many subscribers each channel brought since a day."""
     subscribers = NewSubscriber.objects.filter(received_at__gte=midnight(since)).order_by()
     names = channels_in_use()
-    counts = _counts([subscribers.filter(channel=name) for name in names])
+    counts = count_each([subscribers.filter(channel=name) for name in names])
     most_first = sorted(zip(names, counts, strict=True), key=lambda pair: (-pair[1], pair[0]))
     return [(name, count) for name, count in most_first if count]
 
@@ -195,7 +195,7 @@ def active_groups() -> list[Group]:
     return list(groups.values())[:TOP]
 
 
-def _counts(querysets: Iterable[QuerySet[Any]]) -> list[int]:
+def count_each(querysets: Iterable[QuerySet[Any]]) -> list[int]:
     """Count the rows of each queryset, in one statement."""
     arms = [
         rows.order_by().annotate(arm=Value(arm)).values("arm").annotate(count=Count("*"))

@@ -1,6 +1,7 @@
 """The models: requests, events, messages, pushes, failed receivers, health; columns and keys."""
 
 from .alarms import Alarm
+from .chat import ChatMessage
 from .events import Event
 from .failures import ReceiverFailure
 from .groups import GroupMemberEvent
@@ -19,13 +20,15 @@ from .subscribers import NewSubscriber
 
 #: The model of each kind of event.
 MODELS: dict[str, type[Event]] = {
-    model.kind: model for model in (DeliveryReport, FilterReport, GroupMemberEvent, NewSubscriber)
+    model.kind: model
+    for model in (DeliveryReport, FilterReport, GroupMemberEvent, NewSubscriber, ChatMessage)
 }
 
 __all__ = [
     "MODELS",
     "Alarm",
     "CallRate",
+    "ChatMessage",
     "DeliveryReport",
     "Event",
     "EventStream",

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+_BLANK: tuple[Any, ...] = ("", None, [])
+
+
 def fill_blanks(row: models.Model, other: models.Model, names: Iterable[str]) -> bool:
     """Fill the blanks of ``row`` from ``other``, and return whether one was filled.
 
@@ -29,7 +32,7 @@ def fill_blanks(row: models.Model, other: models.Model, names: Iterable[str]) ->
     """
     filled = False
     for name in names:
-        if getattr(row, name) in ("", None) and getattr(other, name) not in ("", None):
+        if getattr(row, name) in _BLANK and getattr(other, name) not in _BLANK:
             setattr(row, name, getattr(other, name))
             filled = True
     return filled

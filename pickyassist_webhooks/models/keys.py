@@ -50,6 +50,13 @@ def new_subscriber(
     return _join(project_id, subscriber_id, "" if subscriber_id else number, channel, date)
 
 
+def chat_message(project_id: str, unique_id: str, direction: int, token: object, index: int) -> str:
+    """Return the key of a chat message; without a unique id it repeats only its own request."""
+    if unique_id:
+        return _join(project_id, unique_id, str(direction))
+    return _join(project_id, "", str(direction), str(token), str(index))
+
+
 def _join(*parts: str) -> str:
     key = ":".join(parts)
     if not _READABLE.fullmatch(key) or key.count(":") >= len(parts):

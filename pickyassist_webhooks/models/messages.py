@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from ..choices import DeliveryStatus, progress
 from ..parsing.characters import visible
 from . import keys, masking
+from .chat import ChatMessage, ChatMessageQuerySet
 from .columns import ExactCharField, SparseIndex, build
 from .events import fill_blanks
 from .masking import Masks
@@ -110,6 +111,11 @@ class Message(models.Model):
             DeliveryReport.objects.using(self._state.db).filter(**identity).in_order()
         )
         return reports
+
+    def replies(self) -> ChatMessageQuerySet:
+        """Return the chat messages that answer or quote this one, in the order they came."""
+        identity = {"project_id": self.project_id, "context_msg_id": self.msg_id}
+        return ChatMessage.objects.using(self._state.db).filter(**identity).in_order()
 
     @classmethod
     def of(cls, report: DeliveryReport, key: str) -> Message:

@@ -158,8 +158,8 @@ def _form_fields(body: bytes, text: str, content_type: str) -> dict[str, Any]:
     content = value if value.lstrip()[:1] == "{" else name
     if not others and content.lstrip()[:1] == "{":
         with suppress(json.JSONDecodeError):
-            return _json(content) or dict(pairs)
-    return forms.nested(pairs) if others else dict(pairs)
+            return _json(content) or forms.flat(pairs)
+    return forms.nested(pairs) if others else forms.flat(pairs)
 
 
 def harmless(value: Any, depth: int = 1) -> Any:

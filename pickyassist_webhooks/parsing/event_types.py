@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..choices import EventKind
+from . import chat
 from .values import MAX_LENGTH, FieldReader, parse_date
+
+ENVELOPE = frozenset({"project_id", "event_id"})
 
 ReadMethod = Callable[[FieldReader, str], Any]
 Fields = dict[str, tuple[str, ReadMethod]]
@@ -39,6 +42,8 @@ class EventType:
     signature_fields: Set[str]
     fields: Fields
     identify: Callable[[FieldReader, dict[str, Any]], None]
+    #: Names that are read too, but not by ``fields``.
+    envelope: Set[str] = ENVELOPE
 
     def fits(self, row: Any) -> bool:
         return isinstance(row, dict) and not self.signature_fields.isdisjoint(row)
@@ -117,10 +122,38 @@ _SUBSCRIBER: Fields = {
     "message": ("message", FieldReader.text),
     "date": ("date_text", FieldReader.word),
 }
+_CHAT: Fields = {
+    "number": ("number", FieldReader.text),
+    "direction": ("direction", chat.direction),
+    "unique-id": ("unique_id", FieldReader.identifier),
+    "messenger_id": ("messenger_id", FieldReader.word),
+    "name": ("name", FieldReader.short),
+    "message-in": ("text", chat.text),
+    "type": ("type", FieldReader.word),
+    "media-url": ("media", FieldReader.text),
+    "application": ("channel", FieldReader.word),
+    "group-id": ("group_id", FieldReader.word),
+    "context-msg-id": ("context_msg_id", FieldReader.word),
+    "interactive": ("reply_id", chat.reply_id),
+    "payload": ("payload", FieldReader.text),
+    "location": ("location", chat.an_object),
+    "contact": ("contacts", chat.a_list),
+    "group-mentions": ("mentions", chat.a_list),
+}
 _OF_REPORT = {"push_id", "msg_id", "status"}
 _OF_SUBSCRIBER = {"subscriber_id", "mobile"}
 DELIVERY_REPORTS = EventType(
     EventKind.DELIVERY_REPORT, {1}, True, _OF_REPORT, _DELIVERY, _identify_report
+)
+#: Told by its shape: the payload of the Global Webhook has no ``event_id``.
+CHAT_MESSAGE = EventType(
+    EventKind.CHAT_MESSAGE,
+    frozenset(),
+    False,
+    frozenset(chat.NAMES),
+    _CHAT,
+    chat.identify,
+    envelope=frozenset({"event_id", "project-id", "message_in_raw"}),
 )
 # The vendor's table says that a new subscriber is 5; its heading, its index and its samples say 4.
 EVENT_TYPES = (
@@ -132,16 +165,11 @@ EVENT_TYPES = (
     EventType(
         EventKind.NEW_SUBSCRIBER, {4, 5}, False, _OF_SUBSCRIBER, _SUBSCRIBER, _identify_subscriber
     ),
+    CHAT_MESSAGE,
 )
-ENVELOPE = frozenset({"project_id", "event_id"})
 
 # Payloads of other webhooks that people point at this URL: signature fields, code, next step.
 FOREIGN = (
-    (
-        {"message-in", "message_in", "message-in-raw", "message_in_raw", "unique-id", "project-id"},
-        "global_webhook",
-        "an Event Webhook: this is the Global Webhook's payload, pasted into the wrong box",
-    ),
     (
         {"event_description", "event_name"},
         "teambox_webhook",

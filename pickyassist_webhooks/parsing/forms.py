@@ -68,6 +68,13 @@ def pairs_of(body: bytes, text: str, content_type: str) -> list[tuple[str, str]]
     return escapes.split(text) if label.startswith(_LABEL) or _has_known_name(text) else []
 
 
+def flat(pairs: list[tuple[str, str]]) -> FormObject:
+    """Return the fields with their names as they are."""
+    fields = FormObject()
+    fields.update(pairs)
+    return fields
+
+
 def nested(pairs: list[tuple[str, str]]) -> FormObject:
     """Read PHP's brackets: ``data[0][msg_id]=1`` is ``{"data": {"0": {"msg_id": "1"}}}``."""
     fields = FormObject()

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..exceptions import UnreadablePayload
+from . import chat
 from .decoding import decode, decode_text, harmless
-from .event_types import DELIVERY_REPORTS, ENVELOPE, EVENT_TYPES, FOREIGN, EventType
+from .event_types import CHAT_MESSAGE, DELIVERY_REPORTS, ENVELOPE, EVENT_TYPES, FOREIGN, EventType
 from .push_answers import json_object, rows_of
-from .values import MAX_PROBLEMS, FieldReader, InvalidPayload, Problem
+from .values import MAX_JSON, MAX_PROBLEMS, FieldReader, InvalidPayload, Problem
 
 #: Codes of problems if a body contains no object at all.
 UNREADABLE = frozenset({"not_json", "not_an_object", "too_deep", "too_many_values"})
@@ -30,9 +31,6 @@ MAX_ROWS = 15_000
 _MAX_SHARED_EXTRA = 1000
 #: The same for all rows together.
 _MAX_SHARED_EXTRAS = 3_000_000
-#: Maximum characters of one value in ``extra``. Escaped for JSON and SQL it can be seven times as
-#: long, and MariaDB refuses a statement of more than ``max_allowed_packet``.
-_MAX_EXTRA = 100_000
 #: If a row has more fields, the unknown ones are left in the body.
 _MAX_NAMES = 1000
 
@@ -110,10 +108,16 @@ def _parse_pulled(body: bytes, project_id: str) -> Payload:
 def _parse(body: bytes, content_type: str) -> Payload:
     warnings: list[Problem] = []
     try:
-        envelope = FieldReader(decode(body, content_type), "", warnings)
-        project_id = envelope.identifier("project_id")
-        event_type = _event_type_of(envelope)
-        rows = _rows_in(event_type, envelope.source)
+        source = decode(body, content_type)
+        message = chat.message_of(source)
+        envelope = FieldReader(source if message is None else message, "", warnings)
+        if message is None:
+            project_id = envelope.identifier("project_id")
+            event_type = _event_type_of(envelope)
+            rows = _rows_in(event_type, envelope.source)
+        else:
+            project_id = envelope.identifier("project-id")
+            event_type, rows = CHAT_MESSAGE, [message]
     except UnreadablePayload as err:
         return Payload(problems=[Problem("", err.code, err.expected)])
     except InvalidPayload as err:
@@ -134,7 +138,7 @@ def _read(
     events: list[Event] = []
     problems: list[Problem] = []
     is_flat = bool(rows) and rows[0] is envelope.source
-    known_names = event_type.fields.keys() | (ENVELOPE if is_flat else ())
+    known_names = event_type.fields.keys() | (event_type.envelope if is_flat else ())
     for index, row in enumerate(rows):
         try:
             reader = envelope if is_flat else FieldReader(row, f"data[{index}]", envelope.warnings)
@@ -228,7 +232,7 @@ def _extra(reader: FieldReader, known_names: Set[str], shared: dict[str, Any]) -
     for name, value in [*extra.items()]:
         # Other values are numbers of at most 300 digits.
         text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
-        if isinstance(text, str) and len(text) > _MAX_EXTRA:
+        if isinstance(text, str) and len(text) > MAX_JSON:
             del extra[name]
-            reader.warn("", "left_in_body", f"at most {_MAX_EXTRA} characters outside the columns")
+            reader.warn("", "left_in_body", f"at most {MAX_JSON} characters outside the columns")
     return shared | harmless(extra) if shared or extra else extra

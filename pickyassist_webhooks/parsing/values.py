@@ -17,6 +17,9 @@ from .literals import NumberText
 
 #: Maximum length of an id, and of a short text.
 MAX_LENGTH = 255
+#: Maximum characters of one JSON value outside of the texts. Escaped for JSON and SQL it can be
+#: seven times as long, and MariaDB refuses a statement of more than ``max_allowed_packet``.
+MAX_JSON = 100_000
 #: Maximum number of problems, and of warnings, listed for one body.
 MAX_PROBLEMS = 1000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from ..inbox.sweep import drain
 from ..ingest import process
 from ..models import (
     MODELS,
+    ChatMessage,
     DeliveryReport,
     Event,
     Message,
@@ -36,6 +37,8 @@ from ..models import (
 from ..models.leases import is_claimed
 from ..models.requests import database_of_requests, requests
 from ..transactions import once_committed
+from . import mentions
+from .chunks import CHUNK, chunks, together
 from .phone_numbers import Number
 
 logger = logging.getLogger(__name__)
@@ -45,12 +48,10 @@ ERASED = "Erased."
 
 #: Other counts than those of rows, which have the names of their models.
 BODIES, TRACEBACKS, FILES = _("bodies"), _("tracebacks"), _("spool files")
+MENTIONS = _("mentions in other messages")
 #: Requests with the number that stay, because they are not parsed yet or a worker has them; bodies
 #: in an encoding that cannot be read; spool files that this process may not read.
 IN_WORK, ENCODED, UNREADABLE = _("in work"), _("encoded bodies"), _("unreadable files")
-
-_CHUNK = 500
-_BYTES_AT_ONCE = 4 * 1024 * 1024
 
 #: Ids of rows, by their model.
 Rows = dict[type[models.Model], set[int]]
@@ -85,6 +86,7 @@ class Erasure:
         self.requests.update(self._requests_of(rows))
         counts = Counter({model.__name__: len(pks) for model, pks in rows.items()})
         counts[BODIES] = len(self.requests)
+        counts[MENTIONS] = mentions.count(self.number, self.database, rows.get(ChatMessage, set()))
         counts[TRACEBACKS] = len(self._tracebacks())
         counts[FILES] = len(self._files())
         counts[UNREADABLE] = self.unreadable
@@ -112,11 +114,12 @@ class Erasure:
         # The bodies first: a replay of them would bring back the rows.
         for pk in sorted(self.requests):
             erased[BODIES] += self._empty(pk, by)
-        for chunk in _chunks(self.requests):
+        for chunk in chunks(self.requests):
             erased[IN_WORK] += requests().filter(pk__in=chunk, erased_at=None).count()
         for model, pks in self._rows().items():
             erased[model.__name__] += self._delete(model, sorted(pks))
-        for chunk in _chunks(self._tracebacks()):
+        erased[MENTIONS] += mentions.empty(self.number, self.database)
+        for chunk in chunks(self._tracebacks()):
             failures = ReceiverFailure.objects.using(self.database).filter(pk__in=chunk)
             erased[TRACEBACKS] += failures.update(error=ERASED)
         for path in self._files():
@@ -138,10 +141,10 @@ class Erasure:
         with_body = requests().filter(erased_at=None).order_by("pk")
         while True:
             following = with_body.filter(pk__gt=self._searched).annotate(size=Length("body"))
-            sizes = list(following.values_list("pk", "size")[:_CHUNK])
+            sizes = list(following.values_list("pk", "size")[:CHUNK])
             if not sizes:
                 return
-            for pks in _together(sizes):
+            for pks in together(sizes):
                 yield from with_body.filter(pk__in=pks).only(
                     "body", "content_encoding", "query", "error"
                 )
@@ -166,6 +169,11 @@ class Erasure:
             pks = set(owned.values_list("pk", flat=True))
             if model is NewSubscriber:
                 pks |= _sharing("subscriber_id", owned, rows)
+            elif model is ChatMessage:
+                # A Messenger id looks like a number, and is erased as one.
+                owned |= rows.filter(messenger_id=self.number.digits)
+                pks = set(owned.values_list("pk", flat=True))
+                pks |= _sharing("messenger_id", owned, rows)
             elif hasattr(model, "msg_id"):
                 pks |= _sharing("msg_id", owned, rows.filter(number=""))
             if issubclass(model, Event):
@@ -178,7 +186,7 @@ class Erasure:
     def _hidden_in(self, others: QuerySet[Any]) -> set[int]:
         """Return rows of these requests with more text around this number, or without a number."""
         pks: set[int] = set()
-        for chunk in _chunks(self.requests):
+        for chunk in chunks(self.requests):
             for row in others.filter(request__in=chunk).iterator():
                 texts = [row.number]
                 if not row.number:
@@ -192,7 +200,7 @@ class Erasure:
         """Return the messages of these reports that have this number with more text around it."""
         pks: set[int] = set()
         messages, own = self._all(Message), self._all(DeliveryReport)
-        for chunk in _chunks(reports):
+        for chunk in chunks(reports):
             shared = messages.filter(pk__in=_sharing("msg_id", own.filter(pk__in=chunk), messages))
             pks |= {row.pk for row in shared if self.number.is_in(row.number)}
         return pks
@@ -202,7 +210,7 @@ class Erasure:
         request_ids: set[int] = set()
         for model, pks in rows.items():
             if issubclass(model, Event):
-                for chunk in _chunks(pks):
+                for chunk in chunks(pks):
                     events = self._all(model).filter(pk__in=chunk, request__erased_at=None)
                     ids = events.exclude(request=None).values_list("request_id", flat=True)
                     request_ids.update(ids)
@@ -210,7 +218,7 @@ class Erasure:
 
     def _waiting(self) -> list[int]:
         waiting: list[int] = []
-        for chunk in _chunks(self.requests):
+        for chunk in chunks(self.requests):
             waiting += requests().due().filter(pk__in=chunk).values_list("pk", flat=True)
         return waiting
 
@@ -244,7 +252,7 @@ class Erasure:
 
     def _delete(self, model: type[models.Model], pks: list[int]) -> int:
         deleted = 0
-        for chunk in _chunks(pks):
+        for chunk in chunks(pks):
             if issubclass(model, Event):
                 failures = ReceiverFailure.objects.using(self.database).filter(
                     signal__in=SIGNALS_OF_KIND[model.kind], event_id__in=chunk
@@ -271,28 +279,9 @@ def _sharing(name: str, owned: QuerySet[Any], rows: QuerySet[Any]) -> set[int]:
     """Return those of ``rows`` that share an id with ``owned``, within their project."""
     ids = set(owned.exclude(**{name: ""}).values_list("project_id", name))
     pks: set[int] = set()
-    for chunk in _chunks({value for _project, value in ids}):
+    for chunk in chunks({value for _project, value in ids}):
         candidates = rows.filter(**{f"{name}__in": chunk})
         for pk, *row_id in candidates.values_list("pk", "project_id", name):
             if tuple(row_id) in ids:
                 pks.add(pk)
     return pks
-
-
-def _chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
-    ordered = sorted(values)
-    for start in range(0, len(ordered), _CHUNK):
-        yield ordered[start : start + _CHUNK]
-
-
-def _together(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
-    """Yield ids of requests whose bodies may be read at once."""
-    pks: list[int] = []
-    room = _BYTES_AT_ONCE
-    for pk, size in sizes:
-        if pks and size > room:
-            yield pks
-            pks, room = [], _BYTES_AT_ONCE
-        pks.append(pk)
-        room -= size
-    yield pks

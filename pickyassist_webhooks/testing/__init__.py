@@ -5,6 +5,7 @@ from django.core.exceptions import AppRegistryNotReady, ImproperlyConfigured
 try:
     from .builders import (
         batch,
+        chat_message,
         delivery_report,
         filter_report,
         group_member,
@@ -29,6 +30,7 @@ __all__ = [
     "WebhookTestMixin",
     "batch",
     "capture_events",
+    "chat_message",
     "delivery_report",
     "filter_report",
     "group_member",

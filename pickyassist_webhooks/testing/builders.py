@@ -13,6 +13,7 @@ from typing import Any
 from django.utils import timezone
 
 from ..conf import app_settings
+from ..parsing.chat import spelling
 
 Payload = dict[str, Any]
 
@@ -73,6 +74,27 @@ def new_subscriber(**fields: Any) -> Payload:
         "message": "Hello",
         "date": timezone.now().isoformat(timespec="seconds"),
         **fields,
+    }
+
+
+def chat_message(**fields: Any) -> Payload:
+    """Return a message of the Global Webhook: someone wrote to the project.
+
+    More fields, with underscores for hyphens: ``number``, ``name``, ``message_in_raw``,
+    ``application``, ``direction``, ``type``, ``unique_id``, ``project_id``, ``media_url``,
+    ``group_id``, ``context_msg_id``, ``interactive``, ``payload``, ``location`` and ``contact``.
+    """
+    number = next(_numbers)
+    return {
+        "number": _phone(number),
+        "name": "Ada Example",
+        "message_in_raw": "Hello",
+        "application": 8,
+        "type": 1,
+        "unique-id": str(uuid.uuid4().int)[:15],
+        "project-id": app_settings.first_project or PROJECT_ID,
+        "direction": 0,
+        **{spelling(name): value for name, value in fields.items()},
     }
 
 

@@ -22,6 +22,7 @@ class Captured:
     event: Any = None
     message: Message | None = None
     previous_status: int | None = None
+    answers: Message | None = None
 
 
 @dataclass

@@ -9,6 +9,7 @@ import heapq
 import itertools
 import json
 import random
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from ..choices import CHANNELS, DeliveryStatus, EventKind, FilterStatus, GroupAc
 from .builders import (
     Payload,
     batch,
+    chat_message,
     delivery_report,
     filter_report,
     group_member,
@@ -64,6 +66,11 @@ _FAILURES = {
 }
 _PEOPLE = ("Ada Example", "Grace Sample", "Alan Muster", "Linus Prøve", "माया उदाहरण", "")
 _GROUPS = ("Book club", "Neighbours", "Early customers")
+_QUESTIONS = ("Where is my order?", "Yes", "No, thank you", "कब आएगा?", "🙂")
+#: The button of a template and its payload.
+_REPLIES = (("Yes", "confirm"), ("Cancel", "cancel"), ("Later", "later"))
+#: Pushed messages that a simulated person can still answer, the newest.
+_ANSWERABLE = 100
 _GARBAGE = (
     b"",
     b"ping",
@@ -72,7 +79,8 @@ _GARBAGE = (
     b'{"event_id": 99, "data": [{"msg_id": "M1", "status": "1"}]}',
     b'{"event_id": 1, "data": [{"number": "15550001111"}]}',
     b'{"event_id": 1, "data": [{"msg_id": "M1", "status": "almost"}]}',
-    b'{"number": "15550001111", "message-in": "Hello", "unique-id": "7"}',
+    b'{"name": "Ada", "message-in": "Hello"}',
+    b'{"unique-id": "1", "direction": "in"}',
     b'{"msg_id": "\xff\xfe", "status": 1}',
     b"[" * 100 + b"]" * 100,
 )
@@ -83,21 +91,24 @@ def made_up(
 ) -> Iterator[Scenario]:
     """Yield scenarios without end, of each kind in turn; a batch of reports has ``rows`` rows.
 
-    All belong to one project; the default is one that the settings accept.
+    All belong to one project; the default is one that the settings accept. If there are reports
+    too, some chat messages answer their messages.
     """
+    pushed: deque[Payload] = deque(maxlen=_ANSWERABLE)
     groups = [group_member(group_subject=subject) for subject in _GROUPS]
-    project = {} if project_id is None else {"project_id": project_id}
     make: dict[EventKind, Callable[[], list[tuple[float, Payload]]]] = {
-        EventKind.DELIVERY_REPORT: lambda: _messages(rows, chance),
+        EventKind.DELIVERY_REPORT: lambda: _messages(rows, chance, pushed),
         EventKind.FILTER_REPORT: lambda: [(0, _verdicts(rows, chance))],
         EventKind.GROUP_MEMBER: lambda: _member(chance.choice(groups), chance),
         EventKind.NEW_SUBSCRIBER: lambda: [(0, _subscriber(chance))],
+        EventKind.CHAT_MESSAGE: lambda: _conversation(chance, pushed),
     }
     turns = itertools.cycle(kinds)
     while True:
         scenario = make[next(turns)]()
         yield [
-            (after, Posting(json.dumps(payload | project).encode())) for after, payload in scenario
+            (after, Posting(json.dumps(_of_project(payload, project_id)).encode()))
+            for after, payload in scenario
         ]
 
 
@@ -117,6 +128,11 @@ def pushed(
             scenario.append((after, Posting(json.dumps(report).encode())))
             after += chance.expovariate(0.5)
         yield scenario
+
+
+def _of_project(payload: Payload, project_id: str | None) -> Payload:
+    name = "project_id" if "project_id" in payload else "project-id"
+    return payload if project_id is None else payload | {name: project_id}
 
 
 def in_order(
@@ -143,7 +159,9 @@ def in_order(
         yield heapq.heappop(waiting)[2]
 
 
-def _messages(rows: int, chance: random.Random) -> list[tuple[float, Payload]]:
+def _messages(
+    rows: int, chance: random.Random, pushed: deque[Payload]
+) -> list[tuple[float, Payload]]:
     """Return the reports on the messages of one push: one batch for each step."""
     channel = chance.choice(list(CHANNELS))
     push = delivery_report(channel_id=channel, message="Your order is on its way")["data"][0]
@@ -152,6 +170,7 @@ def _messages(rows: int, chance: random.Random) -> list[tuple[float, Payload]]:
     messages = [
         delivery_report(**{name: push[name] for name in own})["data"][0] for _ in range(rows)
     ]
+    pushed.extend(messages)
     steps = []
     after = 0.0
     for step in range(max(map(len, courses))):
@@ -182,6 +201,24 @@ def _member(group: Payload, chance: random.Random) -> list[tuple[float, Payload]
     if chance.random() < 2 / 3:
         return [(0, joined)]
     return [(0, joined), (chance.expovariate(0.1), joined | {"action": GroupAction.EXITED.value})]
+
+
+def _conversation(chance: random.Random, pushed: deque[Payload]) -> list[tuple[float, Payload]]:
+    """Return a message of a person, often an answer to a pushed one.
+
+    The phone answers half of them.
+    """
+    fields = {"name": chance.choice(_PEOPLE), "message_in_raw": chance.choice(_QUESTIONS)}
+    if pushed and chance.random() < 2 / 3:
+        message = chance.choice(pushed)
+        text, payload = chance.choice(_REPLIES)
+        answered = {"number": message["number"], "context_msg_id": message["msg_id"]}
+        fields |= answered | {"message_in_raw": text, "payload": payload, "type": 9}
+    asked = chat_message(**fields)
+    if chance.random() < 1 / 2:
+        return [(0, asked)]
+    thanks = chat_message(number=asked["number"], message_in_raw="Thank you!", direction=1)
+    return [(0, asked), (chance.expovariate(0.5), thanks)]
 
 
 def _subscriber(chance: random.Random) -> Payload:

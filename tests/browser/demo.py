@@ -16,7 +16,7 @@ from pickyassist_webhooks import ingest
 from pickyassist_webhooks.inbox import intake
 from pickyassist_webhooks.models.requests import requests as stored
 from pickyassist_webhooks.signals import member_joined
-from tests.requests import delivery, filtered, member, row, subscriber
+from tests.requests import chat, delivery, filtered, member, row, subscriber
 
 DAYS = 32
 
@@ -29,6 +29,9 @@ ERRORS = (
 
 #: The message, and the reference, that the questions are about.
 LOST, CONFLICT, ORDER = "wamid.LOST", "wamid.CONFLICT", "ORD-1042"
+
+#: The message that a customer answers, its reference, and the customer's number.
+ASKED, ASKED_ORDER, CUSTOMER = "wamid.ASKED", "ORD-1057", "15552001057"
 
 #: The service that the shop's receiver calls. Once it works again, failed calls can be retried.
 crm = SimpleNamespace(is_down=False)
@@ -51,6 +54,7 @@ def requests(now: datetime) -> Iterator[tuple[Any, datetime]]:
     yield {"project_id": "4100", "event_id": 9, "order": "new kind"}, now - timedelta(days=2)
     yield {"project_id": "4100", "event_id": 9, "order": "again"}, now - timedelta(hours=3)
     yield b'{"project_id": "4100", "event_id": 1, "data": [', now - timedelta(days=5)
+    yield from _talks(now)
     broken = delivery(row("wamid.GOOD"), row("wamid.BAD", "read"), {"number": "15550009999"})
     yield broken, now - timedelta(hours=2)
 
@@ -116,6 +120,39 @@ def _story() -> Iterator[Any]:
     conflict = _message(0, 2) | {"msg_id": CONFLICT, "reference_number": ORDER}
     for status in "4215":
         yield delivery(conflict | {"status": status})
+
+
+def _talks(now: datetime) -> Iterator[tuple[Any, datetime]]:
+    """Yield questions of the month, with an answer to most, and a talk about one order."""
+    for ago in range(DAYS - 1, 0, -1):
+        asked = {"number": _number(ago), "name": "Carla"}
+        at = now - timedelta(days=ago, minutes=50)
+        yield chat(f"8800{ago:05}", **asked, message_in_raw="Where is my order?"), at
+        if ago % 4:
+            answer = chat(f"8801{ago:05}", **asked, message_in_raw="On its way!", direction=1)
+            yield answer, at + timedelta(minutes=3 + ago)
+    sent = row(ASKED, "4", push_id="shipping-57", number=CUSTOMER, reference_number=ASKED_ORDER)
+    for minutes, status in ((240, "4"), (239, "1"), (231, "3")):
+        yield delivery(sent | {"status": status}), now - timedelta(minutes=minutes)
+    for number, (minutes, text, fields) in enumerate(TALK):
+        who = {"number": CUSTOMER, "name": "" if fields.get("direction") else "Asha"}
+        message = chat(f"88100{number}", **who | fields, message_in_raw=text)
+        yield message, now - timedelta(minutes=minutes)
+
+
+#: Minutes before now, text and more fields of each chat message about the order.
+TALK: tuple[tuple[int, str, dict[str, Any]], ...] = (
+    (229, "Later, please", {"type": 9, "payload": "later", "context_msg_id": ASKED}),
+    (228, "I am away until Friday. Can you bring it then?", {}),
+    (221, "Of course. Which door is it?", {"direction": 1}),
+    (
+        219,
+        "The blue one",
+        {"type": 2, "media_url": "https://cdn.example.org/door.jpeg", "context_msg_id": ASKED},
+    ),
+    (218, "", {"type": 5, "location": {"lat": 52.51, "long": 13.39, "name": "Example Road 7"}}),
+    (212, "Thank you, see you on Friday!", {"direction": 1}),
+)
 
 
 def _message(day: int, number: int) -> dict[str, Any]:

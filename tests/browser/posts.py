@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from tests.browser.texts import GROUPS, TEXTS, identifier
 from tests.cases import CASES
-from tests.requests import PROJECT, SECRET, member, row, subscriber, url
+from tests.requests import PROJECT, SECRET, chat, member, row, subscriber, url
 
 #: Events in one request: few, so that a page shows the whole of most bodies.
 BATCH = 4
@@ -53,6 +53,10 @@ def hostile() -> Iterator[Post]:
                 outer,
                 accepted=len(batch),
             )
+    for number, text in enumerate(TEXTS):
+        # Every second one in a group of its own.
+        group = identifier(text) if number % 2 else ""
+        yield _post(_chat(text) | {"group-id": group}, text, accepted=1)
     yield from _invalid()
 
 
@@ -75,6 +79,20 @@ def _member(text: str, prefix: str) -> dict[str, Any]:
 def _subscriber(text: str, prefix: str) -> dict[str, Any]:
     names = ("mobile", "name", "email", "profile_pic", "channel", "message", "date")
     return subscriber(subscriber_id=identifier(text), **_all(names, text), **_added(text))
+
+
+def _chat(text: str) -> dict[str, Any]:
+    names = ("number", "name", "messenger_id", "message_in_raw", "type", "media_url")
+    names += ("application", "context_msg_id", "payload")
+    return chat(
+        identifier(text),
+        **_all(names, text),
+        interactive={"id": text, "description": text, text: text},
+        location={"url": text, text: text},
+        contact=[{text: text}],
+        group_mentions=[text],
+        **_added(text),
+    )
 
 
 def _all(names: tuple[str, ...], text: str) -> dict[str, str]:

@@ -10,9 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pickyassist_webhooks.insights import quarantine
+from pickyassist_webhooks.models import Push
+from pickyassist_webhooks.parsing.characters import UNSTORABLE
+from pickyassist_webhooks.pushes import record_push
 from pickyassist_webhooks.signals import member_joined
+from pickyassist_webhooks.testing import push_answer
 from tests.browser import posts
 from tests.browser.addresses import MODELS, Model
+from tests.browser.texts import TEXTS, identifier
 
 Rows = dict[Model, list[Any]]
 
@@ -36,6 +41,7 @@ def fill(origin: str) -> Site:
     """Post all that strangers do to a server whose database is this process's."""
     with failing_receiver():
         count = send_all(origin, posts.hostile())
+    _record_pushes()
     ours = _stored()
     count += send_all(origin, posts.cases())
     stored = _stored()
@@ -43,6 +49,19 @@ def fill(origin: str) -> Site:
     rows = {model: ours[model] + stored[model][len(ours[model]) :: 8] for model in MODELS}
     problems = [group.newest for group in quarantine.groups()]
     return Site(origin, rows, problems, sum(map(len, stored.values())), count)
+
+
+def _record_pushes() -> None:
+    """Record a push for each text: the vendor's answers are texts of strangers, too."""
+    for text in TEXTS:
+        answer = push_answer({"number": text, "msg_id": identifier(f"pushed {text}")})
+        push = record_push(
+            answer | {"push_id": identifier(text)},
+            project_id=identifier(text),
+            references=text,
+            channel=text,
+        )
+        Push.objects.filter(pk=push.pk).update(error=UNSTORABLE.sub("\ufffd", text))
 
 
 def _stored() -> Rows:

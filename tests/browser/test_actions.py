@@ -7,6 +7,7 @@ import json
 import pytest
 
 from pickyassist_webhooks.models import (
+    ChatMessage,
     DeliveryReport,
     FilterReport,
     GroupMemberEvent,
@@ -17,10 +18,11 @@ from pickyassist_webhooks.models import (
 from tests.browser.addresses import list_of
 from tests.browser.posts import Post
 from tests.browser.site import failing_receiver, send_all
-from tests.requests import delivery, filtered, member, row, subscriber
+from tests.requests import chat, delivery, filtered, member, row, subscriber
 
 NAME = "'\"><b class=pwned>\u202e{{1337*7331}}</li></ul>"
 EVENTS = {
+    ChatMessage: lambda name: chat(name),
     DeliveryReport: lambda name: delivery(row(name)),
     FilterReport: lambda name: filtered(row(name)),
     GroupMemberEvent: lambda name: member(group_id=name),

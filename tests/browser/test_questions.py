@@ -11,7 +11,8 @@ import pytest
 from django.utils.formats import date_format
 from playwright.sync_api import expect
 
-from tests.browser import demo
+from tests.browser import demo, ways
+from tests.browser.conftest import DESK, PHONE
 from tests.browser.person import (
     field,
     follow,
@@ -219,6 +220,46 @@ class TestWhoIsThere:
         rows = listed(page)
         assert {channel for *_, channel in rows} == {"11 (Instagram)"}
         assert ["11 (Instagram)", str(len(rows))] in channels
+
+
+class TestWhatDidTheyWrite:
+    def test_about_an_order(self, page):
+        """The conversation of a number, with the message that the API sent, and its order."""
+        ways.conversation(page)
+        expect(page.get_by_role("heading", name=demo.CUSTOMER)).to_be_visible()
+        bubbles = page.locator(".pickyassist-conversation > li").all_inner_texts()
+        assert len(bubbles) == 1 + len(demo.TALK)
+        sent, *talk = bubbles
+        assert "sent by the API" in sent
+        assert "read" in sent
+        for (_, text, _), bubble in zip(demo.TALK, talk, strict=True):
+            assert text in bubble
+        photo = page.get_by_role("link", name="https://cdn.example.org/door.jpeg")
+        expect(photo).to_have_attribute("rel", "noreferrer noopener nofollow")
+        assert page.locator("#content img").count() == 0
+        follow(page, demo.ASKED_ORDER)
+        assert [row[3] for row in listed(page)] == [demo.ASKED_ORDER]
+
+    @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+    def test_each_bubble_is_inside_of_the_page(self, size, shop, sit_down):
+        page = sit_down(shop, size=size)
+        ways.conversation(page)
+        ours = page.locator(".pickyassist-ours").first.bounding_box()
+        theirs = page.locator(".pickyassist-theirs").first.bounding_box()
+        assert theirs["x"] < ours["x"]
+        assert ours["x"] + ours["width"] <= size["width"]
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+
+    def test_who_was_answered(self, page, truth):
+        open_overview(page)
+        rows = table(page.get_by_role("table", name="Conversations"))
+        directions = [direction for _, direction, _ in truth.chats(30)]
+        answered, questions = truth.answers(30)
+        assert rows[:3] == [
+            ["Received", str(directions.count(0))],
+            ["Sent from a phone", str(directions.count(1))],
+            ["Answered", f"{answered} of {questions}"],
+        ]
 
 
 class TestTakingItElsewhere:

@@ -23,6 +23,7 @@ PAGES = {
     ),
     "quarantine": (ways.quarantine, "#header", "#content"),
     "group": (ways.group, "#header", "#content"),
+    "conversation": (ways.conversation, "#header", "#content"),
 }
 SIZES = {"desk": DESK, "phone": PHONE}
 SCHEMES = ("light", "dark")

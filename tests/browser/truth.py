@@ -22,7 +22,7 @@ class Truth:
     def events(self, event_id: int) -> Iterator[tuple[dict[str, Any], datetime]]:
         """Yield the events of a kind that are understood, and when each came."""
         for body, at in self.requests:
-            if not isinstance(body, dict) or body["event_id"] != event_id:
+            if not isinstance(body, dict) or body.get("event_id") != event_id:
                 continue
             for event in body.get("data", [body]):
                 if event_id > FILTERED or event.get("status", "").isdecimal():
@@ -56,6 +56,33 @@ class Truth:
             "Failed": sum(not each & {"1", "3"} and bool(each & {"2", "5"}) for each in reported),
             "Refunded": sum("5" in each for each in reported),
         }
+
+    def chats(self, days: int) -> list[tuple[datetime, int, str]]:
+        """Return the time, direction and number of each chat message that came lately."""
+        since = self.today - timedelta(days=days - 1)
+        return [
+            (at, body["direction"], body["number"])
+            for body, at in self.requests
+            if isinstance(body, dict) and "unique-id" in body and at.date() >= since
+        ]
+
+    def answers(self, days: int) -> tuple[int, int]:
+        """Return how many questions were answered by phone or API lately, and how many came."""
+        chats = self.chats(days)
+        first: dict[tuple[str, str], datetime] = {}
+        for event, at in self.events(DELIVERY):
+            message = (event["msg_id"], event.get("number", ""))
+            first[message] = min(first.get(message, at), at)
+        sent = [(at, 1, number) for (_, number), at in first.items() if at >= min(chats)[0]]
+        questions, answered, waiting = 0, 0, set()
+        for _, direction, number in sorted([*chats, *sent]):
+            if direction == 0 and number not in waiting:
+                questions += 1
+                waiting.add(number)
+            elif direction == 1 and number in waiting:
+                answered += 1
+                waiting.remove(number)
+        return answered, questions
 
     def errors(self, days: int) -> Counter[tuple[str, str]]:
         """Return how often each error was given as the reason of a failure lately."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.person import follow, open_list, open_overview, open_row
+from tests.browser import demo
+from tests.browser.person import follow, open_list, open_overview, open_row, search
 
 
 def overview(page: Page) -> None:
@@ -55,3 +56,9 @@ def message(page: Page) -> None:
     open_overview(page)
     follow(page, "Delivered, but also failed or refunded: 1")
     open_row(page)
+
+
+def conversation(page: Page) -> None:
+    open_list(page, "Chat messages")
+    search(page, demo.CUSTOMER, f"{len(demo.TALK)} results")
+    page.get_by_role("link", name="conversation", exact=True).first.click()

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from pickyassist_webhooks import signals as our_signals
 from pickyassist_webhooks.models import WebhookRequest
-from tests.requests import delivery, filtered, keep, member, post, row, subscriber
+from tests.requests import chat, delivery, filtered, keep, member, post, row, subscriber
 
 PASSWORD = "only-for-the-tests"
 
@@ -45,6 +45,12 @@ def rows(db):
     post(member(9, group_id="15550001111-1400000000@g.us"))
     post(subscriber(name="Ada", channel="8", email="no address", profile_pic="no link", extra=[]))
     post(subscriber(subscriber_id="", date="yesterday"))
+    post(chat())
+    post(chat("88002", direction=1, number="+1 (555) 000-1111", context_msg_id="M1", type="9"))
+    post(chat("88003", direction=-(2**63), application=None, type="x" * 300, new={"field": [1]}))
+    post(chat("88004", contact=[{"phone": None}, 1], location={"lat": 1.5, "name": "é" * 20}))
+    post(chat("88005", number="Team @Ada / 15550001111", group_id="A1", group_mentions=["1", {}]))
+    post(chat("", number="", messenger_id=7000000000001, interactive={"id": 1, "description": []}))
     post({"project_id": "1", "event_id": 99})
     post(b"\xff\xfe not JSON")
     our_signals.subscriber_added.connect(raising)

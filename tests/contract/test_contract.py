@@ -15,6 +15,7 @@ from pickyassist_webhooks.api import document as api_document
 from pickyassist_webhooks.api.change_feed import FINISHED
 from pickyassist_webhooks.api.pagination import encode_cursor
 from pickyassist_webhooks.models import (
+    ChatMessage,
     DeliveryReport,
     FilterReport,
     GroupMemberEvent,
@@ -55,6 +56,7 @@ KINDS = {
     "filter-reports": FilterReport,
     "group-events": GroupMemberEvent,
     "subscribers": NewSubscriber,
+    "chat-messages": ChatMessage,
     "messages": Message,
 }
 DEFAULT_ORDERINGS = {"/requests/": "-id", "/messages/": "-first_reported_at"}

@@ -86,7 +86,7 @@ def test_the_answer_does_not_wait_for_receivers(make_stage):
     post_at_once(stage, "first")  # a new server is slow at first
     stage.start("worker", *DJANGO_TASKS)
     wait_for(lambda: heard(stage) > 0, stage)  # the slow receiver is running
-    answers = [stage.client.post(*event("slow", 6 * number)) for number in range(5)]
+    answers = [stage.client.post(*event("slow", 7 * number)) for number in range(5)]
     assert {(answer.status, answer.body["state"]) for answer in answers} == {(200, "received")}
     assert max(answer.seconds for answer in answers) < 2
 

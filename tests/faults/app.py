@@ -20,7 +20,11 @@ def hear(signal: Any, event: Any = None, **named: Any) -> None:
     [name] = [name for name, candidate in SIGNALS.items() if candidate is signal]
     # The load client has chosen the name of the event.
     about = next(
-        (getattr(event, key) for key in ("subscriber_id", "msg_id") if hasattr(event, key)),
+        (
+            getattr(event, key)
+            for key in ("subscriber_id", "msg_id", "unique_id")
+            if hasattr(event, key)
+        ),
         getattr(event, "number", "-"),
     )
     line = f"{name} {about} {getattr(event, 'status', '-')}\n"

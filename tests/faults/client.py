@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
 
-from tests.requests import delivery, filtered, member, row, subscriber, url
+from tests.requests import chat, delivery, filtered, member, row, subscriber, url
 
 SECONDS = 60
 STATUSES = (4, 1, 3, 2, 5)
@@ -53,13 +53,17 @@ class Counts:
 def event(tag: str, number: int, filler: str = "") -> tuple[dict[str, Any], list[str]]:
     """Return the payload with this number, and the names of its events."""
     name = f"{tag}-{number}"
-    kind = number % 6
+    kind = number % 7
     if kind == 3:
         return filtered(row(name, "1", number=f"1555{number:07}")), [f"filter {name}"]
     if kind == 4:
         return member(number=name, group_subject=filler[:200]), [f"member {name}"]
     if kind == 5:
         return subscriber(subscriber_id=name, message=filler), [f"subscriber {name}"]
+    if kind == 6:
+        answered = f"{tag}-{number - 4}-0"
+        payload = chat(name, direction=number % 2, context_msg_id=answered, message_in_raw=filler)
+        return payload, [f"chat {name}"]
     rows = [
         row(f"{name}-{index}", status, number=f"1555{number:07}", message=filler)
         for index, status in enumerate(STATUSES[: 1 + number % 5])

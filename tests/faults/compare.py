@@ -24,6 +24,7 @@ def stored_events() -> Counter[str]:
         "filter": (models.FilterReport, "msg_id"),
         "member": (models.GroupMemberEvent, "number"),
         "subscriber": (models.NewSubscriber, "subscriber_id"),
+        "chat": (models.ChatMessage, "unique_id"),
     }
     return Counter(
         " ".join(map(str, (kind, *values)))
@@ -41,12 +42,14 @@ def expected_signals() -> set[str]:
     filters = models.FilterReport.objects.values_list("msg_id", "status")
     members = models.GroupMemberEvent.objects.values_list("number", flat=True)
     subscribers = models.NewSubscriber.objects.values_list("subscriber_id", flat=True)
+    chats = models.ChatMessage.objects.values_list("unique_id", "direction")
     return {
         *(f"delivery_received {name} {status}" for name, status in reports),
         *(f"message_status_changed {name} {status}" for name, status in messages),
         *(f"number_filtered {name} {status}" for name, status in filters),
         *(f"member_joined {name} -" for name in members),
         *(f"subscriber_added {name} -" for name in subscribers),
+        *(f"message_{('received', 'sent')[way]} {name} -" for name, way in chats),
     }
 
 

@@ -48,7 +48,7 @@ _STEPS = {
         "insert": "(WITH .*)?INSERT INTO @webhookrequest",
         "claim": r'UPDATE @webhookrequest["`] SET .*["`]attempts["`] = \(.*["`]attempts["`] \+',
         "rows": "(WITH .*)?INSERT INTO @"
-        "(deliveryreport|filterreport|groupmemberevent|newsubscriber)",
+        "(deliveryreport|filterreport|groupmemberevent|newsubscriber|chatmessage)",
         "finish": 'UPDATE @webhookrequest["`] SET ["`]state["`] = ',
         "turn": 'UPDATE @callrate["`]',
         "push": 'UPDATE @push["`]',

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from tests.requests import delivery, filtered, member, row, subscriber
+from tests.requests import chat, delivery, filtered, member, row, subscriber
 
 Payload = dict[str, Any]
 Identity = tuple[Any, ...]
@@ -30,9 +30,13 @@ COLUMNS = {
     "FilterReport": REPORT,
     "GroupMemberEvent": {"group_subject": "group_subject"},
     "NewSubscriber": {name: name for name in ("name", "email", "message")} | {"number": "mobile"},
+    "ChatMessage": {
+        **{"number": "number", "name": "name", "text": "message_in_raw", "payload": "payload"},
+        **{"media": "media-url", "context_msg_id": "context-msg-id"},
+    },
 }
 OF_MESSAGES = ("push_id", "number", "reference_number", "channel")
-#: By the vendor's id of the event.
+#: By the vendor's id of the event; a chat message has none.
 MODELS = dict(enumerate(COLUMNS, 1))
 #: Message ids that name no message.
 NO_MESSAGE = ("", "0")
@@ -49,7 +53,7 @@ def sequence(chance: Random, length: int) -> list[Payload]:
             # At once, so that workers compete for one member.
             payloads += [_member(chance, start) for _ in range(chance.randrange(2, 9))]
         else:
-            make = chance.choices((_reports, _subscriber), (6, 1))[0]
+            make = chance.choices((_reports, _subscriber, _chat), (6, 1, 2))[0]
             payloads.append(make(chance, start))
     return payloads
 
@@ -98,6 +102,21 @@ def _subscriber(chance: Random, start: int) -> Payload:
     )
 
 
+def _chat(chance: Random, start: int) -> Payload:
+    unique_id = chance.choice((f"{start}", start, f"{start + 1}"))
+    fields = {
+        name: chance.choice(("", f"{name} 1", f"{name} 2", None))
+        for name in ("name", "message_in_raw", "payload", "media_url")
+    }
+    return chat(
+        unique_id,
+        direction=chance.choice((0, "0", 1, "1", "")),
+        number=chance.choice(("15550000000", "")),
+        context_msg_id=f"M{start + chance.randrange(8)}",
+        **fields,
+    )
+
+
 @dataclass
 class Event:
     """An event or message: the requests that brought it, and all values of each column."""
@@ -130,7 +149,8 @@ class Reference:
         #: The actions of each member, without repeats.
         self.actions: dict[tuple[str, str, str], list[int]] = defaultdict(list)
         for number, payload in payloads:
-            model, project = MODELS[payload["event_id"]], payload["project_id"]
+            model = MODELS[payload.get("event_id", len(MODELS))]
+            project = payload.get("project_id") or payload["project-id"]
             for fields in payload.get("data", [payload]):
                 self._add(number, self._identity(model, project, fields), fields)
 
@@ -162,6 +182,8 @@ class Reference:
         if model == "NewSubscriber":
             who = fields["subscriber_id"] or (fields["mobile"],)
             return (model, project, who, fields["channel"], fields["date"])
+        if model == "ChatMessage":
+            return (model, project, str(fields["unique-id"]), int(fields["direction"] or 0))
         what = fields["msg_id"]
         if what in NO_MESSAGE:
             what = (fields["push_id"], fields["number"])

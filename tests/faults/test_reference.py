@@ -33,6 +33,7 @@ SIGNALS = {
     "FilterReport": lambda row: "number_filtered",
     "GroupMemberEvent": lambda row: ("member_joined", "member_exited")[row["action"] - 1],
     "NewSubscriber": lambda row: "subscriber_added",
+    "ChatMessage": lambda row: ("message_received", "message_sent")[row["direction"]],
 }
 
 
@@ -90,6 +91,8 @@ def identity(model: str, row: Row) -> tuple[Any, ...]:
     if model == "NewSubscriber":
         who = row["subscriber_id"] or (row["number"],)
         return (model, row["project_id"], who, row["channel"], row["date_text"])
+    if model == "ChatMessage":
+        return (model, row["project_id"], row["unique_id"], row["direction"])
     what = row["msg_id"] or (row["push_id"], row["number"])
     return (model, row["project_id"], what, row["status"])
 
@@ -128,7 +131,9 @@ def test_every_request_is_done_and_counted_without_an_error(run):
     assert run.tables["ReceiverFailure"] == []
 
 
-@pytest.mark.parametrize("model", ["DeliveryReport", "FilterReport", "NewSubscriber"])
+@pytest.mark.parametrize(
+    "model", ["DeliveryReport", "FilterReport", "NewSubscriber", "ChatMessage"]
+)
 def test_every_event_is_stored_once_with_its_first_values(run, model):
     expected = {key: event for key, event in run.reference.events.items() if key[0] == model}
     stored = [identity(model, row) for row in run.tables[model]]

@@ -12,8 +12,8 @@ def test_identical(backend, tmp_path, make_stage, judge, short):
     """50 identical requests at once are stored and signalled once."""
     stage = make_stage(backend.fresh(tmp_path))
     stage.serve()
-    rounds = short(4, 20)
-    for number in range(2, 2 + rounds):  # four in a row are one of each kind
+    rounds = short(5, 20)
+    for number in range(2, 2 + rounds):  # five in a row are one of each kind
         call = partial(stage.client.post, *event("same", number))
         stage.client.at_once(*[call] * 50)
     judge("50 identical requests at once", rounds, stage)

@@ -8,7 +8,7 @@ from tests.faults import spool as spools
 from tests.faults.client import event
 
 #: A number of the load client for each kind of event.
-KINDS = {"delivery": 2, "filter": 3, "member": 4, "subscriber": 5}
+KINDS = {"delivery": 2, "filter": 3, "member": 4, "subscriber": 5, "chat": 6}
 
 
 @spools.with_and_without

@@ -66,6 +66,11 @@ _EXIT, _UNKNOWN_ACTION = _JOIN.replace(":1,", ":2,"), _JOIN.replace(":1,", ":9,"
 _MEMBER = f'{{"action":1,"group_id":"A","number":"{NUMBER}"}},'
 _LATER = ('{"action":1,"group_id":"A","number":"1","x":"é"},', '{"action":1},', "0,")
 
+_CHAT = '{"project-id":"1","unique-id":"1","message-in":"'
+_IN_GROUP = '{"project-id":"1","unique-id":"1","group-id":"A","number":"'
+_CONTACTS, _LOCATION = '{"unique-id":"1","contact":[', '{"unique-id":"1","location":{'
+_PIECES = ("%ff", "%C3", "%c3%a9", "%F0%9F%98", "/", " / 1", " @", '{"a":[1]},', '"a":{"b":[1]},')
+
 _DIGITS = (
     "1",
     "15550",
@@ -183,6 +188,22 @@ GRAMMARS = (
         first=(
             Recipe(JSON, _GROUPS, ((_JOIN, 1), (_EXIT, 1)), "0]}", 7_400),
             Recipe(JSON, _GROUPS, ((_MEMBER, 1),), "0]}", 14_900),
+        ),
+    ),
+    Grammar(
+        name="chat",
+        target=POST,
+        labels=(JSON, FORM),
+        heads=(_CHAT, _IN_GROUP, _CONTACTS, _LOCATION, "unique-id=1&message-in="),
+        atoms=(*_TEXTS, *_ESCAPES, *_PIECES),
+        tails=('"}', "1]}", '"a":1}}', "", "&number=1"),
+        first=(
+            Recipe(JSON, _CHAT, (("%ff", 1),), '"}'),
+            Recipe(JSON, _CHAT, (("%c3%a9%ff", 1),), '"}'),
+            Recipe(JSON, _CHAT, (("%ff+", 1),), '"}'),
+            Recipe(JSON, _IN_GROUP, (("/ 1", 1),), '"}'),
+            Recipe(JSON, _IN_GROUP, (("/", 1), (" ", 4000)), '"}'),
+            Recipe(JSON, _CONTACTS, (('{"a":[1]},', 1),), "1]}", 190_000),
         ),
     ),
     Grammar(

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 from typing import Any
 
-from tests.requests import delivery, filtered, member, row, subscriber
-
-PAYLOADS = Path(__file__).parents[1] / "payloads"
+from tests.cases import CASES
+from tests.requests import chat, delivery, filtered, member, row, subscriber
 
 #: Part of the texts and keys of requests; no answer may contain it.
 CANARY = "canaryQz7"
 
-IDS = {"project_id", "push_id", "msg_id", "group_id", "subscriber_id", "number", "mobile"}
+IDS = {
+    *("project_id", "push_id", "msg_id", "group_id", "subscriber_id", "number", "mobile"),
+    *("project-id", "unique-id", "context-msg-id", "group-id", "messenger_id"),
+}
 #: Fields that are not marked, so that the payload stays valid.
-_KEPT = {"event_id", "status", "action", "date", "data"}
+_KEPT = {"event_id", "status", "action", "date", "data", "direction", "type"}
 
 
 class Pairs(list[Any]):
@@ -60,6 +61,14 @@ def _built() -> list[Any]:
         member(1),
         member(2),
         subscriber(name="Asha", email="asha@example.com", profile_pic="https://cdn.example/a.jpeg"),
+        chat(message_in="Is+5+%2B+5+ok%3F"),
+        chat(
+            direction=1, type="2", media_url="https://cdn.example/a.jpeg", context_msg_id="900001"
+        ),
+        chat(type=9, interactive={"type": 2, "id": "yes", "description": "Yes"}, payload="yes"),
+        chat(number="Team @Ada / 15550001111", group_id="A41", group_mentions=["15550003333"]),
+        chat(number="", messenger_id="7000000000001", location={"lat": 12.5, "name": "Depot"}),
+        chat(type="7", contact=[{"first_name": "Ada", "phone": "+1 555 000 2222", "city": None}]),
     ]
     return [_read(json.dumps(payload)) for payload in payloads]
 
@@ -67,8 +76,7 @@ def _built() -> list[Any]:
 def _recorded() -> tuple[list[Any], list[bytes]]:
     """Return the recorded payloads: the parsed JSON ones, and the bodies of forms."""
     payloads, forms = [], []
-    for line in (PAYLOADS / "open-cases.jsonl").read_text("utf-8").splitlines():
-        case = json.loads(line)
+    for case in CASES:
         body = base64.b64decode(case["body_b64"])
         if case["expect"]["status_class"] != "2xx" or not body:
             continue

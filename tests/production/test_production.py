@@ -10,6 +10,7 @@ import django
 import pytest
 
 from pickyassist_webhooks.testing import (
+    chat_message,
     delivery_report,
     filter_report,
     group_member,
@@ -29,7 +30,8 @@ def order(shop):
         number,
     )
     shop.execute(
-        "INSERT INTO shop_order (number, customer_id, delivery) VALUES (%s, %s, 'waiting')",
+        "INSERT INTO shop_order (number, customer_id, delivery, cancel_requested)"
+        " VALUES (%s, %s, 'waiting', false)",
         reference,
         customer,
     )
@@ -55,8 +57,10 @@ def test_celery_processes_what_is_posted(shop, site, order):
     """Only Celery can: no sweep runs."""
     worker = shop.start("worker", *WORKER, *WORKER_ALONE)
     reference, number = order
+    report = report_on(order)
+    msg_id = report["data"][0]["msg_id"]
     payloads = [
-        report_on(order),
+        report,
         filter_report(status=1, number=number),
         group_member(number=number),
         new_subscriber(mobile=f"{number}9", name="Grace"),
@@ -66,6 +70,10 @@ def test_celery_processes_what_is_posted(shop, site, order):
     expected = [("", True, True), ("Grace", None, False)]
     wait_for(lambda: sorted(shop.execute(customers, f"{number}%")) == expected, worker)
     wait_for(lambda: is_delivered(shop, reference), worker)
+    answer = chat_message(number=number, message_in_raw="Cancel", context_msg_id=msg_id)
+    assert site.post(answer) == "received"
+    wanted = "SELECT cancel_requested FROM shop_order WHERE number = %s"
+    wait_for(lambda: shop.execute(wanted, reference) == [(True,)], worker)
     line = f"INFO example_project.shop.receivers: Order {order_id(shop, reference)} is delivered\n"
     assert worker().count(line) == 1
     assert number not in shop.logs(), "the log shows a phone number"

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from pickyassist_webhooks.admin.requests import SEARCHED
 from pickyassist_webhooks.choices import RequestState
 from pickyassist_webhooks.models import MODELS as EVENTS
-from pickyassist_webhooks.models import Message, WebhookRequest
+from pickyassist_webhooks.models import ChatMessage, Message, WebhookRequest
 from tests.browser.addresses import Model
 from tests.scale import seeds
 from tests.scale.expressions import BUSY
@@ -37,6 +37,9 @@ def some(model: Model) -> list[int]:
     if model is WebhookRequest:
         ids += _first(_rows(model).filter(problem=seeds.PROBLEMS[-1].group))
         ids += _first(_rows(model).filter(state=RequestState.DEAD))
+    if model is ChatMessage:
+        ids += _first(_rows(model).filter(number=BUSY, group_id=""))
+        ids += _first(_rows(model).filter(group_id=seeds.BUSY_GROUP))
     if model is Message:
         ids += _first(Message.objects.in_conflict())
     return list(dict.fromkeys(ids))

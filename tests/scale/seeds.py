@@ -11,8 +11,16 @@ from typing import Any
 
 from django.db import models
 
-from pickyassist_webhooks.choices import DeliveryStatus, EventKind, FilterStatus, GroupAction
+from pickyassist_webhooks.choices import (
+    Content,
+    DeliveryStatus,
+    Direction,
+    EventKind,
+    FilterStatus,
+    GroupAction,
+)
 from pickyassist_webhooks.models import (
+    ChatMessage,
     DeliveryReport,
     FilterReport,
     GroupMemberEvent,
@@ -52,13 +60,18 @@ PROBLEMS = tuple(
 #: The events of each group in a thousand events.
 GROUPS = (500, 250, 150, 50, 30, 12, 5, 2, 1)
 
-#: The kinds of four requests in a row.
+#: A group with many old chat messages.
+BUSY_GROUP = "120363999@g.us"
+
+#: The kinds of the requests in a row. Each request has as many events.
 _KINDS = (
     EventKind.DELIVERY_REPORT,
     EventKind.FILTER_REPORT,
     EventKind.GROUP_MEMBER,
     EventKind.NEW_SUBSCRIBER,
+    EventKind.CHAT_MESSAGE,
 )
+_SIZE = len(_KINDS)
 _BODY_ROW = (
     '{"msg_id": "wamid.%d", "number": "4915112345678", "status": "1", "push_id": "7012",'
     ' "reference_number": "order", "error_code": "", "error_message": ""}'
@@ -93,7 +106,7 @@ def _default(field: Any, made: Expressions) -> str:
 
 def _request(made: Expressions) -> Columns:
     state, problem = made.state("n"), _problem(made)
-    kinds = case(*((f"(n - 1) % 4 = {i}", literal(kind)) for i, kind in enumerate(_KINDS)))
+    kinds = case(*((f"(n - 1) % {_SIZE} = {i}", literal(kind)) for i, kind in enumerate(_KINDS)))
     listed = [
         json.dumps([{"path": entry.path, "code": entry.code, "expected": entry.expected}])
         for entry in PROBLEMS
@@ -114,7 +127,7 @@ def _request(made: Expressions) -> Columns:
             *((f"{problem} = {i}", literal(entry.group)) for i, entry in enumerate(PROBLEMS))
         ),
         "problem_count": case((f"{problem} >= 0", 1), default=0),
-        "event_count": case((f"{state} = 'done'", 4), default=0),
+        "event_count": case((f"{state} = 'done'", _SIZE), default=0),
         "attempts": case((f"{state} = 'dead'", 10), default=1),
         "error": case((failed, "'ConnectionError: no route to host'"), default="''"),
         # Some failed requests are due, others wait.
@@ -140,18 +153,18 @@ def _problem(made: Expressions) -> str:
 
 
 def _body(made: Expressions) -> str:
-    data = ", ".join(_BODY_ROW % index for index in range(4))
+    data = ", ".join(_BODY_ROW % index for index in range(_SIZE))
     begin, end = '{"project_id": "', f'", "event_id": 1, "data": [{data}]}}'
     return made.sql.joined(literal(begin), made.sql.text("n"), literal(end))
 
 
 def _event(kind: EventKind, made: Expressions) -> Columns:
-    """Return the columns of every event. Four events are in one request, if it still exists."""
-    request = f"({made.sql.quotient('n - 1', 4)} * 4 + {_KINDS.index(kind) + 1})"
+    """Return the columns of every event. Several are in one request, if it still exists."""
+    request = f"({made.sql.quotient('n - 1', _SIZE)} * {_SIZE} + {_KINDS.index(kind) + 1})"
     return {
         "project_id": made.project(),
         "request_id": case((f"{made.state(request)} = 'done'", request)),
-        "index": "(n - 1) % 4",
+        "index": f"(n - 1) % {_SIZE}",
         "arrival": request,
         "received_at": made.moment(),
         # An unknown field.
@@ -248,6 +261,37 @@ def _new_subscriber(made: Expressions) -> Columns:
     }
 
 
+def _chat_message(made: Expressions) -> Columns:
+    # One of ten is in a group, and one of four answers the message with its number.
+    grouped, answering = "n % 10 = 3", "n % 4 = 3"
+    busy = f"n <= {made.rows // 10} AND n % 40 = 3"
+    group = made.sql.joined("'120363'", made.sql.padded(made.sql.quotient("n - 1", 1000), 12))
+    direction = case(
+        (HAS_UNLISTED, UNLISTED), ("n % 3 = 1", Direction.SENT), default=Direction.RECEIVED
+    )
+    unique_id = made.sql.padded("n", 9)
+    parts = (made.project(), "':'", unique_id, "':'", made.sql.text(direction))
+    return {
+        **_event(EventKind.CHAT_MESSAGE, made),
+        "key": made.sql.joined(*parts),
+        "direction": direction,
+        "unique_id": unique_id,
+        "number": made.number(),
+        "number_key": made.number_key(),
+        "name": made.sql.joined("'Customer '", made.sql.text("n")),
+        "text": "'Where is my order? It was to be here yesterday.'",
+        "content": case(
+            (answering, literal(Content.REPLY.value)), default=literal(Content.TEXT.value)
+        ),
+        "type": case((answering, "'9'"), default="'1'"),
+        "channel": made.channel(),
+        "group_id": case((busy, literal(BUSY_GROUP)), (grouped, group), default="''"),
+        "group_subject": case((grouped, "'Team'"), default="''"),
+        "context_msg_id": case((answering, made.message("n")["msg_id"]), default="''"),
+        "payload": case((answering, "'yes'"), default="''"),
+    }
+
+
 def _message(made: Expressions) -> Columns:
     # Ten messages, all of them old.
     conflict = f"n <= {made.rows // 10} AND n % {made.rows // 100} = 1"
@@ -318,6 +362,7 @@ _COLUMNS = {
     FilterReport: _filter_report,
     GroupMemberEvent: _group_member_event,
     NewSubscriber: _new_subscriber,
+    ChatMessage: _chat_message,
     Message: _message,
     ReceiverFailure: _receiver_failure,
     Push: _push,

@@ -11,8 +11,16 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test import Client
 
-from pickyassist_webhooks.models import DeliveryReport, GroupMemberEvent, Message, WebhookRequest
+from pickyassist_webhooks.models import (
+    ChatMessage,
+    DeliveryReport,
+    GroupMemberEvent,
+    Message,
+    WebhookRequest,
+)
 from tests.machine import fastest
+from tests.scale import seeds
+from tests.scale.expressions import BUSY
 from tests.scale.figures import FEW, answers
 
 pytestmark = pytest.mark.urls("tests.urls_api")
@@ -31,6 +39,12 @@ LISTS = {
     "group-events": "group-events/",
     "subscribers": "subscribers/",
     "subscribers of a channel": "subscribers/?channel=11",
+    "chat-messages": "chat-messages/",
+    "chat-messages of a group": "chat-messages/?group_id={chat_group}",
+    "chat-messages of a direction": "chat-messages/?direction=1",
+    "a conversation": "numbers/{number}/conversation/",
+    "a long conversation": f"numbers/{BUSY}/conversation/",
+    "replies": "messages/{answered}/replies/",
     "messages": "messages/",
     "messages of a reference": "messages/?reference_number={reference}",
     "messages of a push": "messages/?push_id={push}",
@@ -71,9 +85,16 @@ def parameters(seeded_in):
         "reference": message.reference_number,
         "push": message.push_id,
         "number": DeliveryReport.objects.order_by("-pk").first().number,
+        "chat_group": seeds.BUSY_GROUP,
+        "answered": _answered().pk,
         "group": GroupMemberEvent.objects.order_by("-pk").first().group_id,
         "request": WebhookRequest.objects.order_by("-pk").first().pk,
     }
+
+
+def _answered():
+    reply = ChatMessage.objects.exclude(context_msg_id="").order_by("-pk").first()
+    return Message.objects.get(project_id=reply.project_id, msg_id=reply.context_msg_id)
 
 
 @pytest.mark.parametrize("name", LISTS)

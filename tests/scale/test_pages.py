@@ -8,7 +8,13 @@ from django.contrib.admin.views.main import ALL_VAR, ORDER_VAR, PAGE_VAR, SEARCH
 from django.db.models import Max
 from django.urls import reverse
 
-from pickyassist_webhooks.models import DeliveryReport, FilterReport, Message, WebhookRequest
+from pickyassist_webhooks.models import (
+    ChatMessage,
+    DeliveryReport,
+    FilterReport,
+    Message,
+    WebhookRequest,
+)
 from tests.browser.addresses import APP, MODELS, list_of, named, pages, path
 from tests.scale import filling, rows, seeds
 from tests.scale.expressions import BUSY
@@ -56,6 +62,8 @@ def test_rows(made, meter):
     for model in (DeliveryReport, FilterReport, Message):
         assert model.objects.filter(status=seeds.UNLISTED).count() == 3
         assert 0 < model.objects.filter(number=BUSY).aggregate(last=Max("pk"))["last"] <= oldest
+    for old in ({"number": BUSY}, {"group_id": seeds.BUSY_GROUP}):
+        assert 0 < ChatMessage.objects.filter(**old).aggregate(last=Max("pk"))["last"] <= oldest
     assert 0 < Message.objects.in_conflict().aggregate(last=Max("pk"))["last"] <= oldest
 
 

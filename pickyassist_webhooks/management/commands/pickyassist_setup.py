@@ -30,7 +30,7 @@ SOON = 5.0
 CONSOLE = (
     "Log in to the Picky Assist console and open the project.",
     "Open Settings > Developers > Webhooks.",
-    "Paste the URL into the field Event Webhook, not into Global Webhook.",
+    "Paste the URL into the field Event Webhook; for chat messages, into Global Webhook too.",
     "Save. Then send yourself a message, or ask someone to join a group.",
 )
 

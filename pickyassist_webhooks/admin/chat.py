@@ -1,0 +1,219 @@
+"""Chat messages, and the conversation that each belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models.functions import Left
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from ..choices import Content, Direction
+from ..models import ChatMessage, Message, WebhookRequest, masking
+from ..models.masking import Masks
+from ..models.numbers import of_number
+from ..parsing.characters import visible
+from ..permissions import to_view
+from .events import ORIGIN, EventAdmin
+from .filters import RequestFilter
+from .labels import grouped
+from .text import MAX_ADDRESS, https_link, json_lines, shortened, visible_lines
+
+#: Messages of a conversation that are shown, the newest.
+MAX_MESSAGES = 200
+
+#: Characters that a bubble shows of a text.
+MAX_TEXT = 2000
+
+
+@dataclass(frozen=True)
+class Bubble:
+    """One message of a conversation, as its page shows it."""
+
+    at: datetime
+    is_ours: bool
+    name: str
+    #: Its status or content, and links to its rows.
+    details: tuple[Any, ...]
+    text: str = ""
+    #: Media, a location and contacts: text, and links if the addresses begin with ``https``.
+    parts: tuple[Any, ...] = ()
+
+
+@admin.register(ChatMessage)
+class ChatMessageAdmin(EventAdmin):
+    list_display = ("received_at", "direction", "number", "content", "conversation_link")
+    list_filter = ("direction", "received_at", RequestFilter)
+    large = ("text", "media", "payload", "reply_description", "contacts", "mentions", "extra")
+    search_fields = ("number", "unique_id", "group_id", "context_msg_id")
+    fields_shown: ClassVar = {"links": "media"}
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "number",
+                    "name",
+                    "messenger_id",
+                    "direction",
+                    "text",
+                    "content",
+                    "type",
+                    "media",
+                    "channel",
+                    "conversation_link",
+                )
+            },
+        ),
+        (
+            _("Reply"),
+            {
+                "fields": (
+                    "context_msg_id",
+                    "answers_link",
+                    "reply_id",
+                    "reply_description",
+                    "payload",
+                )
+            },
+        ),
+        (
+            _("Content"),
+            {"fields": ("links", "location", "contacts", "mentions", "group_id", "group_subject")},
+        ),
+        (_("Origin"), {"fields": ("unique_id", *ORIGIN[1]["fields"])}),
+    )
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_safe(self.conversation_view))
+        name = self._page("conversation")
+        return [path("<int:pk>/conversation/", view, name=name), *super().get_urls()]
+
+    @admin.display(description=_("conversation"))
+    def conversation_link(self, message: ChatMessage) -> Any:
+        url = self.url("conversation", message.pk)
+        return format_html('<a href="{}">{}</a>', url, gettext("conversation"))
+
+    @admin.display(description=_("answers"))
+    def answers_link(self, message: ChatMessage) -> Any:
+        messages = Message.objects.using(message._state.db)
+        answered = message.context_msg_id and messages.filter(key=message.answered).first()
+        if not answered:
+            return self.get_empty_value_display()
+        text = visible(answered.reference_number) or gettext("message")
+        return self.link(Message, text, answered.pk)
+
+    @admin.display(description=_("links"))
+    def links(self, message: ChatMessage) -> Any:
+        links = [(link,) for link in map(https_link, _addresses(message, message.media)) if link]
+        return format_html_join(" ", "{}", links) or self.get_empty_value_display()
+
+    def conversation_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show the messages from, to and about one number, or those of one group, in order."""
+        chosen: Any = self.viewed(request, pk)
+        masks = self.masks(request)
+        messages = self._chats_of(request, chosen)
+        count = messages.count()
+        newest = messages.order_by("-received_at", "-pk")[:MAX_MESSAGES]
+        bubbles = [self._bubble(message, masks) for message in reversed(newest)]
+        if not chosen.group_id and request.user.has_perm(to_view(Message)):
+            bubbles += [self._sent(message) for message in self._pushed_to(chosen)]
+        return self.page(
+            request,
+            "conversation.html",
+            _title(chosen, masks),
+            bubbles=sorted(bubbles, key=lambda bubble: bubble.at),
+            count=grouped(count),
+            is_cut=count > MAX_MESSAGES,
+            shown=MAX_MESSAGES,
+        )
+
+    def _chats_of(self, request: HttpRequest, chosen: ChatMessage) -> Any:
+        """Return the messages of the same group or person, without their long texts."""
+        messages: Any = self.get_queryset(request).filter(project_id=chosen.project_id)
+        if chosen.group_id:
+            messages = messages.filter(group_id=chosen.group_id)
+        elif chosen.number:
+            messages = messages.filter(of_number(chosen.number), group_id="")
+        elif chosen.messenger_id:
+            messages = messages.filter(messenger_id=chosen.messenger_id, number="", group_id="")
+        else:
+            messages = messages.filter(pk=chosen.pk)
+        beginnings = {
+            "text_begin": Left("text", MAX_TEXT + 1),
+            "media_begin": Left("media", MAX_ADDRESS + 1),
+        }
+        long = ("text", "media", "payload", "reply_description", "mentions", "extra")
+        return messages.defer(*long).annotate(**beginnings)
+
+    def _bubble(self, message: Any, masks: Masks) -> Bubble:
+        who = next((name for name in ("name", "number", "messenger_id") if _has(message, name)), "")
+        content = message.get_content_display() if message.content != Content.TEXT else ""
+        request = message.request_id and self.link(
+            WebhookRequest, gettext("request"), message.request_id
+        )
+        details = (content, self.link(ChatMessage, gettext("details"), message.pk), request)
+        is_ours = message.direction == Direction.SENT
+        name = masks.get(who, visible)(getattr(message, who)) if who else ""
+        if "text" in masks:
+            has_text = bool(message.text_begin or message.media_begin or message.location)
+            return Bubble(
+                message.received_at, is_ours, name, details, masks["text"]("") if has_text else ""
+            )
+        text = _beginning(visible_lines(message.text_begin), MAX_TEXT)
+        return Bubble(message.received_at, is_ours, name, details, text, tuple(_parts(message)))
+
+    def _pushed_to(self, chosen: ChatMessage) -> list[Message]:
+        """Return the newest messages that were sent to the same number by the API."""
+        if not chosen.number:
+            return []
+        sent = Message.objects.using(chosen._state.db).for_number(chosen.number)
+        return list(sent.filter(project_id=chosen.project_id)[:MAX_MESSAGES])
+
+    def _sent(self, message: Message) -> Bubble:
+        reference, push = visible(message.reference_number), visible(message.push_id)
+        details = (
+            message.get_status_display(),
+            reference and self.link(Message, reference, reference_of=message.pk),
+            push and self.link(Message, gettext("push %(id)s") % {"id": push}, push_of=message.pk),
+            self.link(Message, gettext("message"), message.pk),
+        )
+        return Bubble(message.first_reported_at, True, gettext("sent by the API"), details)
+
+
+def _title(message: ChatMessage, masks: Masks) -> str:
+    if message.group_id:
+        return shortened(message.group_subject) or masking.group_id(message.group_id)
+    name = "number" if message.number else "messenger_id"
+    return masks.get(name, visible)(getattr(message, name)) or visible(message.unique_id)
+
+
+def _has(message: ChatMessage, name: str) -> bool:
+    return bool(getattr(message, name).strip())
+
+
+def _beginning(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
+def _parts(message: Any) -> Iterator[Any]:
+    for address in _addresses(message, message.media_begin):
+        yield https_link(address) or _beginning(visible(address), MAX_ADDRESS)
+    for value in (message.location, message.contacts):
+        if value:
+            yield _beginning(json_lines(value), MAX_TEXT)
+
+
+def _addresses(message: ChatMessage, media: str) -> list[str]:
+    """Return the addresses of the media and of the location."""
+    location = message.location or {}
+    url = location.get("url")
+    return [address for address in (media, url) if isinstance(address, str) and address]
