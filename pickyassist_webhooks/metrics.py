@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import Error as DatabaseFault
-from django.db.models import QuerySet
 from django.utils import timezone
 from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -20,13 +19,15 @@ from prometheus_client.registry import Collector
 
 from . import health
 from .choices import UNFINISHED, RequestState
-from .health.queue import last_run, oldest_file, oldest_request
+from .health.facts import Facts
+from .health.queue import oldest_file
 from .inbox.refusals import recent_refusals
 from .insights import streams
 from .models import MODELS
 from .models.failures import failures
 from .models.moments import elapsed, in_utc
 from .models.requests import requests
+from .models.together import counts_of
 
 #: Rows that are counted at most.
 MOST = 10_000
@@ -79,15 +80,17 @@ def _families() -> dict[str, Any]:
 
 def _fill(families: dict[str, Any], now: datetime) -> None:
     """Add the values that come from the database, except for the conditions."""
-    for state in _STATES:
-        count = _count(requests().filter(state=state))
+    facts = Facts(now)
+    rows: list[Any] = [*(requests().filter(state=state) for state in _STATES), failures()]
+    *counts, failed = counts_of([each.order_by()[:MOST] for each in rows])
+    for state, count in zip(_STATES, counts, strict=True):
         families["requests"].add_metric([state.value], count)
-    families["receiver_failures"].add_metric([], _count(failures()))
+    families["receiver_failures"].add_metric([], failed)
     families["refused_requests"].add_metric([], recent_refusals(now))
-    ages = {"request": oldest_request(now), "file": oldest_file()}
+    ages = {"request": facts.oldest_request, "file": oldest_file()}
     families["oldest_due_request_age_seconds"].add_metric([], _age(ages["request"], now))
     families["oldest_spool_file_age_seconds"].add_metric([], _age(ages["file"], now))
-    if ran_at := last_run():
+    if ran_at := facts.last_run:
         families["process_last_run_timestamp_seconds"].add_metric([], _seconds(ran_at))
     by_kind = streams.current(now)
     for kind in MODELS:
@@ -95,10 +98,6 @@ def _fill(families: dict[str, Any], now: datetime) -> None:
         families["events"].add_metric([str(kind)], sum(stream.count for stream in of_kind))
         if last_at := max((in_utc(stream.last_at) for stream in of_kind), default=None):
             families["last_event_timestamp_seconds"].add_metric([str(kind)], _seconds(last_at))
-
-
-def _count(rows: QuerySet[Any]) -> int:
-    return rows.order_by()[:MOST].count()
 
 
 def _age(since: datetime | None, now: datetime) -> float:

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from pickyassist_webhooks import health, ingest
 from pickyassist_webhooks.choices import Level, RequestState
-from pickyassist_webhooks.health import attention
+from pickyassist_webhooks.health import attention, facts
 from pickyassist_webhooks.health.reports import CONDITIONS
 from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.models import Heartbeat, ReceiverFailure, WebhookRequest
@@ -113,7 +113,8 @@ class TestWorker:
 
 
 def test_dead(listen, settings, monkeypatch):
-    monkeypatch.setattr(attention, "_MOST", 2)
+    monkeypatch.setattr(facts, "MOST_DEAD", 2)
+    monkeypatch.setattr(attention, "MOST_DEAD", 2)
     configure(settings, MAX_ATTEMPTS=1)
     listen("delivery_received", broken)
     for number in range(3):
@@ -147,7 +148,8 @@ class TestQuarantined:
 
     @pytest.mark.parametrize(("bad", "expected"), [(10, OK), (60, DEGRADED)])
     def test_a_busy_day_is_judged_by_a_sample(self, bad, expected, monkeypatch):
-        monkeypatch.setattr(attention, "_DAY", 100)
+        monkeypatch.setattr(facts, "MOST_OF_DAY", 100)
+        monkeypatch.setattr(attention, "MOST_OF_DAY", 100)
         monkeypatch.setattr(attention, "_PER_RANGE", 5)
         now = timezone.now()
         WebhookRequest.objects.bulk_create(
@@ -159,9 +161,9 @@ class TestQuarantined:
             for number in range(600)
         )
         with CaptureQueriesContext(connection) as captured:
-            assert attention.quarantined(now)[0] == expected
-        assert len(captured) == 4
-        assert attention._share_of_day(now)[1] == 100
+            assert attention.quarantined(facts.Facts(now))[0] == expected
+        assert len(captured) == 3
+        assert attention._share_of_day(facts.Facts(now))[1] == 100
 
 
 class TestReceivers:

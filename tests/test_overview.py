@@ -213,8 +213,7 @@ class TestPage:
         for number in range(20):
             come(delivery(row(f"m{number}", 2, error_message=str(number))))
             come(member(group_id=str(number)))
-        # 19 of them are of the health report.
-        with django_assert_max_num_queries(47):
+        with django_assert_max_num_queries(25):
             root.get(PAGE)
 
     def test_shows_only_what_the_user_may_view(self, filled, login):

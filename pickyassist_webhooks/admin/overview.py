@@ -112,10 +112,8 @@ class Overview:
         """Return the traffic of each kind of events."""
         days = overview.latest_days(max(PERIOD, self.period))
         kinds = []
-        for model in MODELS.values():
-            if not self.may_view(model):
-                continue
-            traffic = overview.traffic(model, days)
+        models = [model for model in MODELS.values() if self.may_view(model)]
+        for model, traffic in zip(models, overview.traffic_of(models, days), strict=True):
             counts = traffic.per_day[-self.period :]
             kinds.append(
                 {

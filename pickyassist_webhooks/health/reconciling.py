@@ -10,6 +10,7 @@ from ..choices import Level, PushState
 from ..conf import app_settings
 from ..models.moments import elapsed
 from ..models.pushes import pushes
+from .facts import Facts
 from .levels import Finding, in_words, level_of
 
 #: The due pushes that are read, at most, to find one that lacks reports.
@@ -21,19 +22,19 @@ def oldest_due_push(now: datetime) -> datetime | None:
     if not app_settings.api_tokens:
         return None  # reconciling is off
     due = pushes().filter(state=PushState.OPEN, due_at__lte=now).order_by("due_at")
-    rows = list(due.values_list("pk", "due_at")[:_MOST])
-    unsettled = pushes().unsettled().filter(pk__in=[pk for pk, _ in rows]).order_by("due_at")
-    oldest = unsettled.values_list("due_at", flat=True).first()
-    if oldest is None and len(rows) == _MOST:
-        return rows[-1][1]  # a run of the command would have settled all of these
-    return oldest
+    marked = due.annotate(pending=due.is_pending())
+    rows = list(marked.values_list("due_at", "pending")[:_MOST])
+    for number, (due_at, is_pending) in enumerate(rows, 1):
+        if is_pending or number == _MOST:  # a run of the command would have settled all of these
+            return due_at
+    return None
 
 
-def reconcile(now: datetime) -> Finding:
+def reconcile(facts: Facts) -> Finding:
     """Judge for how long a push has been due without being asked for."""
-    since = oldest_due_push(now)
+    since = oldest_due_push(facts.now)
     if since is None:
         return Level.OK, _("No push waits to be asked for.")
-    age = elapsed(since, now)
+    age = elapsed(since, facts.now)
     reason = _("A push has been due for %(age)s. Does pickyassist_reconcile run?")
     return level_of(age, timedelta(days=1)), reason % {"age": in_words(age)}

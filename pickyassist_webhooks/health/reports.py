@@ -7,7 +7,6 @@ on a new one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 
 from django.db import Error as DatabaseFault
 from django.utils import timezone
@@ -15,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from ..choices import Level
 from .attention import dead, quarantined, receivers, refused
+from .facts import Facts
 from .levels import Condition, Finding, Report
 from .queue import spooled, waiting, worker
 from .reconciling import reconcile
@@ -25,7 +25,7 @@ from .silence import silence
 DATABASE = "database"
 
 #: The other conditions, in the order of the report.
-CONDITIONS: dict[str, Callable[[datetime], Finding]] = {
+CONDITIONS: dict[str, Callable[[Facts], Finding]] = {
     "waiting": waiting,
     "worker": worker,
     "dead": dead,
@@ -47,12 +47,12 @@ def report() -> Report:
 
     If the database cannot be read, only the conditions that need none follow.
     """
-    now = timezone.now()
+    facts = Facts(timezone.now())
     try:
-        read = [Condition(name, *judge(now)) for name, judge in CONDITIONS.items()]
+        read = [Condition(name, *judge(facts)) for name, judge in CONDITIONS.items()]
         database = Condition(DATABASE, Level.OK, _("The database can be read."))
     except DatabaseFault as err:
-        read = [Condition(name, *CONDITIONS[name](now)) for name in _WITHOUT_DATABASE]
+        read = [Condition(name, *CONDITIONS[name](facts)) for name in _WITHOUT_DATABASE]
         reason = _("The database cannot be read (%(error)s).") % {"error": type(err).__name__}
         database = Condition(DATABASE, Level.FAILING, reason)
     return Report((database, *read))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -13,6 +12,8 @@ from ..conf import app_settings
 from ..models import MODELS
 from ..models.moments import elapsed, later
 from ..models.requests import database_of_requests, requests
+from ..models.together import rows_of
+from .facts import Facts
 from .levels import Finding, in_words, level_of
 
 #: States of requests that ``pickyassist_prune`` deletes by default.
@@ -22,12 +23,12 @@ _PRUNED = (RequestState.DONE, RequestState.DISCARDED)
 _SAMPLE = 100
 
 
-def retention(now: datetime) -> Finding:
+def retention(facts: Facts) -> Finding:
     """Judge for how long rows could have been deleted as ``RETENTION_DAYS`` says."""
-    since = min(_prunable(now), default=None)
+    since = min(_prunable(facts.now), default=None)
     if since is None:
         return Level.OK, _("No row is older than RETENTION_DAYS allows.")
-    age = elapsed(since, now)
+    age = elapsed(since, facts.now)
     reason = _("Rows should have been deleted %(age)s ago. Run pickyassist_prune each day.")
     return level_of(age, timedelta(days=2)), reason % {"age": in_words(age)}
 
@@ -35,13 +36,19 @@ def retention(now: datetime) -> Finding:
 def _prunable(now: datetime) -> Iterator[datetime]:
     """Yield since when the oldest row of each table can be deleted."""
     if days := app_settings.retention("bodies"):
-        for state in _PRUNED:
-            old = requests().filter(state=state, received_at__lt=later(now, -days))
-            for at in old.order_by("received_at").values_list("received_at", flat=True)[:1]:
-                yield later(at, days)
+        old_requests = [
+            requests().filter(state=state, received_at__lt=later(now, -days)) for state in _PRUNED
+        ]
+        oldest = [rows.order_by("received_at").values_list("received_at") for rows in old_requests]
+        for rows in rows_of([each[:1] for each in oldest]):
+            yield from [later(at, days) for (at,) in rows]
     if days := app_settings.retention("events"):
-        for model in MODELS.values():
-            events: Any = model._default_manager.using(database_of_requests())
-            old = events.filter(received_at__lt=later(now, -days)).order_by("received_at")
-            rows = old.values_list("received_at", "request__state")[:_SAMPLE]
-            yield from [later(at, days) for at, state in rows if state in (None, *_PRUNED)][:1]
+        old_events = [
+            model._default_manager.using(database_of_requests())
+            .filter(received_at__lt=later(now, -days))
+            .order_by("received_at")
+            .values_list("received_at", "request__state")[:_SAMPLE]
+            for model in MODELS.values()
+        ]
+        for rows in rows_of(old_events):
+            yield from [later(at, days) for at, state in rows if state in (None, *_PRUNED)]

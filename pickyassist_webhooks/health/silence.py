@@ -16,6 +16,7 @@ from ..models import EventStream
 from ..models.moments import elapsed
 from ..models.streams import LEAST
 from ..parsing.characters import visible
+from .facts import Facts
 from .levels import Finding, in_words
 
 
@@ -27,9 +28,9 @@ class Silence:
     age: timedelta
 
 
-def silence(now: datetime) -> Finding:
+def silence(facts: Facts) -> Finding:
     """Judge the time since the last event of each kind and project."""
-    silences = sorted(_silences(now), key=lambda silence: -silence.age)
+    silences = sorted(_silences(facts.now), key=lambda silence: -silence.age)
     if not silences:
         return Level.OK, _("Events come as usual.")
     longest, *others = silences

@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Max, Min, Q, QuerySet, Value
+from django.db.models import Count, Max, Q, QuerySet, Value
 from django.db.models.functions import Substr
 from django.utils import timezone
 
@@ -26,12 +26,16 @@ from ..models import (
     ReceiverFailure,
     WebhookRequest,
 )
+from ..models.together import rows_of
 
 #: Newest rows that are read if no index can answer.
 SAMPLE = 1000
 
 #: Newest failed reports whose error messages are counted, and characters of each that count.
 ERROR_SAMPLE, ERROR_LENGTH = 10_000, 200
+
+#: Counts in one statement, at most: SQLite allows 500.
+MOST_ARMS = 250
 
 #: Rows of a table of the most frequent, or the latest.
 TOP = 10
@@ -95,15 +99,31 @@ def midnight(day: date) -> datetime:
 
 def traffic(model: type[Event], days: Sequence[date]) -> Traffic:
     """Return the traffic of one kind of events in these consecutive days."""
-    rows: QuerySet[Any] = model._default_manager.all()
+    return traffic_of([model], days)[0]
+
+
+def traffic_of(models: Sequence[type[Event]], days: Sequence[date]) -> list[Traffic]:
+    """Return the traffic of some kinds of events in these consecutive days."""
+    tables: list[Any] = [model._default_manager.all() for model in models]
     # The last of them has no end: a clock that runs ahead hides nothing.
     ends = [*map(midnight, days[1:]), None]
     ranges = [
         Q(received_at__gte=midnight(day)) & (Q(received_at__lt=end) if end else Q())
         for day, end in zip(days, ends, strict=True)
     ]
-    last_at = rows.order_by("-received_at").values_list("received_at", flat=True).first()
-    return Traffic(last_at, tuple(count_each([rows.filter(each) for each in ranges])))
+    newest = [rows.order_by("-received_at").values_list("received_at")[:1] for rows in tables]
+    at_once = max(MOST_ARMS // len(ranges), 1)
+    counts: list[int] = []
+    for first in range(0, len(tables), at_once):
+        some = tables[first : first + at_once]
+        counts += count_each([rows.filter(each) for rows in some for each in ranges])
+    return [
+        Traffic(
+            max((at for (at,) in last), default=None),
+            tuple(counts[number * len(ranges) : (number + 1) * len(ranges)]),
+        )
+        for number, last in enumerate(rows_of(newest))
+    ]
 
 
 def funnel(since: date) -> Funnel:
@@ -149,12 +169,9 @@ def states() -> dict[str, int]:
 def waiting_since() -> datetime | None:
     """Return when the oldest unfinished request came."""
     # Only those that are due first: a backlog of millions takes too long to read.
-    oldest: list[datetime] = []
-    for state in UNFINISHED:
-        due = WebhookRequest.objects.filter(state=state).order_by("due_at")[:SAMPLE]
-        first = due.aggregate(first=Min("received_at"))["first"]
-        oldest += [first] if first else []
-    return min(oldest, default=None)
+    states = [WebhookRequest.objects.filter(state=state).order_by("due_at") for state in UNFINISHED]
+    first = rows_of([rows.values_list("received_at")[:SAMPLE] for rows in states])
+    return min((at for rows in first for (at,) in rows), default=None)
 
 
 def conflicts() -> int:

@@ -8,7 +8,6 @@ since the last one, by their ids, and keeps their gaps in ``EventStream``.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -20,6 +19,7 @@ from ..models import MODELS, EventStream
 from ..models.moments import later
 from ..models.requests import database_of_requests
 from ..models.streams import WINDOW, streams
+from ..models.together import rows_of
 from ..transactions import own_transaction
 
 #: Events of a kind that a report reads itself, and that a look stores in one transaction.
@@ -50,13 +50,14 @@ def current(now: datetime) -> dict[str, Streams]:
     stored: dict[str, dict[str, EventStream]] = {kind: {} for kind in MODELS}
     for stream in streams().filter(kind__in=list(MODELS)).order_by("pk"):
         stored[stream.kind][stream.project_id] = stream
-    return {kind: _current(kind, by_project, now) for kind, by_project in stored.items()}
-
-
-def _current(kind: str, stored: dict[str, EventStream], now: datetime) -> Streams:
-    rows = list(_unread(kind, stored, now))
-    _extend(stored, kind, rows)
-    return Streams(stored, now if len(rows) < CHUNK else max(at for _, _, at in rows))
+    unread = _unread(stored, now)
+    for kind, rows in unread.items():
+        _extend(stored[kind], kind, rows)
+    ends = {
+        kind: now if len(rows) < CHUNK else max(at for _, _, at in rows)
+        for kind, rows in unread.items()
+    }
+    return {kind: Streams(by_project, ends[kind]) for kind, by_project in stored.items()}
 
 
 def store() -> None:
@@ -74,7 +75,7 @@ def _store_chunk(kind: str) -> int:
         locked = streams().filter(kind=kind).order_by("pk").select_for_update()
         stored = {stream.project_id: stream for stream in locked}
         settled = later(now, -_GRACE)
-        rows = list(takewhile(lambda row: row[2] <= settled, _unread(kind, stored, now)))
+        rows = list(takewhile(lambda row: row[2] <= settled, _unread({kind: stored}, now)[kind]))
         changed = _extend(stored, kind, rows)
         # Another process may have just made the stream; it has read the same events.
         streams().bulk_create([each for each in changed if not each.pk], ignore_conflicts=True)
@@ -83,19 +84,25 @@ def _store_chunk(kind: str) -> int:
     return len(rows)
 
 
-def _unread(kind: str, stored: dict[str, EventStream], now: datetime) -> Iterator[Row]:
-    """Yield the events after those in the streams, in the order of their ids."""
-    model: Any = MODELS[kind]
-    rows = model._default_manager.using(database_of_requests())
-    if last := max((stream.last_id for stream in stored.values()), default=0):
-        unread = rows.filter(pk__gt=last)
-    else:
-        recent = rows.filter(received_at__gte=later(now, -WINDOW)).order_by("received_at")
-        first = min(recent.values_list("pk", flat=True)[:CHUNK], default=None)
-        if first is None:
-            return
-        unread = rows.filter(pk__gte=first)
-    yield from unread.order_by("pk").values_list(*_FIELDS)[:CHUNK]
+def _unread(stored: dict[str, dict[str, EventStream]], now: datetime) -> dict[str, list[Row]]:
+    """Return the events of each kind after those in its streams, in the order of their ids."""
+    last = {
+        kind: max((s.last_id for s in streams.values()), default=0)
+        for kind, streams in stored.items()
+    }
+    new = [kind for kind in stored if not last[kind]]
+    recent = [_events(kind).filter(received_at__gte=later(now, -WINDOW)) for kind in new]
+    ordered = [rows.order_by("received_at").values_list("pk")[:CHUNK] for rows in recent]
+    for kind, pks in zip(new, rows_of(ordered), strict=True):
+        last[kind] = min((pk for (pk,) in pks), default=0) - 1
+    kinds = [kind for kind in stored if last[kind] >= 0]
+    unread = [_events(kind).filter(pk__gt=last[kind]).order_by("pk") for kind in kinds]
+    read = rows_of([rows.values_list(*_FIELDS)[:CHUNK] for rows in unread])
+    return {kind: [] for kind in stored} | dict(zip(kinds, map(sorted, read), strict=True))
+
+
+def _events(kind: str) -> Any:
+    return MODELS[kind]._default_manager.using(database_of_requests())
 
 
 def _extend(stored: dict[str, EventStream], kind: str, rows: list[Row]) -> list[EventStream]:

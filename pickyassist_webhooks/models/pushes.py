@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Exists, OuterRef
@@ -22,11 +22,15 @@ from .requests import database_of_requests
 class PushQuerySet(LeasedQuerySet["Push"]):
     def unsettled(self) -> PushQuerySet:
         """Return the open pushes that lack a final report, or of which no message is known."""
+        return self.filter(self.is_pending(), state=PushState.OPEN)
+
+    def is_pending(self) -> Any:
+        """Return the condition that a message lacks a final report, or none is known."""
         messages = Message.objects.using(self.db).filter(
             project_id=OuterRef("project_id"), push_id=OuterRef("push_id")
         )
         pending = messages.exclude(status__in=FINAL)
-        return self.filter(Exists(pending) | ~Exists(messages), state=PushState.OPEN)
+        return Exists(pending) | ~Exists(messages)
 
 
 class Push(Leased):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 
@@ -77,3 +78,12 @@ def test_they_fire_once_for_all_servers_and_end(tmp_path):
     }
     file.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "tests": [test]}), "utf-8")
     assert "SUCCESS" in promtool("test", "rules", file)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_picture_has_each_panel(scheme):
+    """If a panel is new, ``python -m tests.docs.draw_dashboard`` draws it."""
+    dashboard = json.loads((DOCS / "monitoring" / "dashboard.json").read_text("utf-8"))
+    picture = (DOCS / "monitoring" / f"dashboard-{scheme}-desk.svg").read_text("utf-8")
+    for panel in dashboard["panels"]:
+        assert f">{panel['title']}</text>" in picture

@@ -27,6 +27,7 @@ SERVER = (
     "--graceful-timeout=5",
 )
 WORKER = ("django", "pickyassist_process", "--loop")
+RECONCILER = ("django", "pickyassist_reconcile", "--loop")
 
 
 def environment(folder: Path, database: dict[str, Any], keys: dict[str, Any]) -> dict[str, str]:

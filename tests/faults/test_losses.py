@@ -14,7 +14,7 @@ import pytest
 from pickyassist_webhooks.choices import FINAL
 from pickyassist_webhooks.testing.vendor import FakeVendor
 from tests.faults.client import names_of
-from tests.faults.test_reconciling import RECONCILER
+from tests.faults.stage import RECONCILER
 
 KILLS, ROWS, SENDERS, RECONCILERS = 10, 10, 8, 3
 

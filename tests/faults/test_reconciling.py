@@ -10,8 +10,7 @@ from functools import partial
 import pytest
 
 from pickyassist_webhooks.testing.vendor import FakeVendor, cut, html, too_many_calls
-
-RECONCILER = ("django", "pickyassist_reconcile", "--loop")
+from tests.faults.stage import RECONCILER
 
 #: From the turn to the saved push. Between the answer and its row is "before-insert".
 POINTS = (

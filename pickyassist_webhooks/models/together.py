@@ -1,0 +1,51 @@
+"""Several short reads in one statement: a page that needs many of them waits for each answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connections
+from django.db.models import QuerySet
+
+
+def rows_of(querysets: Sequence[QuerySet[Any, Any]]) -> list[list[Any]]:
+    """Return the rows of each queryset. Each has the same number and types of columns.
+
+    Unlike ``union()``, it accepts limits on SQLite. The rows of a queryset have no order.
+    """
+    rows: list[list[Any]] = [[] for _ in querysets]
+    if not querysets:
+        return rows
+    connection = connections[querysets[0].db]
+    compilers = [queryset.query.get_compiler(connection=connection) for queryset in querysets]
+    arms, params = [], []
+    for number, compiler in enumerate(compilers):
+        sql, own_params = compiler.as_sql()
+        arms.append(f"SELECT {number}, t{number}.* FROM ({sql}) t{number}")  # noqa: S608
+        params += own_params
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(arms), params)
+        fetched = cursor.fetchall()
+    first = compilers[0]
+    converters = first.get_converters([selected for selected, _, _ in first.select])
+    numbers = [row[0] for row in fetched]
+    converted = first.apply_converters([row[1:] for row in fetched], converters)
+    for number, row in zip(numbers, converted, strict=True):
+        rows[number].append(tuple(row))
+    return rows
+
+
+def counts_of(querysets: Sequence[QuerySet[Any, Any]]) -> list[int]:
+    """Return the number of rows of each queryset, which can have a limit."""
+    if not querysets:
+        return []
+    connection = connections[querysets[0].db]
+    arms, params = [], []
+    for number, queryset in enumerate(querysets):
+        sql, own_params = queryset.values("pk").query.get_compiler(connection=connection).as_sql()
+        arms.append(f"SELECT {number}, COUNT(*) FROM ({sql}) t{number}")  # noqa: S608
+        params += own_params
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(arms), params)
+        return [count for _, count in sorted(cursor.fetchall())]
