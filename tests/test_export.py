@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
-from io import StringIO
+from io import BytesIO, StringIO
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -15,6 +15,7 @@ from django.contrib.auth.models import Permission
 from django.db import connections
 from django.test import AsyncClient
 from django.urls import reverse
+from openpyxl import load_workbook
 
 from pickyassist_webhooks.insights.export import csv_lines
 from pickyassist_webhooks.models import (
@@ -248,10 +249,17 @@ def test_bodies_are_not_read(root, django_assert_max_num_queries):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_under_asgi(root):
+@pytest.mark.parametrize(
+    ("name", "count_rows"),
+    [
+        ("csv", lambda content: content.count(b"\r\n") - 1),
+        ("xlsx", lambda content: load_workbook(BytesIO(content)).active.max_row - 1),
+    ],
+)
+def test_under_asgi(root, name, count_rows):
     for number in range(3):
         post(delivery(row(str(number))))
-    page = where(DeliveryReport)
+    page = where(DeliveryReport, name)
 
     async def download():
         client = AsyncClient()
@@ -263,7 +271,7 @@ def test_under_asgi(root):
             # Those of the thread in which Django ran, which ends with this loop.
             await sync_to_async(connections.close_all)()
 
-    assert asyncio.run(download()).count(b"\r\n") == 4
+    assert count_rows(asyncio.run(download())) == 3
 
 
 def test_every_kind_is_registered():

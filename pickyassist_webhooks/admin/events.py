@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import DeliveryReport, FilterReport, Message, NewSubscriber, keys
 from .erasing import ErasingAdmin
-from .filters import ChannelFilter, MessageFilter, RequestFilter
+from .filters import ChannelFilter, MessageFilter, RequestFilter, VerdictFilter
 
 ORIGIN: Any = (
     _("Origin"),
@@ -68,7 +68,7 @@ class DeliveryReportAdmin(EventAdmin):
 @admin.register(FilterReport)
 class FilterReportAdmin(EventAdmin):
     list_display = ("received_at", "status", "number")
-    list_filter = ("status", "received_at", RequestFilter)
+    list_filter = ("status", VerdictFilter, "received_at", RequestFilter)
     large = ("error_message", "extra")
     search_fields = ("number", "msg_id", "reference_number")
     fieldsets = (

@@ -12,30 +12,61 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
+from django.utils import timezone
+from django.utils.http import content_disposition_header
+from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from ..insights.export import csv_lines, json_lines
+from ..insights.spreadsheets import HAS_XLSX, sheet_csv_lines, xlsx_chunks
 from ..models.masking import Masks
+from ..models.moments import in_utc
 
 #: Lines sent at once, and characters of the last one that are held back.
 _LINES, _HELD_BACK = 500, 3
 
 
+#: Makes a file of rows: of the fields with these names, masked, and only with these ids, if any.
+Make = Callable[[QuerySet[Any], list[str], Masks, "list[int] | None"], Iterator[Any]]
+
+
 @dataclass(frozen=True)
 class Format:
-    """A file format: its link, its media type, and the function that makes its lines."""
+    """A file format: its name in URLs, its link, the end of a file's name, and its media type."""
 
     name: str
     label: Any
+    ending: str
     media_type: str
-    lines: Callable[[QuerySet[Any], list[str], Masks, list[int] | None], Iterator[str]]
+    make: Make
+    #: Whether a part of the file is broken by itself, so that no one takes it for the whole.
+    is_archive: bool = False
+    is_for_people: bool = False
 
 
+_CSV = "text/csv; charset=utf-8"
+_XLSX = Format(
+    "xlsx",
+    _("Export as spreadsheet (XLSX)"),
+    "xlsx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    xlsx_chunks,
+    is_archive=True,
+    is_for_people=True,
+)
+_JSON_LINES = "application/jsonl; charset=utf-8"
 FORMATS = {
     file.name: file
     for file in (
-        Format("csv", _("Export as CSV"), "text/csv; charset=utf-8", csv_lines),
-        Format("jsonl", _("Export as JSON lines"), "application/jsonl; charset=utf-8", json_lines),
+        *([_XLSX] if HAS_XLSX else ()),
+        Format(
+            "sheet",
+            _("Export as spreadsheet (CSV)"),
+            *("csv", _CSV, sheet_csv_lines),
+            is_for_people=True,
+        ),
+        Format("csv", _("Export as CSV"), "csv", _CSV, csv_lines),
+        Format("jsonl", _("Export as JSON lines"), "jsonl", _JSON_LINES, json_lines),
     )
 }
 
@@ -54,17 +85,23 @@ def file_response(
         # The token is the id of an answer.
         if (field.editable or field.name == "token") and not isinstance(field, models.BinaryField)
     ]
-    lines = file.lines(rows, names, masks, pks)
-    chunks = _in_chunks(lines)
-    name = f"{rows.model._meta.model_name}.{file.name}"
+    made = file.make(rows, names, masks, pks)
+    chunks = made if file.is_archive else _in_chunks(made)
+    disposition = content_disposition_header(True, _file_name(file, rows.model))
     return StreamingHttpResponse(
         _awaited(chunks) if isinstance(request, ASGIRequest) else chunks,
         content_type=file.media_type,
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}"',
-            "X-Content-Type-Options": "nosniff",
-        },
+        headers={"Content-Disposition": disposition, "X-Content-Type-Options": "nosniff"},
     )
+
+
+def _file_name(file: Format, model: type[models.Model]) -> str:
+    if not file.is_for_people:
+        return f"{model._meta.model_name}.{file.ending}"
+    # The name of the list, and the day.
+    list_name = slugify(str(model._meta.verbose_name_plural), allow_unicode=True)
+    today = timezone.localtime(in_utc(timezone.now()))
+    return f"{list_name}-{today:%Y-%m-%d}.{file.ending}"
 
 
 def _in_chunks(lines: Iterator[str]) -> Iterator[str]:
@@ -82,6 +119,6 @@ def _in_chunks(lines: Iterator[str]) -> Iterator[str]:
         yield held_back
 
 
-async def _awaited(chunks: Iterator[str]) -> AsyncIterator[str]:
+async def _awaited(chunks: Iterator[Any]) -> AsyncIterator[Any]:
     while chunk := await sync_to_async(lambda: next(chunks, ""))():
         yield chunk

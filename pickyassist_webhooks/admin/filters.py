@@ -137,3 +137,16 @@ class ConflictFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.in_conflict() if self.value() else queryset
+
+
+class VerdictFilter(admin.SimpleListFilter):
+    """Shows one report of each number."""
+
+    title = _("numbers")
+    parameter_name = "verdict"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("current", _("Each number once, with its current verdict"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.standing() if self.value() else queryset

@@ -1,4 +1,4 @@
-"""Rows as CSV, for people who open it in a spreadsheet program, and as JSON lines for programs."""
+"""Rows as CSV and as JSON lines, for programs."""
 
 from __future__ import annotations
 
@@ -30,23 +30,24 @@ def csv_lines(
     apostrophe comes before text that looks like a formula. All cells are quoted, so that a program
     that splits at semicolons makes no further cells of them.
     """
-    yield _line(names)
-    for values in _values(rows, names, masks, pks):
-        yield _line(values)
+    yield csv_line(names)
+    for values in values_of(rows, names, masks, pks):
+        yield csv_line(map(_cell, values))
 
 
 def json_lines(
     rows: QuerySet[Any], names: list[str], masks: Masks, pks: list[int] | None = None
 ) -> Iterator[str]:
     """Yield a line for each row: a JSON object of its fields, masked in the same way."""
-    for values in _values(rows, names, masks, pks):
+    for values in values_of(rows, names, masks, pks):
         row = dict(zip(names, values, strict=True))
         yield json.dumps(row, ensure_ascii=False, cls=DjangoJSONEncoder) + "\n"
 
 
-def _values(
+def values_of(
     rows: QuerySet[Any], names: list[str], masks: Masks, pks: list[int] | None
 ) -> Iterator[list[Any]]:
+    """Yield the masked values of each row, newest first."""
     # values_list() would give codes and JSON of each database's own.
     rows = rows.defer(None).only(*names)
     for row in _in_chunks(rows) if pks is None else _by_ids(rows, pks):
@@ -72,9 +73,10 @@ def _in_chunks(rows: QuerySet[Any]) -> Iterator[Any]:
         chunk = list(rows.filter(pk__lt=chunk[-1].pk)[:_ROWS_AT_ONCE])
 
 
-def _line(values: Iterable[Any]) -> str:
+def csv_line(cells: Iterable[str], separator: str = ",") -> str:
+    """Return a line with all cells quoted."""
     line = StringIO()
-    csv.writer(line, quoting=csv.QUOTE_ALL).writerow(map(_cell, values))
+    csv.writer(line, delimiter=separator, quoting=csv.QUOTE_ALL).writerow(cells)
     return line.getvalue()
 
 
@@ -87,5 +89,9 @@ def _cell(value: Any) -> str:
         text = json.dumps(value, ensure_ascii=False, default=str)
     else:
         text = str(value)
-    text = visible(text)
+    return inert(visible(text))
+
+
+def inert(text: str) -> str:
+    """Return text that no spreadsheet program takes for a formula."""
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
