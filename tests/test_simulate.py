@@ -527,10 +527,15 @@ def test_a_silent_server(silent, monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_interrupted_before_all_are_posted(silent):
     """Then it does not serve the reports that are missing."""
-    Timer(1, signal.raise_signal, [signal.SIGINT]).start()
+    # A shell starts background processes with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     arguments = ("--count=99", "--lose=1", f"--api-port={free_port()}")
-    with pytest.raises(CommandError, match="Interrupted"):
-        call_command("pickyassist_simulate", address_of(silent), *arguments, stdout=StringIO())
+    try:
+        Timer(1, signal.raise_signal, [signal.SIGINT]).start()
+        with pytest.raises(CommandError, match="Interrupted"):
+            call_command("pickyassist_simulate", address_of(silent), *arguments, stdout=StringIO())
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("connections", ["1", "8"])
