@@ -155,14 +155,13 @@ class ChatMessageAdmin(EventAdmin):
         return messages.defer(*long).annotate(**beginnings)
 
     def _bubble(self, message: Any, masks: Masks) -> Bubble:
-        who = next((name for name in ("name", "number", "messenger_id") if _has(message, name)), "")
         content = message.get_content_display() if message.content != Content.TEXT else ""
         request = message.request_id and self.link(
             WebhookRequest, gettext("request"), message.request_id
         )
         details = (content, self.link(ChatMessage, gettext("details"), message.pk), request)
         is_ours = message.direction == Direction.SENT
-        name = masks.get(who, visible)(getattr(message, who)) if who else ""
+        name = _writer(message, masks)
         if "text" in masks:
             has_text = bool(message.text_begin or message.media_begin or message.location)
             return Bubble(
@@ -189,15 +188,20 @@ class ChatMessageAdmin(EventAdmin):
         return Bubble(message.first_reported_at, True, gettext("sent by the API"), details)
 
 
+def _writer(message: ChatMessage, masks: Masks) -> str:
+    """Return who wrote a message. The number of a sent one is that of the other person."""
+    if message.direction == Direction.SENT:
+        return message.get_direction_display()
+    names = ("name", "number", "messenger_id")
+    name = next((name for name in names if getattr(message, name).strip()), "")
+    return masks.get(name, visible)(getattr(message, name)) if name else ""
+
+
 def _title(message: ChatMessage, masks: Masks) -> str:
     if message.group_id:
         return shortened(message.group_subject) or masking.group_id(message.group_id)
     name = "number" if message.number else "messenger_id"
     return masks.get(name, visible)(getattr(message, name)) or visible(message.unique_id)
-
-
-def _has(message: ChatMessage, name: str) -> bool:
-    return bool(getattr(message, name).strip())
 
 
 def _beginning(text: str, length: int) -> str:

@@ -15,8 +15,10 @@ from django.utils import timezone
 from pickyassist_webhooks import ingest
 from pickyassist_webhooks.inbox import intake
 from pickyassist_webhooks.models.requests import requests as stored
+from pickyassist_webhooks.pushes import record_push
 from pickyassist_webhooks.signals import member_joined
-from tests.requests import chat, delivery, filtered, member, row, subscriber
+from pickyassist_webhooks.testing import push_answer
+from tests.requests import PROJECT, chat, delivery, filtered, member, row, subscriber
 
 DAYS = 32
 
@@ -30,8 +32,9 @@ ERRORS = (
 #: The message, and the reference, that the questions are about.
 LOST, CONFLICT, ORDER = "wamid.LOST", "wamid.CONFLICT", "ORD-1042"
 
-#: The message that a customer answers, its reference, and the customer's number.
-ASKED, ASKED_ORDER, CUSTOMER = "wamid.ASKED", "ORD-1057", "15552001057"
+#: The message that a customer answers, its push and reference, and the customer's number.
+ASKED, ASKED_PUSH = "wamid.ASKED", "shipping-57"
+ASKED_ORDER, CUSTOMER = "ORD-1057", "15552001057"
 
 #: The service that the shop's receiver calls. Once it works again, failed calls can be retried.
 crm = SimpleNamespace(is_down=False)
@@ -42,6 +45,8 @@ def fill(now: datetime | None = None) -> None:
     with failing_receiver():
         for body, at in requests(now or timezone.now()):
             take(body, at)
+    answer = push_answer({"msg_id": ASKED, "number": CUSTOMER}, push_id=ASKED_PUSH)
+    record_push(answer, project_id=PROJECT, references=ASKED_ORDER)
 
 
 def requests(now: datetime) -> Iterator[tuple[Any, datetime]]:
@@ -131,7 +136,7 @@ def _talks(now: datetime) -> Iterator[tuple[Any, datetime]]:
         if ago % 4:
             answer = chat(f"8801{ago:05}", **asked, message_in_raw="On its way!", direction=1)
             yield answer, at + timedelta(minutes=3 + ago)
-    sent = row(ASKED, "4", push_id="shipping-57", number=CUSTOMER, reference_number=ASKED_ORDER)
+    sent = row(ASKED, "4", push_id=ASKED_PUSH, number=CUSTOMER, reference_number=ASKED_ORDER)
     for minutes, status in ((240, "4"), (239, "1"), (231, "3")):
         yield delivery(sent | {"status": status}), now - timedelta(minutes=minutes)
     for number, (minutes, text, fields) in enumerate(TALK):

@@ -16,6 +16,12 @@
         return loaded.includes(element.localName) && !own.some((p) => url.pathname.startsWith(p));
     }
 
+    // Media of a chat message: a link that shows its address, and tells the other side nothing.
+    function isShownAddress(element, value) {
+        const safe = element.localName === "a" && element.rel === "noreferrer noopener nofollow";
+        return safe && value.startsWith("https://") && element.textContent === value;
+    }
+
     for (const element of document.querySelectorAll("*")) {
         const name = element.localName;
         if (!elements.includes(name) || (name === "meta" && element.httpEquiv)) {
@@ -34,7 +40,8 @@
             }
             // As a browser reads them: without what cannot be seen.
             const bare = value.replace(/[\0- ]/g, "");
-            if (scheme.test(bare) || (addresses.includes(name) && isForeign(element, value))) {
+            const isLeading = addresses.includes(name) && isForeign(element, value);
+            if (scheme.test(bare) || (isLeading && !isShownAddress(element, value))) {
                 find("address", element.outerHTML);
             }
             if (["class", "id", "name"].includes(name) && value.split(/\s/).includes(canary)) {
