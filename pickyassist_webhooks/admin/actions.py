@@ -22,9 +22,7 @@ from ..models.requests import requests
 from ..permissions import VIEW_PERSONAL_DATA
 from ..transactions import outside_of_transactions
 from .base import ReadOnlyAdmin
-
-#: Characters of a reason.
-MAX_REASON = 200
+from .discarding import MAX_REASON
 
 
 @dataclass(frozen=True)
