@@ -229,6 +229,38 @@ def test_the_body_as_a_file(login):
     assert url("body", request.pk) not in client.get(url("change", request.pk)).content.decode()
 
 
+def test_a_final_button_is_red(login, failing):
+    request, _ = failing
+    page = login(*ACTIONS).get(url("change", request.pk)).content.decode()
+    assert page.count("pickyassist-danger") == 1
+    assert 'value="Discard" class="pickyassist-danger"' in page
+
+
+@pytest.mark.parametrize(
+    ("error", "shown", "shown_masked"),
+    [
+        (
+            "Traceback:\n  File x\nValueError: 15550001111 is ill\n",
+            "15550001111 is ill",
+            "ValueError",
+        ),
+        ("Traceback:\nshop.errors.Gone\n", "shop.errors.Gone", "shop.errors.Gone"),
+        ("ValueError: Call\nmy 15550001111\n", "my 15550001111", "•••"),
+    ],
+)
+def test_failures_show_the_last_line(login, failing, error, shown, shown_masked):
+    ReceiverFailure.objects.update(error=error)
+    where = reverse("admin:pickyassist_webhooks_receiverfailure_changelist")
+    client = login("view_receiverfailure")
+    masked = client.get(where).content.decode()
+    assert shown_masked in masked
+    assert "15550001111" not in masked
+    codenames = ["view_receiverfailure", "view_personal_data"]
+    user = get_user_model().objects.get()
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    assert shown in client.get(where).content.decode()
+
+
 class TestSelected:
     """Actions on all requests that a filter leaves."""
 

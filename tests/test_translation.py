@@ -46,7 +46,7 @@ MODELS = [model for model in admin.site._registry if model._meta.app_label == AP
 #: Tokens, paths of receivers, media types, and the names of actions.
 DATA = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4,}){4}|tests\.[\w.<>]+|\w+/json|T1\d:"
-    r"|(?:call|delete|discard|erase|process|member|event)_\w+|data\[\d?\]\.status|not_an_integer|unknown_event|user0"
+    r"|ValueError|(?:call|delete|discard|erase|process|member|event)_\w+|data\[\d?\]\.status|not_an_integer|unknown_event|user0"
 )
 
 MODULES_OF_PROBLEMS = (

@@ -34,6 +34,8 @@ class Action:
     result: Any
     permission: str
     needs_reason: bool = False
+    #: Whether it ends the processing: its button is red.
+    is_final: bool = False
 
 
 #: The message if an action is not possible.
@@ -62,6 +64,7 @@ ACTIONS = (
         _("Request discarded."),
         "discard_webhookrequest",
         needs_reason=True,
+        is_final=True,
     ),
 )
 
