@@ -12,6 +12,7 @@ ERASE_PERSONAL_DATA = "pickyassist_webhooks.erase_personal_data"
 VIEW_URL = "pickyassist_webhooks.view_webhook_url"
 REPLAY = "pickyassist_webhooks.replay_webhookrequest"
 RETRY = "pickyassist_webhooks.retry_webhookrequest"
+DISCARD = "pickyassist_webhooks.discard_webhookrequest"
 
 
 def to_view(model: type[models.Model]) -> str:

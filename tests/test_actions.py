@@ -17,7 +17,7 @@ from pickyassist_webhooks import ingest
 from pickyassist_webhooks.choices import RequestState
 from pickyassist_webhooks.exceptions import NothingToDiscard, RequestInWork
 from pickyassist_webhooks.models import ReceiverFailure, WebhookRequest
-from tests.requests import delivery, keep, member, post
+from tests.requests import delivery, keep, member, post, row
 
 ACTIONS = ("replay", "retry", "discard")
 
@@ -227,3 +227,148 @@ def test_the_body_as_a_file(login):
     user.user_permissions.remove(Permission.objects.get(codename="view_personal_data"))
     assert client.get(url("body", request.pk)).status_code == 403
     assert url("body", request.pk) not in client.get(url("change", request.pk)).content.decode()
+
+
+def test_a_final_button_is_red(login, failing):
+    request, _ = failing
+    page = login(*ACTIONS).get(url("change", request.pk)).content.decode()
+    assert page.count("pickyassist-danger") == 1
+    assert 'value="Discard" class="pickyassist-danger"' in page
+
+
+@pytest.mark.parametrize(
+    ("error", "shown", "shown_masked"),
+    [
+        (
+            "Traceback:\n  File x\nValueError: 15550001111 is ill\n",
+            "15550001111 is ill",
+            "ValueError",
+        ),
+        ("Traceback:\nshop.errors.Gone\n", "shop.errors.Gone", "shop.errors.Gone"),
+        ("ValueError: Call\nmy 15550001111\n", "my 15550001111", "•••"),
+    ],
+)
+def test_failures_show_the_last_line(login, failing, error, shown, shown_masked):
+    ReceiverFailure.objects.update(error=error)
+    where = reverse("admin:pickyassist_webhooks_receiverfailure_changelist")
+    client = login("view_receiverfailure")
+    masked = client.get(where).content.decode()
+    assert shown_masked in masked
+    assert "15550001111" not in masked
+    codenames = ["view_receiverfailure", "view_personal_data"]
+    user = get_user_model().objects.get()
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    assert shown in client.get(where).content.decode()
+
+
+class TestSelected:
+    """Actions on all requests that a filter leaves."""
+
+    def select(self, client, action, requests=(), **data):
+        selected = {"_selected_action": [each.pk for each in requests]}
+        where = reverse("admin:pickyassist_webhooks_webhookrequest_changelist")
+        where += data.pop("query", "")
+        return client.post(where, {"action": action} | selected | data, follow=True)
+
+    def confirm(self, client, page, **data):
+        """Post the form of a page as a browser does."""
+        form = {name: page.context[name] for name in ("select_across", "last")}
+        form |= {"action": "discard_selected", "_selected_action": page.context["selected"]}
+        return client.post(page.context["here"], form | data, follow=True)
+
+    def told(self, answer):
+        return [str(message) for message in answer.context["messages"]]
+
+    def quarantined(self, count):
+        for number in range(count):
+            post({"event_id": 90 + number})
+        return list(WebhookRequest.objects.order_by("pk"))
+
+    def test_discards_with_one_reason_after_a_count(self, login):
+        requests = self.quarantined(3)
+        client = login("discard")
+        page = self.select(client, "discard_selected", requests[:2], index=0)
+        assert "2 requests will not be processed any more" in page.content.decode()
+        assert not WebhookRequest.objects.filter(state="discarded").exists()
+        answer = self.confirm(client, page, reason="not ours")
+        assert self.told(answer) == ["2 requests were discarded."]
+        states = WebhookRequest.objects.order_by("pk").values_list("state", flat=True)
+        assert list(states) == ["discarded", "discarded", "quarantined"]
+        for request in WebhookRequest.objects.filter(state="discarded"):
+            assert request.history[-1]["what"] == "discarded: not ours"
+            assert request.history[-1]["by"] == "clerk"
+        changes = {entry.get_change_message() for entry in LogEntry.objects.all()}
+        assert changes == {"Discard: not ours"}
+
+    def test_discards_all_that_a_filter_leaves_at_the_count(self, login):
+        requests = self.quarantined(3)
+        post(delivery())
+        client = login("discard")
+        filtered_list = {"query": "?state__exact=quarantined", "select_across": "1"}
+        page = self.select(client, "discard_selected", requests[:1], **filtered_list)
+        assert page.context["count"] == 3
+        [late, *_] = self.quarantined(1)[-1:]
+        answer = self.confirm(client, page, reason="a test")
+        assert self.told(answer) == ["3 requests were discarded."]
+        late.refresh_from_db()
+        assert late.state == "quarantined"
+        assert WebhookRequest.objects.filter(state="done").count() == 1
+
+    def test_asks_again_without_a_reason(self, login):
+        requests = self.quarantined(1)
+        client = login("discard")
+        page = self.select(client, "discard_selected", requests)
+        again = self.confirm(client, page, reason=" ")
+        assert again.context["count"] == 1
+        assert not WebhookRequest.objects.filter(state="discarded").exists()
+
+    def test_skips_those_that_others_changed(self, login):
+        requests = self.quarantined(2)
+        client = login("discard")
+        page = self.select(client, "discard_selected", requests)
+        WebhookRequest.objects.filter(pk=requests[0].pk).update(
+            claimed_by="another", due_at=timezone.now() + timedelta(minutes=1)
+        )
+        answer = self.confirm(client, page, reason="a test")
+        assert self.told(answer) == [
+            "1 request was discarded. 1 request was skipped: in progress, deleted or finished."
+        ]
+
+    def test_ends_before_a_browser_gives_up(self, login, monkeypatch):
+        requests = self.quarantined(2)
+        client = login("discard")
+        page = self.select(client, "discard_selected", requests)
+        monkeypatch.setattr("pickyassist_webhooks.admin.discarding.SECONDS", -1)
+        answer = self.confirm(client, page, reason="a test")
+        assert self.told(answer) == ["2 are left: select them again."]
+
+    def test_done_requests_need_nothing(self, login):
+        post(delivery())
+        client = login("discard")
+        answer = self.select(client, "discard_selected", WebhookRequest.objects.all())
+        assert self.told(answer) == ["Nothing is left to do for these requests."]
+
+    def test_calls_failed_receivers(self, login, failing):
+        request, mend = failing
+        mend()
+        post(delivery(row("2")))
+        client = login("retry")
+        answer = self.select(client, "call_receivers_again", WebhookRequest.objects.all())
+        assert self.told(answer) == [
+            "The failed receivers of 1 request were called again (done: 1). 1 request was skipped: "
+            "in progress, deleted or without a failed receiver."
+        ]
+        request.refresh_from_db()
+        assert (request.state, request.replays) == ("done", 1)
+        changes = [entry.get_change_message() for entry in LogEntry.objects.all()]
+        assert changes == ["Failed receivers called again: done."]
+
+    @pytest.mark.parametrize("action", ["discard_selected", "call_receivers_again"])
+    def test_needs_its_permission(self, login, action):
+        requests = self.quarantined(1)
+        client = login("replay")
+        page = client.get(reverse("admin:pickyassist_webhooks_webhookrequest_changelist"))
+        assert action not in page.content.decode()
+        self.select(client, action, requests, reason="a test", last="99")
+        requests[0].refresh_from_db()
+        assert requests[0].state == "quarantined"

@@ -693,7 +693,7 @@ class TestProcessAgain:
     def test_leaves_alone_what_is_gone(self, root, monkeypatch):
         post(delivery())
 
-        def gone(pk, by):
+        def gone(pk, *others):
             raise WebhookRequest.DoesNotExist
 
         monkeypatch.setattr(ingest, "replay", gone)

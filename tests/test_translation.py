@@ -46,7 +46,7 @@ MODELS = [model for model in admin.site._registry if model._meta.app_label == AP
 #: Tokens, paths of receivers, media types, and the names of actions.
 DATA = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4,}){4}|tests\.[\w.<>]+|\w+/json|T1\d:"
-    r"|(?:delete|erase|process|member|event)_\w+|data\[\d?\]\.status|not_an_integer|unknown_event|user0"
+    r"|ValueError|(?:call|delete|discard|erase|process|member|event)_\w+|data\[\d?\]\.status|not_an_integer|unknown_event|user0"
 )
 
 MODULES_OF_PROBLEMS = (
@@ -172,6 +172,17 @@ def test_answers_to_buttons(filled, root, marked):
     page = reverse(f"admin:{APP}_deliveryreport_changelist")
     assert left(root.post(page, chosen)) == set()
     assert left(root.post(page, chosen | {"erase": "yes"}, follow=True)) == set()
+    chosen = {"_selected_action": [pk]}
+    page = reverse(f"{name}_changelist")
+    for action, more in (
+        ("process_again", {}),
+        ("call_receivers_again", {}),
+        ("discard_selected", {}),
+        ("discard_selected", {"reason": "1", "last": pk}),
+        ("discard_selected", {}),
+    ):
+        answer = root.post(page, chosen | {"action": action} | more, follow=True)
+        assert left(answer) == set(), action
 
 
 def test_translators_see_each_expectation_of_the_parser():

@@ -22,9 +22,7 @@ from ..models.requests import requests
 from ..permissions import VIEW_PERSONAL_DATA
 from ..transactions import outside_of_transactions
 from .base import ReadOnlyAdmin
-
-#: Characters of a reason.
-MAX_REASON = 200
+from .discarding import MAX_REASON
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,8 @@ class Action:
     result: Any
     permission: str
     needs_reason: bool = False
+    #: Whether it ends the processing: its button is red.
+    is_final: bool = False
 
 
 #: The message if an action is not possible.
@@ -64,6 +64,7 @@ ACTIONS = (
         _("Request discarded."),
         "discard_webhookrequest",
         needs_reason=True,
+        is_final=True,
     ),
 )
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.db.models.functions import Right
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from ..choices import UNFINISHED
-from ..models import MODELS, ReceiverFailure, WebhookRequest
-from .base import ReadOnlyAdmin
+from ..models import MODELS, ReceiverFailure, WebhookRequest, masking
+from .base import Column, ReadOnlyAdmin
 from .filters import RequestFilter
+from .text import shortened
+
+#: Characters of a traceback's end that are read for its last line.
+_MAX_LINE = 1000
+#: The class of an exception at the beginning of a traceback's last line.
+_EXCEPTION = re.compile(r"([A-Za-z_][\w.]{0,200})(?::|$)")
 
 
 @admin.register(ReceiverFailure)
 class ReceiverFailureAdmin(ReadOnlyAdmin):
-    list_display = ("failed_at", "receiver", "signal", "attempts", "due_at")
+    list_display = ("failed_at", "receiver", "signal", "error_line", "attempts", "due_at")
     list_filter = (RequestFilter,)
     sortable_by = ()
     search_fields = ("receiver",)
@@ -39,6 +48,27 @@ class ReceiverFailureAdmin(ReadOnlyAdmin):
             },
         ),
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReceiverFailure]:
+        rows: QuerySet[ReceiverFailure] = super().get_queryset(request)
+        return rows.annotate(error_end=Right("error", _MAX_LINE))
+
+    def get_list_display(self, request: HttpRequest) -> list[Column]:
+        is_masked = "error" in self.masks(request)
+        columns = super().get_list_display(request)
+        return [self.error_kind if name == "error_line" and is_masked else name for name in columns]
+
+    @admin.display(description=_("error"))
+    def error_line(self, failure: Any) -> str:
+        """Return the last line of the traceback: the exception and its text."""
+        return shortened(failure.error_end.rstrip().rpartition("\n")[2])
+
+    @admin.display(description=_("error"))
+    def error_kind(self, failure: Any) -> str:
+        """Return the class of the exception, without its text: that may be personal."""
+        line = failure.error_end.rstrip().rpartition("\n")[2]
+        match = _EXCEPTION.match(line)
+        return match[1] if match else masking.HIDDEN
 
     def has_delete_permission(
         self, request: HttpRequest, obj: ReceiverFailure | None = None

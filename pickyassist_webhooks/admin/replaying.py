@@ -16,13 +16,11 @@ from ..choices import RequestState
 from ..exceptions import BodyErased, RequestInWork
 from ..models import WebhookRequest
 from ..models.requests import requests
-from ..permissions import REPLAY
+from ..permissions import REPLAY, RETRY
 from .base import ReadOnlyAdmin
 
 
 class ReplayingAdmin(ReadOnlyAdmin):
-    actions = ("process_again",)
-
     def has_replay_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(REPLAY)
 
@@ -31,11 +29,24 @@ class ReplayingAdmin(ReadOnlyAdmin):
         # The ids first: a replay may take rows out of the filter.
         self.replay(http_request, list(queryset.order_by("pk").values_list("pk", flat=True)))
 
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(RETRY)
+
+    @admin.action(
+        permissions=["retry"], description=_("Call failed receivers of selected requests again")
+    )
+    def call_receivers_again(
+        self, http_request: HttpRequest, queryset: QuerySet[WebhookRequest]
+    ) -> None:
+        pks = list(queryset.order_by("pk").values_list("pk", flat=True))
+        self.replay(http_request, pks, only_failed_receivers=True)
+
     def replay(
         self,
         http_request: HttpRequest,
         pks: Iterable[int],
         stop: Callable[[], bool] = lambda: False,
+        only_failed_receivers: bool = False,
     ) -> int | None:
         """Replay requests until ``stop`` returns true, show the results, and return the last id.
 
@@ -44,12 +55,15 @@ class ReplayingAdmin(ReadOnlyAdmin):
         outcomes: Counter[str] = Counter()
         skipped = 0
         last = None
+        processed = gettext("Processed again: %(state)s.")
+        called = gettext("Failed receivers called again: %(state)s.")
         for pk in pks:
             if stop():
                 break
             last = pk
             try:
-                replayed = ingest.replay(pk, http_request.user.get_username())
+                operator = http_request.user.get_username()
+                replayed = ingest.replay(pk, operator, only_failed_receivers)
             except (RequestInWork, BodyErased, WebhookRequest.DoesNotExist):
                 skipped += 1
                 continue
@@ -57,35 +71,61 @@ class ReplayingAdmin(ReadOnlyAdmin):
             state = RequestState(replayed.state if replayed else RequestState.RECEIVED)
             outcomes[state] += 1
             if row := replayed or requests().only("kind", "token").filter(pk=pk).first():
-                change = gettext("Processed again: %(state)s.") % {"state": state.label}
-                self.log_change(http_request, row, change)
-        self._report(http_request, outcomes, skipped)
+                change = called if only_failed_receivers else processed
+                self.log_change(http_request, row, change % {"state": state.label})
+        self._report(http_request, outcomes, skipped, only_failed_receivers)
         return last
 
-    def _report(self, http_request: HttpRequest, outcomes: Counter[str], skipped: int) -> None:
+    def _report(
+        self,
+        http_request: HttpRequest,
+        outcomes: Counter[str],
+        skipped: int,
+        only_failed_receivers: bool,
+    ) -> None:
         count = outcomes.total()
         sentences = []
         if count:
             states = "; ".join(
                 f"{RequestState(state).label}: {number}" for state, number in outcomes.items()
             )
-            sentences.append(
-                ngettext(
-                    "%(count)d request was processed again (%(states)s).",
-                    "%(count)d requests were processed again (%(states)s).",
-                    count,
-                )
-                % {"count": count, "states": states}
-            )
+            done = _called_again(count) if only_failed_receivers else _processed_again(count)
+            sentences.append(done % {"count": count, "states": states})
         if skipped:
-            sentences.append(
-                ngettext(
-                    "%(count)d request was skipped: in progress, deleted or erased.",
-                    "%(count)d requests were skipped: in progress, deleted or erased.",
-                    skipped,
-                )
-                % {"count": skipped}
-            )
+            why = _without_failures(skipped) if only_failed_receivers else _not_possible(skipped)
+            sentences.append(why % {"count": skipped})
         is_fine = not skipped and set(outcomes) == {RequestState.DONE}
         level = messages.SUCCESS if is_fine else messages.WARNING
         self.message_user(http_request, " ".join(sentences), level)
+
+
+def _processed_again(count: int) -> str:
+    return ngettext(
+        "%(count)d request was processed again (%(states)s).",
+        "%(count)d requests were processed again (%(states)s).",
+        count,
+    )
+
+
+def _called_again(count: int) -> str:
+    return ngettext(
+        "The failed receivers of %(count)d request were called again (%(states)s).",
+        "The failed receivers of %(count)d requests were called again (%(states)s).",
+        count,
+    )
+
+
+def _not_possible(count: int) -> str:
+    return ngettext(
+        "%(count)d request was skipped: in progress, deleted or erased.",
+        "%(count)d requests were skipped: in progress, deleted or erased.",
+        count,
+    )
+
+
+def _without_failures(count: int) -> str:
+    return ngettext(
+        "%(count)d request was skipped: in progress, deleted or without a failed receiver.",
+        "%(count)d requests were skipped: in progress, deleted or without a failed receiver.",
+        count,
+    )

@@ -22,6 +22,7 @@ from ..parsing.characters import visible
 from ..permissions import VIEW_PERSONAL_DATA, to_view
 from .actions import ActionsAdmin
 from .address import AddressAdmin
+from .discarding import DiscardingAdmin
 from .expectations import expected
 from .filters import ProblemFilter
 from .labels import alarm
@@ -40,7 +41,8 @@ _ALARMING = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
 
 
 @admin.register(WebhookRequest)
-class WebhookRequestAdmin(ActionsAdmin, ProblemsAdmin, AddressAdmin):
+class WebhookRequestAdmin(ActionsAdmin, ProblemsAdmin, DiscardingAdmin, AddressAdmin):
+    actions = ("process_again", "call_receivers_again", "discard_selected")
     list_display = ("received_at", "state_shown", "kind", "events_shown", "problems_counted")
     list_filter = ("state", "received_at", ProblemFilter)
     search_fields = ("token",)
