@@ -12,12 +12,13 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from ..insights.errors import codes_in_use
 from ..insights.overview import channels_in_use
 from ..models import GroupMemberEvent, Message, WebhookRequest
 from ..models.requests import LARGE
 from ..parsing.characters import storable
 from ..permissions import to_view
-from .labels import channel
+from .labels import channel, error_code
 
 
 class OneParentFilter(admin.SimpleListFilter):
@@ -97,6 +98,14 @@ class PushFilter(LikeFilter):
     shared = ("project_id", "push_id")
 
 
+class ErrorFilter(LikeFilter):
+    title = _("kind of error")
+    label = _("Same error as %(row)s")
+    parameter_name = "error_of"
+    parent = Message
+    shared = ("error_group",)
+
+
 class GroupFilter(LikeFilter):
     title = _("group")
     label = _("Same group as %(row)s")
@@ -137,3 +146,21 @@ class ConflictFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.in_conflict() if self.value() else queryset
+
+
+class ErrorCodeFilter(admin.SimpleListFilter):
+    """Offers the codes of the newest failed messages."""
+
+    title = _("error code")
+    parameter_name = "error_code"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        codes = codes_in_use()
+        value = self.value()
+        if value is not None and value not in codes:
+            codes.append(value)
+        return [(code, error_code(code) or gettext("without a code")) for code in codes]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        value = self.value()
+        return queryset if value is None else queryset.with_error(storable(value))

@@ -197,6 +197,7 @@ class MessageFilters(filters.FilterSet):
     msg_id = filters.CharFilter()
     reference_number = filters.CharFilter()
     push_id = filters.CharFilter()
+    error_code = filters.CharFilter(method="with_error")
     conflict = Only(method="in_conflict", label="received, yet failed or refunded")
 
     class Meta:
@@ -205,6 +206,9 @@ class MessageFilters(filters.FilterSet):
 
     def in_conflict(self, queryset: Any, name: str, value: bool) -> Any:
         return queryset.in_conflict()
+
+    def with_error(self, queryset: Any, name: str, value: str) -> Any:
+        return queryset.with_error(value)
 
 
 class ProjectFilters(filters.FilterSet):
