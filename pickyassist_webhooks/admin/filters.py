@@ -12,11 +12,12 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from ..conf import app_settings
 from ..insights.errors import codes_in_use
-from ..insights.overview import channels_in_use
+from ..insights.overview import SAMPLE, channels_in_use
 from ..models import GroupMemberEvent, Message, WebhookRequest
 from ..models.requests import LARGE
-from ..parsing.characters import storable
+from ..parsing.characters import storable, visible
 from ..permissions import to_view
 from .labels import channel, error_code
 
@@ -164,3 +165,24 @@ class ErrorCodeFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         value = self.value()
         return queryset if value is None else queryset.with_error(storable(value))
+
+
+class SecretFilter(admin.SimpleListFilter):
+    """Offers the labels of the settings, and those of the newest requests."""
+
+    title = _("secret label")
+    parameter_name = "secret_label"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        newest = WebhookRequest.objects.order_by("-received_at")
+        labels = {label for label, _secret in app_settings.secrets}
+        labels.update(newest.values_list("secret_label", flat=True)[:SAMPLE])
+        value = self.value()
+        if value is not None:
+            labels.add(value)
+        names = [(label, visible(label) or gettext("without a label")) for label in sorted(labels)]
+        return names if labels - {""} or value is not None else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        return queryset if value is None else queryset.filter(secret_label=storable(value))

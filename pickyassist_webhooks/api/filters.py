@@ -130,6 +130,7 @@ class Received(filters.FilterSet):
 class RequestFilters(Received):
     state = filters.MultipleChoiceFilter(choices=RequestState.choices)
     token = filters.UUIDFilter()
+    secret_label = filters.CharFilter()
 
     class Meta:
         model = WebhookRequest
