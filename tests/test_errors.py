@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib import import_module
 from itertools import permutations
 from urllib.parse import parse_qs, urlsplit
 
@@ -283,8 +284,11 @@ def test_an_index_finds_them(name):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_messages_of_before_get_their_errors_by_the_migration():
+@pytest.mark.parametrize("at_once", [2, 1000])
+def test_messages_of_before_get_their_errors_by_the_migration(at_once, monkeypatch):
     app = "pickyassist_webhooks"
+    migration = import_module(f"{app}.migrations.0016_fill_errors")
+    monkeypatch.setattr(migration, "BATCH", at_once)
     post(delivery(*TestRule.REPORTS))
     post(delivery(failed("2", status=77, code="77"), failed("2", status=-7, code="-7"), row("3")))
     post(delivery(failed("4", code="", text="x" * 5000), failed("4", status=0), failed("", 2)))

@@ -383,7 +383,7 @@ class TestMigrations:
         "0011_calls",
         "0012_pushes",
         "0014_chat_messages",
-        "0015_message_errors",
+        "0016_fill_errors",
     }
 
     #: Operations that old code does not notice; also AddField if it can omit the column.

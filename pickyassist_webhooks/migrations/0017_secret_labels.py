@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = (("pickyassist_webhooks", "0015_message_errors"),)
+    dependencies = (("pickyassist_webhooks", "0016_fill_errors"),)
 
     operations = (
         migrations.AddIndex(
