@@ -244,6 +244,20 @@ class TestPages:
         assert page == {"next": None, "previous": None, "results": []}
 
 
+def test_errors_of_messages(root, login):
+    private = {"error_code": "131026", "error_message": "Call +15550001111"}
+    post(delivery(row("1", 2, **private), row("2", 2, error_code="470"), row("3")))
+    [message] = rows(root, "message", error_code="131026")
+    assert message["msg_id"] == "1"
+    assert private.items() <= message.items()
+    assert "not on WhatsApp" in message["error_explanation"]
+    assert rows(root, "message", error_code="9") == []
+    assert len(rows(root, "message", error_code="")) == 3
+    [masked] = rows(login("view_message"), "message", error_code="131026")
+    assert masked["error_message"] == "•••"
+    assert masked["error_explanation"] == message["error_explanation"]
+
+
 class TestCurrentState:
     def test_members_of_a_group(self, root):
         post(member(number="15550000001"))
@@ -281,14 +295,22 @@ class TestStatistics:
         assert len(statistics["kinds"]["group_member"]["per_day"]) == 7
         assert statistics["requests"]["quarantined"] == 1
         assert statistics["channels"] == [{"channel": "8", "count": 1}]
-        assert statistics["errors"][0]["error_message"] == "Call +15550001111"
+        assert statistics["errors"] == []
+        post(delivery(row("M3", 2, error_code="131026", error_message="Call +15550001111")))
+        [error] = root.get(url("stats"), {"days": 7}).json()["errors"]
+        explanation = error.pop("error_explanation")
+        assert error == {"error_code": "131026", "error_message": "Call #", "count": 1}
+        assert "not on WhatsApp" in explanation
 
     def test_parts_require_the_view_permission(self, filled, login):
         statistics = login("view_deliveryreport").get(url("stats")).json()
         assert statistics["kinds"]["delivery_report"]["count"] == 3
         assert statistics["kinds"]["group_member"] is None
         assert statistics["messages"] is statistics["requests"] is None
-        assert statistics["errors"][0]["error_message"] == "•••"
+        assert statistics["errors"] is None
+        post(delivery(row("M3", 2, error_message="Call +15550001111")))
+        [error] = login("view_message").get(url("stats")).json()["errors"]
+        assert error["error_message"] == "•••"
 
     @pytest.mark.parametrize("days", ["0", "91", "x"])
     def test_an_invalid_period(self, days, root):

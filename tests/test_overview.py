@@ -99,18 +99,6 @@ class TestFunnel:
         assert funnel.rate(funnel.read) == 0
 
 
-def test_errors_are_counted_by_code_and_message():
-    for number in range(3):
-        come(delivery(row(str(number), 2, error_code="470", error_message="Too late")))
-    come(delivery(row("9", 2, error_code="1", error_message="x" * 5000)))
-    come(delivery(row("10", 2, error_message="Long ago")), days=40)
-    come(delivery(row("11", 1, error_message="Not a failure")))
-    assert overview.errors(overview.latest_days(30)[0]) == [
-        ("470", "Too late", 3),
-        ("1", "x" * overview.ERROR_LENGTH, 1),
-    ]
-
-
 def test_what_waits_is_listed_by_its_link(root):
     """By one link for all states in which a request waits, and nothing else is."""
     waiting = keep(delivery(row("waits")))
@@ -181,7 +169,7 @@ class TestPage:
             "3 (100.0 %)",
             "2 (66.7 %)",
             "Delivered, but also failed or refunded: 1",
-            "470 Call +15550001111 1",
+            "470 Call # 1",
             "919737001155 (Shared number India) 1",
             "Team",
         ):
@@ -219,18 +207,18 @@ class TestPage:
     def test_shows_only_what_the_user_may_view(self, filled, login):
         page = Page(login("view_message").get(PAGE)).text
         assert "Message results" in page
+        assert "The most frequent errors" in page
         for hidden in (
             "attention",
             "Receivers",
             "Events received",
-            "errors",
             "channel",
             "active groups",
         ):
             assert hidden not in page
 
     def test_without_personal_data(self, filled, login):
-        names = ("deliveryreport", "groupmemberevent", "webhookrequest")
+        names = ("message", "groupmemberevent", "webhookrequest")
         page = Page(login(*(f"view_{name}" for name in names)).get(PAGE)).text
         assert "15550001111" not in page
         assert "470" in page

@@ -25,6 +25,7 @@ from pickyassist_webhooks.checks import settings as checks
 from pickyassist_webhooks.health.levels import Condition
 from pickyassist_webhooks.health.reports import CONDITIONS
 from pickyassist_webhooks.inbox import announce
+from pickyassist_webhooks.insights import error_codes
 from pickyassist_webhooks.models.leases import LeasedQuerySet
 from pickyassist_webhooks.parsing import decoding, event_types, forms, literals, multipart, values
 from pickyassist_webhooks.parsing import payloads as parsing
@@ -382,6 +383,7 @@ class TestMigrations:
         "0011_calls",
         "0012_pushes",
         "0014_chat_messages",
+        "0016_fill_errors",
     }
 
     #: Operations that old code does not notice; also AddField if it can omit the column.
@@ -415,6 +417,16 @@ class TestMigrations:
 def test_channels_of_the_vendor():
     documented = {codes(key)[0]: name for key, name in rows("vendor.md", "Channels")}
     assert documented == {key: str(name) for key, name in choices.CHANNELS.items()}
+
+
+def test_known_error_codes():
+    """Each code that the pages explain is listed, with the same words."""
+    documented = {
+        codes(key)[0]: f"{text} ({source})"
+        for source, title in (("Meta", "Meta's error codes"), ("Picky Assist", "Error codes"))
+        for key, text in rows("vendor.md", title)
+    }
+    assert documented == {code: error_codes.explained(code) for code in error_codes.CODES}
 
 
 def test_loggers():

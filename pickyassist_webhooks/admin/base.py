@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from ..models import WebhookRequest
 from ..models.masking import Masks
 from ..parsing.characters import visible
-from .labels import channel, unrecognised
+from .labels import channel, error_code, unrecognised
 from .lists import ListAdmin
 from .text import preformatted, pretty_json, shortened
 
@@ -128,6 +128,8 @@ class ReadOnlyAdmin(ListAdmin):
 def _way_to_show(field: Any, in_list: bool) -> Callable[[Any], str] | None:
     if field.name == "channel":
         return channel
+    if field.name == "error_code":
+        return error_code
     if field.choices:
         labels = dict(field.flatchoices)
         # Django shows a code that is not among the choices as nothing.

@@ -27,7 +27,7 @@ class EventAdmin(ErasingAdmin):
 
 @admin.register(DeliveryReport)
 class DeliveryReportAdmin(EventAdmin):
-    list_display = ("received_at", "status", "number", "msg_id")
+    list_display = ("received_at", "status", "number", "msg_id", "error_code")
     list_filter = ("status", "received_at", RequestFilter, MessageFilter)
     large = ("error_message", "message", "media", "extra")
     search_fields = ("number", "msg_id", "reference_number")

@@ -12,12 +12,14 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ..insights.overview import channels_in_use
+from ..conf import app_settings
+from ..insights.errors import codes_in_use
+from ..insights.overview import SAMPLE, channels_in_use
 from ..models import GroupMemberEvent, Message, WebhookRequest
 from ..models.requests import LARGE
-from ..parsing.characters import storable
+from ..parsing.characters import storable, visible
 from ..permissions import to_view
-from .labels import channel
+from .labels import channel, error_code
 
 
 class OneParentFilter(admin.SimpleListFilter):
@@ -97,6 +99,14 @@ class PushFilter(LikeFilter):
     shared = ("project_id", "push_id")
 
 
+class ErrorFilter(LikeFilter):
+    title = _("kind of error")
+    label = _("Same error as %(row)s")
+    parameter_name = "error_of"
+    parent = Message
+    shared = ("error_group",)
+
+
 class GroupFilter(LikeFilter):
     title = _("group")
     label = _("Same group as %(row)s")
@@ -150,3 +160,42 @@ class VerdictFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.standing() if self.value() else queryset
+
+
+class ErrorCodeFilter(admin.SimpleListFilter):
+    """Offers the codes of the newest failed messages."""
+
+    title = _("error code")
+    parameter_name = "error_code"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        codes = codes_in_use()
+        value = self.value()
+        if value is not None and value not in codes:
+            codes.append(value)
+        return [(code, error_code(code) or gettext("without a code")) for code in codes]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        value = self.value()
+        return queryset if value is None else queryset.with_error(storable(value))
+
+
+class SecretFilter(admin.SimpleListFilter):
+    """Offers the labels of the settings, and those of the newest requests."""
+
+    title = _("secret label")
+    parameter_name = "secret_label"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        newest = WebhookRequest.objects.order_by("-received_at")
+        labels = {label for label, _secret in app_settings.secrets}
+        labels.update(newest.values_list("secret_label", flat=True)[:SAMPLE])
+        value = self.value()
+        if value is not None:
+            labels.add(value)
+        names = [(label, visible(label) or gettext("without a label")) for label in sorted(labels)]
+        return names if labels - {""} or value is not None else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        return queryset if value is None else queryset.filter(secret_label=storable(value))

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from ..choices import CHANNELS
+from ..insights.error_codes import explained
 from ..parsing.characters import visible
 from .text import shortened
 
@@ -23,6 +24,12 @@ def channel(value: str) -> str:
     """Return a channel's id with its label as a hint: newer accounts number channels themselves."""
     label = CHANNELS.get(value)
     return f"{visible(value)} ({label})" if label else shortened(value)
+
+
+def error_code(code: str) -> str:
+    """Return an error code with its explanation as a hint, if it is a known one."""
+    hint = explained(code)
+    return f"{visible(code)}: {hint}" if hint else shortened(code)
 
 
 def alarm(text: Any) -> SafeString:

@@ -6,26 +6,47 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import display_for_value
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Left
+from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..choices import DeliveryStatus
-from ..models import DeliveryReport, Message, WebhookRequest
+from ..models import DeliveryReport, Message, WebhookRequest, masking
 from ..parsing.characters import visible
 from .erasing import ErasingAdmin
-from .filters import ConflictFilter, PushFilter, ReferenceFilter
-from .labels import alarm, unrecognised
+from .filters import ConflictFilter, ErrorCodeFilter, ErrorFilter, PushFilter, ReferenceFilter
+from .labels import alarm, error_code, unrecognised
 
 #: Reports shown of one message, the first ones; there are rarely more than three.
 MAX_REPORTS = 100
 
+#: Characters that lists and the timeline show of an error message.
+MAX_ERROR = 300
+
 
 @admin.register(Message)
 class MessageAdmin(ErasingAdmin):
-    list_display = ("first_reported_at", "status", "number", "reference_number", "conflict")
-    list_filter = ("status", ConflictFilter, "first_reported_at", ReferenceFilter, PushFilter)
-    search_fields = ("number", "msg_id", "reference_number")
+    list_display = (
+        "first_reported_at",
+        "status",
+        "error",
+        "number",
+        "reference_number",
+        "conflict",
+    )
+    list_filter = (
+        "status",
+        ConflictFilter,
+        ErrorCodeFilter,
+        "first_reported_at",
+        ReferenceFilter,
+        PushFilter,
+        ErrorFilter,
+    )
+    search_fields = ("number", "msg_id", "reference_number", "error_code")
     sortable_by = ("first_reported_at",)
     ordering = ("-first_reported_at", "-pk")
     fieldsets = (
@@ -36,6 +57,9 @@ class MessageAdmin(ErasingAdmin):
                     "msg_id",
                     "number",
                     "status",
+                    "error_code",
+                    "error_message",
+                    "same_error",
                     "conflict_explained",
                     "reference_link",
                     "push_link",
@@ -48,6 +72,16 @@ class MessageAdmin(ErasingAdmin):
         (_("When"), {"fields": ("first_reported_at", "changed_at")}),
         (_("Results"), {"fields": ("reported",)}),
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        is_hidden = Value(bool(self.masks(request)))
+        messages: Any = super().get_queryset(request)
+        return messages.annotate(hides_texts=is_hidden)  # type: ignore[no-any-return]
+
+    @admin.display(description=_("error"))
+    def error(self, message: Any) -> Any:
+        shown = _error(message.error_code, message.error_message[:MAX_ERROR], message.hides_texts)
+        return shown or self.get_empty_value_display()
 
     @admin.display(description=_("conflict"))
     def conflict(self, message: Message) -> Any:
@@ -92,10 +126,19 @@ class MessageAdmin(ErasingAdmin):
             return self.get_empty_value_display()
         return self.link(Message, visible(message.push_id), push_of=message.pk)
 
+    @admin.display(description=_("same error"))
+    def same_error(self, message: Message) -> Any:
+        if message.error_group is None:
+            return self.get_empty_value_display()
+        text = gettext("all messages with this error")
+        return self.link(Message, text, error_of=message.pk)
+
     @admin.display(description=_("reports"))
-    def timeline(self, message: Message) -> Any:
+    def timeline(self, message: Any) -> Any:
         """List the reports of a message in the order in which they count, with their changes."""
-        reports = message.reports().defer("message", "media", "extra")[:MAX_REPORTS]
+        long = ("message", "media", "extra", "error_message")
+        beginning = Left("error_message", MAX_ERROR)
+        reports = message.reports().defer(*long).annotate(error_begin=beginning)[:MAX_REPORTS]
         items = [
             (
                 display_for_value(report.received_at, ""),
@@ -103,6 +146,7 @@ class MessageAdmin(ErasingAdmin):
                 self._change(report),
                 self.link(DeliveryReport, gettext("report"), report.pk),
                 self._request(report),
+                _error(report.error_code, report.error_begin, message.hides_texts),
             )
             for report in reports
         ]
@@ -110,7 +154,7 @@ class MessageAdmin(ErasingAdmin):
             return gettext("No report yet.")
         return format_html(
             '<ol class="pickyassist-timeline">{}</ol>',
-            format_html_join("", "<li>{}: <strong>{}</strong>, {} ({}, {})</li>", items),
+            format_html_join("", "<li>{}: <strong>{}</strong>, {} ({}, {}){}</li>", items),
         )
 
     def _change(self, report: DeliveryReport) -> str:
@@ -132,3 +176,10 @@ class MessageAdmin(ErasingAdmin):
 
 def _label(status: int) -> str:
     return str(dict(DeliveryStatus.choices).get(status) or unrecognised(status))
+
+
+def _error(code: str, text: str, is_hidden: bool) -> Any:
+    """Return an error in two lines: the code in words, and the text."""
+    text = masking.hidden(text) if text and is_hidden else visible(text)
+    lines = [(line,) for line in (error_code(code), text) if line]
+    return format_html_join("", '<div class="pickyassist-error">{}</div>', lines)

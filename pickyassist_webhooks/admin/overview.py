@@ -15,11 +15,11 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import health
 from ..choices import UNFINISHED, DeliveryStatus, Direction, Level, RequestState
-from ..insights import conversations, overview
+from ..insights import conversations, errors, overview
+from ..insights.error_codes import explained
 from ..models import (
     MODELS,
     ChatMessage,
-    DeliveryReport,
     GroupMemberEvent,
     Message,
     NewSubscriber,
@@ -182,19 +182,31 @@ class Overview:
             "sample": grouped(overview.SAMPLE),
         }
 
-    def errors(self) -> list[tuple[str, str, str]] | None:
-        """Return code, text and count of the most frequent errors of the period."""
-        if not self.may_view(DeliveryReport):
+    def errors(self) -> list[dict[str, Any]] | None:
+        """Return the most frequent errors of the period, each with a link to its messages."""
+        if not self.may_view(Message):
             return None
-        is_unmasked = self.request.user.has_perm(VIEW_PERSONAL_DATA)
-        return [
-            (
-                shortened(code),
-                visible(text) if is_unmasked else masking.hidden(text),
-                grouped(count),
-            )
-            for code, text, count in overview.errors(self.since)
-        ]
+        with_texts = self.request.user.has_perm(VIEW_PERSONAL_DATA)
+        rows = []
+        for error in errors.errors(self.since, with_texts):
+            query = self._failed_since()
+            query |= {"error_of": str(error.newest)} if with_texts else {"error_code": error.code}
+            row = {
+                "code": shortened(error.code),
+                "hint": explained(error.code),
+                "text": visible(error.text),
+                "count": grouped(error.count),
+                "url": self._url(Message, "changelist", urlencode(query)),
+            }
+            rows.append(row)
+        return rows
+
+    def _failed_since(self) -> dict[str, str]:
+        """Return the filters of the list for the failed messages of the period."""
+        return {
+            "status__in": ",".join(str(status.value) for status in errors.FAILED),
+            "first_reported_at__gte": str(overview.midnight(self.since)),
+        }
 
     def attention(self) -> dict[str, Any] | None:
         """Return the counts of unfinished requests, and of those that need a person."""
@@ -213,13 +225,14 @@ class Overview:
             for state in _ATTENTION
         ]
         waiting = sum(counts[state] for state in UNFINISHED)
+        with_rows = [state for state in UNFINISHED if counts[state]]
         return {
             "rows": rows,
             "waiting": grouped(waiting),
             "waiting_url": self._url(
                 WebhookRequest, "changelist", f"state__in={','.join(UNFINISHED)}"
             ),
-            "waiting_since": overview.waiting_since() if waiting else None,
+            "waiting_since": overview.waiting_since(with_rows),
             "problems_url": self._url(WebhookRequest, "problems"),
         }
 

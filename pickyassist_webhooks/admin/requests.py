@@ -24,7 +24,7 @@ from .actions import ActionsAdmin
 from .address import AddressAdmin
 from .discarding import DiscardingAdmin
 from .expectations import expected
-from .filters import ProblemFilter
+from .filters import ProblemFilter, SecretFilter
 from .labels import alarm
 from .lists import verbose_name
 from .problems import ProblemsAdmin
@@ -43,9 +43,16 @@ _ALARMING = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
 @admin.register(WebhookRequest)
 class WebhookRequestAdmin(ActionsAdmin, ProblemsAdmin, DiscardingAdmin, AddressAdmin):
     actions = ("process_again", "call_receivers_again", "discard_selected")
-    list_display = ("received_at", "state_shown", "kind", "events_shown", "problems_counted")
-    list_filter = ("state", "received_at", ProblemFilter)
-    search_fields = ("token",)
+    list_display = (
+        "received_at",
+        "state_shown",
+        "kind",
+        "events_shown",
+        "problems_counted",
+        "secret_label",
+    )
+    list_filter = ("state", SecretFilter, "received_at", ProblemFilter)
+    search_fields = ("token", "secret_label")
     fields_shown: ClassVar[dict[str, str]] = {"body_shown": "body"}
     ordering = ("-received_at", "-pk")
     large = LARGE
@@ -114,6 +121,15 @@ class WebhookRequestAdmin(ActionsAdmin, ProblemsAdmin, DiscardingAdmin, AddressA
             for name in self._searched_fields(model, request)
         }
         return [*names, *super().searched(request)]
+
+    def matches(
+        self, term: str, request: HttpRequest, database: str, limit: int | None = None
+    ) -> list[int]:
+        if matches := super().matches(term, request, database, limit):
+            return matches
+        # Millions can have one label: the newest of them are read in the order of an index.
+        labelled = WebhookRequest.objects.using(database).filter(secret_label=term)
+        return list(labelled.order_by("-received_at").values_list("pk", flat=True)[:limit])
 
     def searches(self, term: str, request: HttpRequest, database: str) -> list[QuerySet[Any]]:
         searches: list[QuerySet[Any]] = []

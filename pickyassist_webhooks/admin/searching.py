@@ -7,6 +7,7 @@ from itertools import product
 
 from django.db.models import Q
 
+from ..models.messages import WITH_ERROR
 from ..models.numbers import ending_in
 
 #: Letters of a text up to which every spelling is searched: 64 at most.
@@ -17,7 +18,8 @@ def condition(name: str, term: str) -> Q:
     """Return the condition for rows that match a term in one column."""
     if name == "number":
         return ending_in(term)
-    return Q(**{f"{name}__in": sorted(_spellings(term))})
+    spelled = Q(**{f"{name}__in": sorted(_spellings(term))})
+    return spelled & WITH_ERROR if name == "error_code" else spelled
 
 
 def _spellings(term: str) -> Iterable[str]:

@@ -19,7 +19,7 @@ from . import texts
 from .commit_horizon import below_horizon
 from .filters import refuse_unknown
 from .pagination import SIZE, bad, encode_cursor, identifier, page_size, read_cursor
-from .serializers import FollowedRequestSerializer
+from .request_serializers import FollowedRequestSerializer
 
 AFTER = "after"
 

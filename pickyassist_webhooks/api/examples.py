@@ -188,6 +188,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "failed_seen": False,
         "refunded": False,
         "conflict": False,
+        **{"error_code": "", "error_message": "", "error_explanation": ""},
     },
     "Statistics": {
         "days": 1,
@@ -213,7 +214,14 @@ ROWS: dict[str, dict[str, Any]] = {
         },
         "conflicts": 0,
         "conversations": _TALK,
-        "errors": [{"error_code": "131026", "error_message": "Undeliverable", "count": 2}],
+        "errors": [
+            {
+                "error_code": "470",
+                "error_explanation": "",
+                "error_message": "More than # hours",
+                "count": 2,
+            }
+        ],
         "requests": {"received": 0, "stored": 0, "failing": 0, "quarantined": 1, "dead": 0},
         "waiting_since": None,
         "receivers": [],

@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from ..choices import Content, EventKind, RequestOrigin, RequestState
+from ..insights.error_codes import explained
 from .components import named
 
 
@@ -85,3 +86,11 @@ class Listed(serializers.JSONField):
 @extend_schema_field(OpenApiTypes.STR)
 class StatusLabel(Label):
     pass
+
+
+@extend_schema_field(
+    {"type": "string", "description": "The error code in words, as a hint; blank if unknown."}
+)
+class Explanation(serializers.CharField):
+    def to_representation(self, value: Any) -> str:
+        return explained(str(value))

@@ -130,6 +130,7 @@ class Received(filters.FilterSet):
 class RequestFilters(Received):
     state = filters.MultipleChoiceFilter(choices=RequestState.choices)
     token = filters.UUIDFilter()
+    secret_label = filters.CharFilter()
 
     class Meta:
         model = WebhookRequest
@@ -197,6 +198,7 @@ class MessageFilters(filters.FilterSet):
     msg_id = filters.CharFilter()
     reference_number = filters.CharFilter()
     push_id = filters.CharFilter()
+    error_code = filters.CharFilter(method="with_error")
     conflict = Only(method="in_conflict", label="received, yet failed or refunded")
 
     class Meta:
@@ -205,6 +207,9 @@ class MessageFilters(filters.FilterSet):
 
     def in_conflict(self, queryset: Any, name: str, value: bool) -> Any:
         return queryset.in_conflict()
+
+    def with_error(self, queryset: Any, name: str, value: str) -> Any:
+        return queryset.with_error(value)
 
 
 class ProjectFilters(filters.FilterSet):

@@ -10,7 +10,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import extend_schema
 
-from . import errors, examples, fields, serializers
+from . import errors, examples, fields, request_serializers, serializers
 from .components import PREFIX, Schema, for_version, named, operation_id, tag
 
 #: The description of a request ID in a URL.
@@ -118,7 +118,7 @@ class Described(AutoSchema):
     def _change_feed(self) -> Schema:
         for event in serializers.EVENTS.values():
             self.resolve_serializer(event, "response")
-        row = self.resolve_serializer(serializers.FollowedRequestSerializer, "response").ref
+        row = self.resolve_serializer(request_serializers.FollowedRequestSerializer, "response").ref
         page = {
             "type": "object",
             "description": "The requests finished since the cursor in `after`.",

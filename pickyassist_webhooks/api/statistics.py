@@ -6,16 +6,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..insights import conversations, overview
+from ..insights import conversations, errors, overview
+from ..insights.error_codes import explained
 from ..models import (
     MODELS,
     ChatMessage,
-    DeliveryReport,
     Message,
     NewSubscriber,
     ReceiverFailure,
     WebhookRequest,
-    masking,
 )
 from ..permissions import VIEW_PERSONAL_DATA, to_view
 
@@ -37,7 +36,7 @@ def statistics(days: int, may: Callable[[str], bool]) -> dict[str, Any]:
         "messages": part(Message, lambda: overview.funnel(since)),
         "conflicts": part(Message, overview.conflicts),
         "conversations": part(ChatMessage, lambda: conversations.conversations(since)),
-        "errors": part(DeliveryReport, lambda: _errors(since, may(VIEW_PERSONAL_DATA))),
+        "errors": part(Message, lambda: _errors(since, may(VIEW_PERSONAL_DATA))),
         "requests": part(WebhookRequest, overview.states),
         "waiting_since": part(WebhookRequest, overview.waiting_since),
         "receivers": part(ReceiverFailure, overview.failing_receivers),
@@ -58,11 +57,12 @@ def _traffic(model: Any, period: Any) -> dict[str, Any]:
 def _errors(since: Any, may_view_texts: bool) -> list[dict[str, Any]]:
     return [
         {
-            "error_code": code,
-            "error_message": text if may_view_texts or not text else masking.hidden(text),
-            "count": count,
+            "error_code": error.code,
+            "error_explanation": explained(error.code),
+            "error_message": error.text,
+            "count": error.count,
         }
-        for code, text, count in overview.errors(since)
+        for error in errors.errors(since, may_view_texts)
     ]
 
 

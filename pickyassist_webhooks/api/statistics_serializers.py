@@ -41,6 +41,7 @@ class ConversationsSerializer(serializers.Serializer[Any]):
 
 class ErrorCountSerializer(serializers.Serializer[Any]):
     error_code = serializers.CharField(allow_blank=True)
+    error_explanation = serializers.CharField(allow_blank=True)
     error_message = serializers.CharField(allow_blank=True)
     count = serializers.IntegerField()
 

@@ -33,7 +33,7 @@ from ..models import (
 from ..models.requests import LARGE
 from ..permissions import REPLAY, RETRY
 from ..transactions import outside_of_transactions
-from . import filters, serializers, statistics_serializers
+from . import filters, request_serializers, serializers, statistics_serializers
 from .change_feed import AFTER, change_feed
 from .components import Schema
 from .pagination import KeysetPagination
@@ -99,7 +99,7 @@ class WebhookRequestViewSet(ReadingViewSet):
     """Accepted POSTs and their state."""
 
     queryset = WebhookRequest.objects.all()
-    serializer_class = serializers.WebhookRequestSerializer
+    serializer_class = request_serializers.WebhookRequestSerializer
     filterset_class = filters.RequestFilters
     orderings = ("id", "received_at")
     parameters = frozenset({AFTER})
@@ -120,7 +120,7 @@ class WebhookRequestViewSet(ReadingViewSet):
     def get_serializer_class(self) -> Any:
         if self.action == "list":
             return self.serializer_class
-        return serializers.WebhookRequestDetailSerializer
+        return request_serializers.WebhookRequestDetailSerializer
 
     def get_object(self) -> Any:
         """Return a request by its ID or its token."""
@@ -140,14 +140,14 @@ class WebhookRequestViewSet(ReadingViewSet):
         return super().list(request, *args, **kwargs)
 
     @described(
-        request=serializers.ReplaySerializer,
-        responses=serializers.WebhookRequestDetailSerializer,
+        request=request_serializers.ReplaySerializer,
+        responses=request_serializers.WebhookRequestDetailSerializer,
         extensions={"x-answers": ["409", "410", "415"]},
     )
     @action(detail=True, methods=["post"])
     def replay(self, request: Request, **kwargs: Any) -> Response:
         """Process a request again, or only call its failed receivers again."""
-        asked = serializers.ReplaySerializer(data=request.data)
+        asked = request_serializers.ReplaySerializer(data=request.data)
         if not any(map(request.user.has_perm, (REPLAY, RETRY))):
             raise PermissionDenied
         asked.is_valid(raise_exception=True)

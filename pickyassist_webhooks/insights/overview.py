@@ -5,7 +5,6 @@ All are counted in ranges of an index, or in the newest rows: none reads every r
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -13,12 +12,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Max, Q, QuerySet, Value
-from django.db.models.functions import Substr
 from django.utils import timezone
 
 from ..choices import UNFINISHED, DeliveryStatus, RequestState
 from ..models import (
-    DeliveryReport,
     Event,
     GroupMemberEvent,
     Message,
@@ -30,9 +27,6 @@ from ..models.together import rows_of
 
 #: Newest rows that are read if no index can answer.
 SAMPLE = 1000
-
-#: Newest failed reports whose error messages are counted, and characters of each that count.
-ERROR_SAMPLE, ERROR_LENGTH = 10_000, 200
 
 #: Counts in one statement, at most: SQLite allows 500.
 MOST_ARMS = 250
@@ -145,19 +139,6 @@ def funnel(since: date) -> Funnel:
     return Funnel(**{name: counted[f"{name}_count"] for name in conditions})
 
 
-def errors(since: date) -> list[tuple[str, str, int]]:
-    """Return the most frequent errors since a day: code, beginning of the message, how often.
-
-    Only the newest ``ERROR_SAMPLE`` failed reports are read.
-    """
-    failed = DeliveryReport.objects.filter(
-        status=DeliveryStatus.FAILED, received_at__gte=midnight(since)
-    )
-    text = Substr("error_message", 1, ERROR_LENGTH)
-    newest = failed.order_by("-received_at").values_list("error_code", text)[:ERROR_SAMPLE]
-    return [(code, text, count) for (code, text), count in Counter(newest).most_common(TOP)]
-
-
 def states() -> dict[str, int]:
     """Return how many requests are in each unfinished state, quarantined or dead."""
     wanted = (*UNFINISHED, RequestState.QUARANTINED, RequestState.DEAD)
@@ -166,11 +147,11 @@ def states() -> dict[str, int]:
     return dict(zip(wanted, counts, strict=True))
 
 
-def waiting_since() -> datetime | None:
-    """Return when the oldest unfinished request came."""
+def waiting_since(states: Iterable[RequestState] = UNFINISHED) -> datetime | None:
+    """Return when the oldest unfinished request came, or the oldest one in these states."""
     # Only those that are due first: a backlog of millions takes too long to read.
-    states = [WebhookRequest.objects.filter(state=state).order_by("due_at") for state in UNFINISHED]
-    first = rows_of([rows.values_list("received_at")[:SAMPLE] for rows in states])
+    due = [WebhookRequest.objects.filter(state=state).order_by("due_at") for state in states]
+    first = rows_of([rows.values_list("received_at")[:SAMPLE] for rows in due])
     return min((at for rows in first for (at,) in rows), default=None)
 
 

@@ -10,9 +10,10 @@ from django.utils.translation import gettext_lazy as _
 
 from ..choices import DeliveryStatus, progress
 from ..parsing.characters import visible
+from ..parsing.errors import group_of
 from . import keys, masking
 from .chat import ChatMessage, ChatMessageQuerySet
-from .columns import ExactCharField, SparseIndex, build
+from .columns import ExactCharField, SparseIndex, UnicodeTextField, build
 from .events import fill_blanks
 from .masking import Masks
 from .numbers import NumberKeyField, of_number
@@ -20,6 +21,15 @@ from .reports import DeliveryReport, DeliveryReportQuerySet
 
 #: Messages reported as delivered, and also as failed or refunded.
 _IN_CONFLICT = models.Q(delivered=True) & (models.Q(failed_seen=True) | models.Q(refunded=True))
+
+#: Messages with an error. SQLite uses an index of them only if a query has these very words.
+WITH_ERROR = models.Q(error_group__isnull=False)
+
+#: Statuses whose reports name no error that counts: all went well.
+_WITHOUT_ERROR = (DeliveryStatus.SUBMITTED, DeliveryStatus.DELIVERED, DeliveryStatus.READ)
+
+#: Characters of an error message that a message keeps; its report has all of them.
+MAX_ERROR = 1000
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -38,16 +48,26 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """Return the messages reported as delivered, and also as failed or refunded."""
         return self.filter(_IN_CONFLICT)
 
+    def with_error(self, code: str) -> MessageQuerySet:
+        """Return the messages with this error code; a blank code: with an error without a code."""
+        return self.filter(WITH_ERROR, error_code=code)
+
 
 class Message(models.Model):
     """The current state of one message, from all delivery reports with its ``msg_id``.
 
     The status only climbs (``choices.progress``), so each order of reports gives the same status.
     It begins with *accepted* if the push was recorded before the first report.
-    The three flags stay set once reported.
+    The three flags stay set once reported. The error is that of the report with the highest status
+    among those that name one and are no *submitted*, *delivered* or *read*; a receipt keeps it.
     """
 
-    personal: ClassVar[Masks] = {"number": masking.number, "number_key": masking.hidden}
+    personal: ClassVar[Masks] = {
+        "number": masking.number,
+        "number_key": masking.hidden,
+        "error_message": masking.hidden,
+        "error_group": masking.hidden,
+    }
 
     key = ExactCharField(_("key"), max_length=keys.MAX_LENGTH, editable=False)
     project_id = ExactCharField(_("project id"), blank=True)
@@ -64,6 +84,14 @@ class Message(models.Model):
     delivered = models.BooleanField(_("delivery reported"), default=False)
     failed_seen = models.BooleanField(_("failure reported"), default=False)
     refunded = models.BooleanField(_("refund reported"), default=False)
+    error_code = ExactCharField(_("error code"), blank=True, default="", db_default="")
+    error_message = UnicodeTextField(_("error message"), blank=True, default="", db_default="")
+    # The status of the report with this error. Both are null without an error.
+    error_status = models.BigIntegerField(
+        _("status of the error"), null=True, blank=True, editable=False
+    )
+    # The code, and the text without numbers.
+    error_group = ExactCharField(_("kind of error"), null=True, blank=True, editable=False)
 
     objects: ClassVar[MessageQuerySet] = MessageQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -93,6 +121,16 @@ class Message(models.Model):
                 fields=["first_reported_at", "id"],
                 rows=_IN_CONFLICT,
                 name="pickyassist_message_conflict",
+            ),
+            SparseIndex(
+                fields=["error_code", "first_reported_at", "id"],
+                rows=WITH_ERROR,
+                name="pickyassist_message_error_code",
+            ),
+            SparseIndex(
+                fields=["error_group", "first_reported_at", "id"],
+                rows=WITH_ERROR,
+                name="pickyassist_message_error",
             ),
         )
 
@@ -140,4 +178,20 @@ class Message(models.Model):
         if progress(report.status) > progress(self.status):
             self.status = report.status
             self.changed_at = report.received_at
+        if report.status not in _WITHOUT_ERROR and (report.error_code or report.error_message):
+            self.absorb_error(report.status, report.error_code, report.error_message)
         return before != self.__dict__
+
+    def absorb_error(self, status: int, code: str, text: str) -> None:
+        """Take over the error of a report, unless one with a higher status has named another.
+
+        A report of the same status is a repeat, which only fills blanks. So the error is that of
+        the stored report, in any order of arrival.
+        """
+        if progress(status) > progress(self.error_status):
+            self.error_status, self.error_code, self.error_message = status, "", ""
+        elif status != self.error_status:
+            return
+        self.error_code = self.error_code or code
+        self.error_message = self.error_message or text[:MAX_ERROR]
+        self.error_group = group_of(self.error_code, self.error_message)

@@ -133,6 +133,7 @@ class WebhookRequest(Leased):
             models.Index(fields=["state", "due_at"], name="pickyassist_request_due"),
             models.Index(fields=["received_at"], name="pickyassist_request_received"),
             models.Index(fields=["state", "received_at"], name="pickyassist_request_state"),
+            models.Index(fields=["secret_label", "received_at"], name="pickyassist_request_label"),
             SparseIndex(
                 fields=["problem", "state", "received_at", "id"],
                 rows=models.Q(problem__isnull=False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,9 +29,6 @@ from tests.browser.shop import CLERK
 from tests.browser.truth import DELIVERY, MEMBER, SUBSCRIBER, Truth
 
 PERIODS = ("7 days", "30 days")
-
-#: The text for an error without a code or message.
-DASH = "\u2013"
 
 
 @pytest.fixture
@@ -90,13 +88,35 @@ class TestWhatBecameOfMyMessages:
 
     def test_which_errors_are_frequent(self, page, truth):
         open_overview(page)
-        errors = table(page.get_by_role("table", name="The most frequent errors"))
-        sentence = {
-            (code.strip(DASH), text.strip(DASH)): int(count) for code, text, count in errors
+        shown = page.get_by_role("table", name="The most frequent errors")
+        errors = table(shown)
+        sentence = {(code, text.splitlines()[-1]): int(count) for code, text, count in errors}
+        numbers = re.compile("[0-9]+")
+        assert sentence == {
+            (code, numbers.sub("#", text)): count
+            for (code, text), count in truth.errors(30).items()
         }
-        assert sentence == truth.errors(30)
         counts = [int(count) for *_, count in errors]
         assert counts == sorted(counts, reverse=True)
+        code, text, _ = errors[0]
+        assert text.startswith("the number is not on WhatsApp")
+        follow(shown, code)
+        expect(page.get_by_text(f"{counts[0]} messages")).to_be_visible()
+        assert {row[2].partition(":")[0] for row in listed(page)} == {code}
+
+    def test_why_it_failed(self, page):
+        """In the list, on the page of the message, and in its timeline."""
+        open_list(page, "Messages")
+        search(page, demo.ORDER, "2 results")
+        code, text, _ = demo.ERRORS[0]
+        failed = page.get_by_role("row").filter(has_text=text)
+        expect(failed).to_contain_text(f"{code}: the number is not on WhatsApp")
+        open_row(page, failed)
+        expect(field(page, "Error code")).to_contain_text(f"{code}: the number is not on WhatsApp")
+        expect(field(page, "Error message")).to_have_text(text)
+        report = field(page, "Reports").get_by_role("listitem").last
+        expect(report).to_contain_text(f"{code}: the number is not on WhatsApp")
+        expect(report).to_contain_text(text)
 
     def test_one_that_failed(self, page):
         """From its reference number to the request that said so."""
@@ -131,7 +151,7 @@ class TestWhatBecameOfMyMessages:
         open_row(page, page.get_by_role("row").last)
         expect(field(page, "Message id")).to_have_text(demo.LOST)
         follow(page, "campaign-00")
-        assert [row[3] for row in listed(page)] == [demo.ORDER] * 2
+        assert [row[4] for row in listed(page)] == [demo.ORDER] * 2
 
 
 class TestWhatFailedAndWhy:

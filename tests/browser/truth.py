@@ -85,12 +85,21 @@ class Truth:
         return answered, questions
 
     def errors(self, days: int) -> Counter[tuple[str, str]]:
-        """Return how often each error was given as the reason of a failure lately."""
+        """Return how many lately reported messages failed with each error."""
         since = self.today - timedelta(days=days - 1)
+        first: dict[str, datetime] = {}
+        error: dict[str, tuple[str, str]] = {}
+        received = set()
+        for event, at in self.events(DELIVERY):
+            first.setdefault(event["msg_id"], at)
+            if event["status"] == "2" and event.get("error_code"):
+                error[event["msg_id"]] = (event["error_code"], event["error_message"])
+            elif event["status"] in ("1", "3"):
+                received.add(event["msg_id"])
         return Counter(
-            (event.get("error_code", ""), event.get("error_message", ""))
-            for event, at in self.events(DELIVERY)
-            if event["status"] == "2" and at.date() >= since
+            pair
+            for msg_id, pair in error.items()
+            if msg_id not in received and first[msg_id].date() >= since
         )
 
     def members(self) -> list[str]:

@@ -35,7 +35,10 @@ COLUMNS = {
         **{"media": "media-url", "context_msg_id": "context-msg-id"},
     },
 }
+OF_ERRORS = ("error_code", "error_message")
 OF_MESSAGES = ("push_id", "number", "reference_number", "channel")
+#: Statuses whose reports can name the error of a message, in the order of ``RANKS``.
+FAILURES = (0, 9, 2, 5)
 #: By the vendor's id of the event; a chat message has none.
 MODELS = dict(enumerate(COLUMNS, 1))
 #: Message ids that name no message.
@@ -134,6 +137,15 @@ class Event:
 @dataclass
 class Message(Event):
     statuses: list[int | None] = field(default_factory=lambda: [None])
+    #: The error codes and messages of the reports with each status.
+    errors: dict[int, Event] = field(default_factory=lambda: defaultdict(Event))
+
+    @property
+    def error(self) -> Event:
+        """The values of the highest status that has some."""
+        if not self.errors:
+            return Event()
+        return max(self.errors.items(), key=lambda item: FAILURES.index(item[0]))[1]
 
     @property
     def status(self) -> int | None:
@@ -169,6 +181,9 @@ class Reference:
         if is_new:
             event.previous_status = message.status
         message.statuses.append(int(fields["status"]))
+        named = {name: values[name] for name in OF_ERRORS if name in values}
+        if named and message.statuses[-1] in FAILURES:
+            message.errors[message.statuses[-1]].collect(named)
         message.requests.append(number)
         message.collect({name: values[name] for name in OF_MESSAGES if name in values})
 

@@ -15,7 +15,15 @@ from typing import Any
 
 import pytest
 
-from tests.faults.reference import COLUMNS, OF_MESSAGES, RANKS, Event, Reference, sequence
+from tests.faults.reference import (
+    COLUMNS,
+    OF_ERRORS,
+    OF_MESSAGES,
+    RANKS,
+    Event,
+    Reference,
+    sequence,
+)
 from tests.faults.stage import Stage
 
 Row = dict[str, Any]
@@ -163,6 +171,7 @@ def test_every_message_has_its_highest_status_and_its_first_values(run):
         times = [received_at[number] for number in expected.requests]
         assert row["first_reported_at"] in ([min(times)] if run.in_order else times)
         run.check_values(row, OF_MESSAGES, expected, run.in_order)
+        run.check_values(row, OF_ERRORS, expected.error, run.in_order)
 
 
 def test_the_raising_reports_of_a_message_form_a_chain(run):

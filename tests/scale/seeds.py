@@ -316,6 +316,18 @@ def _message(made: Expressions) -> Columns:
         "delivered": f"({status} IN ({DeliveryStatus.DELIVERED}, {DeliveryStatus.READ}))",
         "failed_seen": f"({status} = {DeliveryStatus.FAILED} OR ({conflict}))",
         "refunded": f"({status} = {DeliveryStatus.REFUNDED})",
+        **_error(status, made),
+    }
+
+
+def _error(status: str, made: Expressions) -> Columns:
+    failed = f"{status} IN ({DeliveryStatus.FAILED}, {DeliveryStatus.REFUNDED})"
+    code = made.sql.text(dice("n", "error", 15))
+    return {
+        "error_code": case((failed, code), default="''"),
+        "error_message": case((failed, "'Message undeliverable.'"), default="''"),
+        "error_status": case((failed, status)),
+        "error_group": case((failed, made.sql.joined(code, "' Message undeliverable.'"))),
     }
 
 
