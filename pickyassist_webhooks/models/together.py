@@ -37,9 +37,7 @@ def rows_of(querysets: Sequence[QuerySet[Any, Any]]) -> list[list[Any]]:
 
 
 def counts_of(querysets: Sequence[QuerySet[Any, Any]]) -> list[int]:
-    """Return the number of rows of each queryset, which can have a limit."""
-    if not querysets:
-        return []
+    """Return the number of rows of each queryset, at least one, which can have a limit."""
     connection = connections[querysets[0].db]
     arms, params = [], []
     for number, queryset in enumerate(querysets):
