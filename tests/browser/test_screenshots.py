@@ -15,22 +15,22 @@ FOLDER = Path(__file__).parent.parent.parent / "docs/screenshots"
 #: The way to each page, and the first and last element of its picture.
 PAGES = {
     "overview": (ways.overview, "#header", ".pickyassist-overview"),
-    "message": (ways.message, "#content", "#content fieldset:nth-of-type(2)"),
+    "message": (ways.message, "#content h1", "#content fieldset:nth-of-type(2)"),
     "request": (
         ways.marked,
         "#content fieldset:nth-of-type(2)",
         "#content fieldset:nth-of-type(3)",
     ),
-    "quarantine": (ways.quarantine, "#content", "#content"),
-    "group": (ways.group, "#content", "#content"),
-    "conversation": (ways.conversation, "#content", "#content"),
+    "quarantine": (ways.quarantine, "#content h1", "#content"),
+    "group": (ways.group, "#content h1", "#content"),
+    "conversation": (ways.conversation, "#content h1", "#content"),
 }
 SIZES = {"desk": DESK, "phone": PHONE}
 SCHEMES = ("light", "dark")
 PICTURES = {"-".join(each) + ".png" for each in product(PAGES, SCHEMES, SIZES)}
 
 #: The greatest height in pixels, and the margin around the elements.
-HIGHEST, AROUND = {"desk": 640, "phone": 1000}, 15
+HIGHEST, AROUND = {"desk": 800, "phone": 1000}, 15
 
 #: Bytes of a picture with something on it, and of all of them in the repository.
 LEAST, MOST = 10_000, 1_500_000
