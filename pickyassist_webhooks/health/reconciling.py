@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from ..choices import Level, PushState
 from ..conf import app_settings
 from ..models.moments import elapsed
-from ..models.pushes import pushes
+from ..models.pushes import is_pending, pushes
 from .facts import Facts
 from .levels import Finding, in_words, level_of
 
@@ -22,10 +22,10 @@ def oldest_due_push(now: datetime) -> datetime | None:
     if not app_settings.api_tokens:
         return None  # reconciling is off
     due = pushes().filter(state=PushState.OPEN, due_at__lte=now).order_by("due_at")
-    marked = due.annotate(pending=due.is_pending())
+    marked = due.annotate(pending=is_pending(due.db))
     rows = list(marked.values_list("due_at", "pending")[:_MOST])
-    for number, (due_at, is_pending) in enumerate(rows, 1):
-        if is_pending or number == _MOST:  # a run of the command would have settled all of these
+    for number, (due_at, lacks_reports) in enumerate(rows, 1):
+        if lacks_reports or number == _MOST:  # a run of the command would have settled all of these
             return due_at
     return None
 

@@ -22,15 +22,16 @@ from .requests import database_of_requests
 class PushQuerySet(LeasedQuerySet["Push"]):
     def unsettled(self) -> PushQuerySet:
         """Return the open pushes that lack a final report, or of which no message is known."""
-        return self.filter(self.is_pending(), state=PushState.OPEN)
+        return self.filter(is_pending(self.db), state=PushState.OPEN)
 
-    def is_pending(self) -> Any:
-        """Return the condition that a message lacks a final report, or none is known."""
-        messages = Message.objects.using(self.db).filter(
-            project_id=OuterRef("project_id"), push_id=OuterRef("push_id")
-        )
-        pending = messages.exclude(status__in=FINAL)
-        return Exists(pending) | ~Exists(messages)
+
+def is_pending(database: str) -> Any:
+    """Return the condition that a message of a push lacks a final report, or none is known."""
+    messages = Message.objects.using(database).filter(
+        project_id=OuterRef("project_id"), push_id=OuterRef("push_id")
+    )
+    pending = messages.exclude(status__in=FINAL)
+    return Exists(pending) | ~Exists(messages)
 
 
 class Push(Leased):
