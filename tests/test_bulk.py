@@ -17,8 +17,14 @@ from pickyassist_webhooks.exceptions import LeaseLost
 from pickyassist_webhooks.inbox.leases import advance, changed
 from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.inbox.worker import work
-from pickyassist_webhooks.models import MODELS, DeliveryReport, Message, WebhookRequest
-from tests.requests import delivery, keep, member, post, row
+from pickyassist_webhooks.models import (
+    MODELS,
+    DeliveryReport,
+    Message,
+    NewSubscriber,
+    WebhookRequest,
+)
+from tests.requests import delivery, keep, member, post, row, subscriber
 from tests.story import ODD, story
 
 pytestmark = pytest.mark.django_db
@@ -114,6 +120,14 @@ class TestWriter:
             writer.write([])
             assert writer.find(Message, [], lock=False) == {}
         assert len(captured) == 0
+
+    def test_a_column_with_and_without_values(self):
+        """Both rows are in one statement."""
+        for number, date in enumerate(("", "2020-05-29T10:31:06+00:00", "never")):
+            keep(subscriber(subscriber_id=str(number), date=date))
+        sweep()
+        dates = NewSubscriber.objects.order_by("pk").values_list("date", flat=True)
+        assert [date and date.year for date in dates] == [None, 2020, None]
 
     @pytest.mark.parametrize("together", [False, True])
     def test_an_existing_key_raises(self, together):

@@ -13,7 +13,7 @@ from django.utils import timezone
 from pickyassist_webhooks import ingest
 from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.models import ChatMessage, Message, WebhookRequest
-from pickyassist_webhooks.parsing.chat import decoded
+from pickyassist_webhooks.parsing.chat import MAX_REPAIRED, decoded
 from pickyassist_webhooks.pushes import record_push
 from pickyassist_webhooks.testing import capture_events, push_answer
 from tests.cases import CONVERSATIONS
@@ -117,6 +117,12 @@ def test_without_an_id_each_request_is_a_message_of_its_own():
 )
 def test_escapes_are_decoded_once(encoded, text):
     assert decoded(encoded) == text
+
+
+def test_a_huge_text_is_decoded_if_all_of_it_is_utf_8():
+    valid = "a+%C3%A9" * (MAX_REPAIRED // 8)
+    assert decoded(valid + "+b") == "a é" * (MAX_REPAIRED // 8) + " b"
+    assert decoded(valid + "+%ff") == valid + "+%ff"
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,10 @@ _BLANK: tuple[Any, ...] = (None, "", [], {})
 # A number in a group: "Group name @Sender / 15550001111".
 _IN_GROUP = re.compile(r"(?s).*/\s*([0-9]+)")
 _ESCAPES = re.compile(r"(?:%[0-9a-fA-F]{2})+")
+#: Characters of a text with escapes that are not UTF-8, because each of these takes time. Messages
+#: of people have a few thousand.
+MAX_REPAIRED = 2_000_000
+
 _NOT_UTF_8 = re.compile("[\udc80-\udcff]+")
 
 
@@ -155,10 +159,15 @@ def text(reader: FieldReader, name: str) -> str:
 
 
 def decoded(text: str) -> str:
-    """Decode the escapes of a text once; those that are not UTF-8 stay as they came."""
+    """Decode the escapes of a text once; those that are not UTF-8 stay as they came.
+
+    If a text of more than ``MAX_REPAIRED`` characters has one of these, all of it stays.
+    """
     result = escapes.unescaped(text)
     if not _NOT_UTF_8.search(result):
         return result
+    if len(text) > MAX_REPAIRED:
+        return text
     return _ESCAPES.sub(_decoded_run, text.replace("+", " "))
 
 

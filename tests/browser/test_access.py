@@ -129,6 +129,7 @@ def test_the_overview_by_keyboard(page):
     tab_to(page, stops[0])
     for stop in stops[1:]:
         tab_to(page, stop, most=1)
-    tab_to(page, stops[0], "Shift+Tab")
+    days = within.get_by_role("link", name="7 days")
+    tab_to(page, days, "Shift+Tab")
     page.keyboard.press("Enter")
-    expect(within.get_by_role("link", name="7 days")).to_have_attribute("aria-current", "page")
+    expect(days).to_have_attribute("aria-current", "page")

@@ -26,6 +26,7 @@ FILES = (
     "application/octet-stream",
     "text/csv; charset=utf-8",
     "application/jsonl; charset=utf-8",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 )
 
 #: The overview, the app's page on the admin's index.

@@ -258,7 +258,7 @@ class TestWhatDidTheyWrite:
         expect(photo).to_have_attribute("rel", "noreferrer noopener nofollow")
         assert page.locator("#content img").count() == 0
         follow(page, demo.ASKED_ORDER)
-        assert [row[3] for row in listed(page)] == [demo.ASKED_ORDER]
+        assert [row[4] for row in listed(page)] == [demo.ASKED_ORDER]
 
     @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
     def test_each_bubble_is_inside_of_the_page(self, size, shop, sit_down):

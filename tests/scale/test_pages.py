@@ -28,6 +28,8 @@ OF_NO_ROW = [
     for model in MODELS
     for name in pages(model)[0]
     if name not in (named(model, "changelist"), named(model, "add"))  # adding is not allowed
+    # A workbook is sent once all of its rows are written.
+    and name != named(model, "export_xlsx")
 ]
 OF_A_ROW = [(model, name) for model in MODELS for name in pages(model)[1]]
 
