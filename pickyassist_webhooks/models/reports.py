@@ -138,7 +138,8 @@ class FilterReportQuerySet(EventQuerySet["FilterReport"]):
         )
         if_definite = _DEFINITE & ~Exists(others.filter(_DEFINITE, is_later))
         if_unknown = ~_DEFINITE & ~Exists(others.filter(_DEFINITE | is_later))
-        return self.exclude(number="").filter(if_definite | if_unknown)
+        # By the key, which has an index: it is blank if the number is.
+        return self.filter(if_definite | if_unknown, number_key__gt="")
 
 
 class FilterReport(Report):
