@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from django.db import models
 
-from ..models.encodings import codec_of, holdable
+from ..models.encodings import holdable
 from .compiled import ALL, COUNT, Columns, Compiled, Table, quoted, remembering, table_of
 from .plan import (
     BATCH,
@@ -169,11 +169,9 @@ class PostgresWriter(Compiled):
         for name, field in columns.instants:
             for values in objects:
                 values[name] = field.get_db_prep_value(values[name], self.connection)
-        as_json = partial(json.dumps, objects, default=remembering(str))
-        if codec_of(self.connection) is None:
-            return as_json()
-        # Not escaped: an escaped character is refused as well.
-        return str(holdable(as_json(ensure_ascii=False), self.connection))
+        # Not escaped: it is shorter, and a database that is not UTF-8 refuses an escape as well.
+        text = json.dumps(objects, default=remembering(str), ensure_ascii=False)
+        return str(holdable(text, self.connection))
 
 
 @cache
