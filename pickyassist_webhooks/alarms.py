@@ -36,7 +36,7 @@ def look() -> Report:
     """
     try:
         streams.store()
-    except Exception as err:  # the report reads what it needs itself
+    except Exception as err:  # the report reads its own facts
         logger.warning("Could not store the new events of streams (%s)", type(err).__name__)
     report = health.report()
     if report.conditions[0].level == Level.OK:

@@ -45,7 +45,7 @@ References = str | Sequence[str] | None
 def record_push(
     answer: Any, *, project_id: str, references: References = None, channel: str = ""
 ) -> Push:
-    """Record what the Push API answered, and return its ``Push``. Recording again adds nothing.
+    """Record an answer of the Push API, and return its ``Push``. Recording again adds nothing.
 
     ``answer`` is a dict, a text or bytes. Each of its rows without a ``Message`` gets one with the
     status ``ACCEPTED``; others have their blanks filled. ``references`` are your reference numbers:
@@ -77,7 +77,7 @@ def record_push(
 async def arecord_push(
     answer: Any, *, project_id: str, references: References = None, channel: str = ""
 ) -> Push:
-    """Record what the Push API answered, as ``record_push`` does."""
+    """Record an answer of the Push API, as ``record_push`` does."""
     record = sync_to_async(record_push)
     return await record(answer, project_id=project_id, references=references, channel=channel)
 

@@ -34,6 +34,6 @@ def send_message(order: Order, text: str) -> Push:
 
 
 def record(order: Order, answer: Any) -> Push:
-    """Record what the Push API answered about a message of an order."""
+    """Record the answer of the Push API about a message of an order."""
     project_id = settings.PICKYASSIST_PROJECT_ID
     return record_push(answer, project_id=project_id, references=order.number, channel=CHANNEL)

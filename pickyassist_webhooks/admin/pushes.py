@@ -1,4 +1,4 @@
-"""Pushes, each with its messages and what the delivery report API said."""
+"""Pushes, each with its messages and the last error of the delivery report API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a setting may be: functions that tell whether a value is valid."""
+"""Functions that tell whether the value of a setting is valid."""
 
 from __future__ import annotations
 

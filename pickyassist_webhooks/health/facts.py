@@ -21,7 +21,7 @@ MOST_DEAD, MOST_OF_DAY = 1000, 10_000
 
 
 class Facts:
-    """What the conditions of one report need to know of ``now``."""
+    """The facts that the conditions of one report share, as of ``now``."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now

@@ -1,4 +1,4 @@
-"""The pushes of a project: what the Push API accepted, and whether all its reports came."""
+"""The accepted pushes of a project, and whether all their reports came."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Accepted:
 
 
 def read_push_answer(body: bytes, project_id: str) -> Accepted:
-    """Return what was accepted. Raises ``PushRefused`` if the answer is no success."""
+    """Return the accepted push. Raises ``PushRefused`` if the answer is no success."""
     warnings: list[Problem] = []
     try:
         envelope = FieldReader(json_object(body), "", warnings)
