@@ -106,6 +106,7 @@ def _subscriber(chance: Random, start: int) -> Payload:
 
 
 def _chat(chance: Random, start: int) -> Payload:
+    start += 1  # the id 0 names no message
     unique_id = chance.choice((f"{start}", start, f"{start + 1}"))
     fields = {
         name: chance.choice(("", f"{name} 1", f"{name} 2", None))
