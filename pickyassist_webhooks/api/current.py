@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import ListAPIView
 
+from ..choices import EventKind
 from ..models import ChatMessage, FilterReport, GroupMemberEvent, Message
 from . import filters, serializers
 from .pagination import KeysetPagination
@@ -35,7 +36,7 @@ class MembersView(CurrentStateView):
     """Current members of a group: their join events."""
 
     queryset = GroupMemberEvent.objects.all()
-    serializer_class = serializers.GroupMemberEventSerializer
+    serializer_class = serializers.EVENTS[EventKind.GROUP_MEMBER]
     resource, part = "groups", "members"
     paths: ClassVar = {"group_id": {"description": "The group ID, as Picky Assist sends it."}}
 
@@ -48,7 +49,7 @@ class VerdictView(CurrentStateView):
     """The current report of each project for a number: on WhatsApp or not."""
 
     queryset = FilterReport.objects.all()
-    serializer_class = serializers.FilterReportSerializer
+    serializer_class = serializers.EVENTS[EventKind.FILTER_REPORT]
     resource, part = "numbers", "verdict"
     paths: ClassVar = {"number": {"description": "The full number with its country code."}}
 
@@ -60,7 +61,7 @@ class ConversationView(CurrentStateView):
     """The direct chat messages from and to a number, newest first."""
 
     queryset = ChatMessage.objects.all()
-    serializer_class = serializers.ChatMessageSerializer
+    serializer_class = serializers.EVENTS[EventKind.CHAT_MESSAGE]
     resource, part = "numbers", "conversation"
     paths: ClassVar = {"number": {"description": "The full number with its country code."}}
 
@@ -73,7 +74,7 @@ class RepliesView(CurrentStateView):
     """The chat messages that answer or quote a message, newest first."""
 
     queryset = ChatMessage.objects.all()
-    serializer_class = serializers.ChatMessageSerializer
+    serializer_class = serializers.EVENTS[EventKind.CHAT_MESSAGE]
     resource, part = "messages", "replies"
     paths: ClassVar = {"pk": {"description": "The `id` of the message."}}
 

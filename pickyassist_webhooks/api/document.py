@@ -17,15 +17,12 @@ from rest_framework.settings import api_settings
 
 from . import webhooks
 from .components import Schema, tag
+from .views import EVENT_LISTS
 
 #: The description of each tag.
 _TAGS = {
     "requests": "Accepted POSTs and their state.",
-    "delivery-reports": "Event 1: delivery reports for messages.",
-    "filter-reports": "Event 2: whether a number is on WhatsApp.",
-    "group-events": "Event 3: members who joined or left a group.",
-    "subscribers": "Event 4: people who wrote for the first time.",
-    "chat-messages": "Messages that people and the project wrote to each other.",
+    **{view.resource: str(view.__doc__) for view in EVENT_LISTS},
     "messages": "The current state of each message.",
     "groups": "Current members of a group.",
     "numbers": "The current report for a number: on WhatsApp or not.",

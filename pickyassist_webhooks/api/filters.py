@@ -16,15 +16,6 @@ from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 
 from ..choices import RequestState
-from ..models import (
-    ChatMessage,
-    DeliveryReport,
-    FilterReport,
-    GroupMemberEvent,
-    Message,
-    NewSubscriber,
-    WebhookRequest,
-)
 from ..models.moments import moment
 from ..models.numbers import of_number
 from ..permissions import VIEW_PERSONAL_DATA, hidden_look_ups
@@ -132,10 +123,6 @@ class RequestFilters(Received):
     token = filters.UUIDFilter()
     secret_label = filters.CharFilter()
 
-    class Meta:
-        model = WebhookRequest
-        fields = ()
-
 
 class EventFilters(Received):
     request = Whole(field_name="request_id")
@@ -148,34 +135,14 @@ class ReportFilters(EventFilters):
     reference_number = filters.CharFilter()
 
 
-class DeliveryFilters(ReportFilters):
-    class Meta:
-        model = DeliveryReport
-        fields = ()
-
-
-class FilterReportFilters(ReportFilters):
-    class Meta:
-        model = FilterReport
-        fields = ()
-
-
 class GroupFilters(EventFilters):
     action = Whole()
     group_id = filters.CharFilter()
-
-    class Meta:
-        model = GroupMemberEvent
-        fields = ()
 
 
 class SubscriberFilters(EventFilters):
     subscriber_id = filters.CharFilter()
     channel = filters.CharFilter()
-
-    class Meta:
-        model = NewSubscriber
-        fields = ()
 
 
 class ChatFilters(EventFilters):
@@ -184,10 +151,6 @@ class ChatFilters(EventFilters):
     messenger_id = filters.CharFilter()
     group_id = filters.CharFilter()
     context_msg_id = filters.CharFilter()
-
-    class Meta:
-        model = ChatMessage
-        fields = ()
 
 
 class MessageFilters(filters.FilterSet):
@@ -200,10 +163,6 @@ class MessageFilters(filters.FilterSet):
     push_id = filters.CharFilter()
     error_code = filters.CharFilter(method="with_error")
     conflict = Only(method="in_conflict", label="received, yet failed or refunded")
-
-    class Meta:
-        model = Message
-        fields = ()
 
     def in_conflict(self, queryset: Any, name: str, value: bool) -> Any:
         return queryset.in_conflict()

@@ -6,14 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from ..models import (
-    ChatMessage,
-    DeliveryReport,
-    FilterReport,
-    GroupMemberEvent,
-    Message,
-    NewSubscriber,
-)
+from ..models import MODELS, Event, Message
 from ..permissions import VIEW_PERSONAL_DATA
 from .fields import Code, ContentWord, Explanation, Extra, Listed, StatusLabel
 
@@ -40,133 +33,35 @@ class RowSerializer(serializers.ModelSerializer[Any]):
 
 
 class EventSerializer(RowSerializer):
+    """One event: its fields are those of its model."""
+
     serializer_choice_field = Code
     extra = Extra(read_only=True)
 
-
-class ReportSerializer(EventSerializer):
-    status_label = StatusLabel("status")
-
-
-_REPORT = (
-    "push_id",
-    "number",
-    "msg_id",
-    "status",
-    "status_label",
-    "reference_number",
-    "error_code",
-    "error_message",
-)
+    def build_standard_field(self, field_name: str, model_field: Any) -> Any:
+        if model_field.get_internal_type() == "JSONField":
+            return (Listed if model_field.default is list else Extra), {}
+        if model_field.choices and model_field.get_internal_type() == "CharField":
+            return ContentWord, {}
+        return super().build_standard_field(field_name, model_field)
 
 
-class DeliveryReportSerializer(ReportSerializer):
-    class Meta:
-        model = DeliveryReport
-        fields = (
-            *_EVENT,
-            *_REPORT,
-            "previous_status",
-            "message",
-            "message_type",
-            "media",
-            "channel",
-            "agent_id",
-            "template_id",
-            "source",
-            "extra",
-        )
-
-
-class FilterReportSerializer(ReportSerializer):
-    class Meta:
-        model = FilterReport
-        fields = (*_EVENT, *_REPORT, "extra")
-
-
-class GroupMemberEventSerializer(EventSerializer):
-    action_label = StatusLabel("action")
-
-    class Meta:
-        model = GroupMemberEvent
-        fields = (
-            *_EVENT,
-            "action",
-            "action_label",
-            "group_id",
-            "group_subject",
-            "number",
-            "channel",
-            "extra",
-        )
-
-
-class NewSubscriberSerializer(EventSerializer):
-    class Meta:
-        model = NewSubscriber
-        fields = (
-            *_EVENT,
-            "subscriber_id",
-            "number",
-            "name",
-            "email",
-            "profile_pic",
-            "channel",
-            "message",
-            "date",
-            "date_text",
-            "extra",
-        )
-
-
-class ChatMessageSerializer(EventSerializer):
-    direction_label = StatusLabel("direction")
-    content = ContentWord(read_only=True)
-    content_label = StatusLabel("content")
-    location = Extra(read_only=True)
-    contacts = Listed(read_only=True)
-    mentions = Listed(read_only=True)
-
-    class Meta:
-        model = ChatMessage
-        fields = (
-            *_EVENT,
-            "direction",
-            "direction_label",
-            "unique_id",
-            "number",
-            "name",
-            "messenger_id",
-            "text",
-            "content",
-            "content_label",
-            "type",
-            "media",
-            "channel",
-            "group_id",
-            "group_subject",
-            "context_msg_id",
-            "reply_id",
-            "reply_description",
-            "payload",
-            "location",
-            "contacts",
-            "mentions",
-            "extra",
-        )
+def _of_event(model: type[Event]) -> type[EventSerializer]:
+    """Return the serializer of a kind of event, with a label after each code."""
+    names: list[str] = []
+    labels: dict[str, Any] = {}
+    for field in model.content_fields():
+        names.append(field.name)
+        if field.choices and not field.null:
+            names.append(f"{field.name}_label")
+            labels[names[-1]] = StatusLabel(field.name)
+    meta = type("Meta", (), {"model": model, "fields": (*_EVENT, *names, "extra")})
+    attributes = {**labels, "Meta": meta, "__doc__": model.__doc__, "__module__": __name__}
+    return type(f"{model.__name__}Serializer", (EventSerializer,), attributes)
 
 
 #: The serializer of each kind of event.
-EVENTS: dict[str, type[EventSerializer]] = {
-    serializer.Meta.model.kind: serializer
-    for serializer in (
-        DeliveryReportSerializer,
-        FilterReportSerializer,
-        GroupMemberEventSerializer,
-        NewSubscriberSerializer,
-        ChatMessageSerializer,
-    )
-}
+EVENTS = {kind: _of_event(model) for kind, model in MODELS.items()}
 
 
 class MessageSerializer(RowSerializer):

@@ -23,13 +23,8 @@ except ModuleNotFoundError as err:
 app_name = "pickyassist_webhooks_api"
 
 router = SimpleRouter()
-router.register("requests", views.WebhookRequestViewSet, "request")
-router.register("delivery-reports", views.DeliveryReportViewSet, "delivery-report")
-router.register("filter-reports", views.FilterReportViewSet, "filter-report")
-router.register("group-events", views.GroupMemberEventViewSet, "group-event")
-router.register("subscribers", views.NewSubscriberViewSet, "subscriber")
-router.register("chat-messages", views.ChatMessageViewSet, "chat-message")
-router.register("messages", views.MessageViewSet, "message")
+for view in (views.WebhookRequestViewSet, *views.EVENT_LISTS, views.MessageViewSet):
+    router.register(view.resource, view, view.resource.removesuffix("s"))
 
 urlpatterns = [
     path("", include(router.urls)),

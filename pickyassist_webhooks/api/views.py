@@ -20,26 +20,20 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from .. import ingest
+from ..choices import EventKind
 from ..exceptions import BodyErased, RequestInWork
-from ..models import (
-    ChatMessage,
-    DeliveryReport,
-    FilterReport,
-    GroupMemberEvent,
-    Message,
-    NewSubscriber,
-    WebhookRequest,
-)
+from ..models import MODELS, Message, WebhookRequest
 from ..models.requests import LARGE
 from ..permissions import REPLAY, RETRY
 from ..transactions import outside_of_transactions
-from . import filters, request_serializers, serializers, statistics_serializers
+from . import filters, request_serializers, statistics_serializers
 from .change_feed import AFTER, change_feed
 from .components import Schema
 from .pagination import KeysetPagination
 from .permissions import MayView
 from .renderers import without_links
 from .schema import ID, Described, described
+from .serializers import EVENTS, MessageSerializer
 from .statistics import statistics
 
 
@@ -166,56 +160,61 @@ class WebhookRequestViewSet(ReadingViewSet):
         return Response(self.get_serializer(self.get_object()).data)
 
 
-class DeliveryReportViewSet(ReadingViewSet):
-    """Delivery reports: submitted, delivered, read, failed, refunded."""
-
-    queryset = DeliveryReport.objects.all()
-    serializer_class = serializers.DeliveryReportSerializer
-    filterset_class = filters.DeliveryFilters
-    resource = "delivery-reports"
-
-
-class FilterReportViewSet(ReadingViewSet):
-    """Filter reports: whether a number is on WhatsApp."""
-
-    queryset = FilterReport.objects.all()
-    serializer_class = serializers.FilterReportSerializer
-    filterset_class = filters.FilterReportFilters
-    resource = "filter-reports"
+def _event_list(
+    kind: EventKind, resource: str, filterset: type[filters.EventFilters], doc: str
+) -> type[ReadingViewSet]:
+    """Return the list of a kind of event."""
+    model = MODELS[kind]
+    attributes = {
+        "__doc__": doc,
+        "__module__": __name__,
+        "queryset": model._default_manager.all(),
+        "serializer_class": EVENTS[kind],
+        "filterset_class": filterset,
+        "resource": resource,
+    }
+    return type(f"{model.__name__}ViewSet", (ReadingViewSet,), attributes)
 
 
-class GroupMemberEventViewSet(ReadingViewSet):
-    """Members who joined or left a group."""
-
-    queryset = GroupMemberEvent.objects.all()
-    serializer_class = serializers.GroupMemberEventSerializer
-    filterset_class = filters.GroupFilters
-    resource = "group-events"
-
-
-class NewSubscriberViewSet(ReadingViewSet):
-    """People who wrote to a project for the first time."""
-
-    queryset = NewSubscriber.objects.all()
-    serializer_class = serializers.NewSubscriberSerializer
-    filterset_class = filters.SubscriberFilters
-    resource = "subscribers"
-
-
-class ChatMessageViewSet(ReadingViewSet):
-    """Chat messages, received and sent."""
-
-    queryset = ChatMessage.objects.all()
-    serializer_class = serializers.ChatMessageSerializer
-    filterset_class = filters.ChatFilters
-    resource = "chat-messages"
+EVENT_LISTS = (
+    _event_list(
+        EventKind.DELIVERY_REPORT,
+        "delivery-reports",
+        filters.ReportFilters,
+        "Delivery reports: submitted, delivered, read, failed, refunded.",
+    ),
+    _event_list(
+        EventKind.FILTER_REPORT,
+        "filter-reports",
+        filters.ReportFilters,
+        "Filter reports: whether a number is on WhatsApp.",
+    ),
+    _event_list(
+        EventKind.GROUP_MEMBER,
+        "group-events",
+        filters.GroupFilters,
+        "Members who joined or left a group.",
+    ),
+    _event_list(
+        EventKind.NEW_SUBSCRIBER,
+        "subscribers",
+        filters.SubscriberFilters,
+        "People who wrote to a project for the first time.",
+    ),
+    _event_list(
+        EventKind.CHAT_MESSAGE,
+        "chat-messages",
+        filters.ChatFilters,
+        "Chat messages, received and sent.",
+    ),
+)
 
 
 class MessageViewSet(ReadingViewSet):
     """Messages with their current state."""
 
     queryset = Message.objects.all()
-    serializer_class = serializers.MessageSerializer
+    serializer_class = MessageSerializer
     filterset_class = filters.MessageFilters
     orderings = ("first_reported_at", "id")
     resource = "messages"

@@ -100,5 +100,5 @@ def _are_equal(event: GroupMemberEvent, row: GroupMemberEvent) -> bool:
     return event.action == row.action and all(
         getattr(event, name) == getattr(row, name)
         or "" in (getattr(event, name), getattr(row, name))
-        for name in GroupMemberEvent.fillable
+        for name in GroupMemberEvent.fillable()
     )

@@ -35,11 +35,7 @@ class ChatMessage(Event):
     """A message that someone wrote to the project, or that was sent from its phone."""
 
     kind = EventKind.CHAT_MESSAGE
-    fillable = (
-        *("number", "name", "messenger_id", "text", "type", "media", "channel"),
-        *("group_id", "group_subject", "context_msg_id", "reply_id", "reply_description"),
-        *("payload", "location", "contacts", "mentions"),
-    )
+    identity = frozenset({"direction", "unique_id", "content"})
     personal: ClassVar[Masks] = Event.personal | dict.fromkeys(
         (
             *("name", "messenger_id", "text", "media", "location", "contacts", "mentions"),

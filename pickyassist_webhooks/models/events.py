@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -61,8 +62,8 @@ class Event(models.Model):
     """The fields of every event. Events outlive their request."""
 
     kind: ClassVar[EventKind]
-    #: Fields that a repeat may fill if they are blank.
-    fillable: ClassVar[tuple[str, ...]]
+    #: Fields that tell this event from others; a repeat may fill the blanks of all other fields.
+    identity: ClassVar[frozenset[str]]
     #: Fields with personal data, and their masks for people without permission.
     personal: ClassVar[Masks] = {
         "number": masking.number,
@@ -90,13 +91,32 @@ class Event(models.Model):
     class Meta:
         abstract = True
 
+    @classmethod
+    @cache
+    def content_fields(cls) -> tuple[Any, ...]:
+        """Return the fields of this kind of event, in order: the admin and the API show each."""
+        shared = {field.name for field in Event._meta.fields}
+        fields = cls._meta.concrete_fields
+        return tuple(
+            field
+            for field in fields
+            if field.editable and not field.primary_key and field.name not in shared
+        )
+
+    @classmethod
+    @cache
+    def fillable(cls) -> tuple[str, ...]:
+        """Return the names of the fields that a repeat may fill if they are blank."""
+        names = (field.name for field in cls.content_fields())
+        return tuple(name for name in names if name not in cls.identity)
+
     def natural_key(self) -> str:
         """Return the key that a repeat of this event has too."""
         raise NotImplementedError
 
     def fill_from(self, other: Event) -> bool:
         """Fill the blanks of this row from its repeat, and return whether it changed."""
-        filled = fill_blanks(self, other, self.fillable)
+        filled = fill_blanks(self, other, self.fillable())
         new = {name: value for name, value in other.extra.items() if name not in self.extra}
         if new:
             self.extra = self.extra | new

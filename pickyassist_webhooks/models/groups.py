@@ -35,7 +35,7 @@ class GroupMemberEvent(Event):
     """Event 3: someone joined or left a WhatsApp group."""
 
     kind = EventKind.GROUP_MEMBER
-    fillable = ("group_subject", "channel")
+    identity = frozenset({"action", "group_id", "number"})
     personal: ClassVar[Masks] = Event.personal | {"group_id": masking.group_id}
 
     action = models.BigIntegerField(_("action"), choices=GroupAction.choices)

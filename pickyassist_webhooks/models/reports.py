@@ -43,9 +43,6 @@ class Report(Event):
         )
 
 
-_REPORT_FIELDS = ("push_id", "number", "reference_number", "error_code", "error_message")
-
-
 class DeliveryReportQuerySet(EventQuerySet["DeliveryReport"]):
     pass
 
@@ -54,16 +51,7 @@ class DeliveryReport(Report):
     """Event 1: a message was submitted, delivered, read, failed or refunded."""
 
     kind = EventKind.DELIVERY_REPORT
-    fillable = (
-        *_REPORT_FIELDS,
-        "message",
-        "message_type",
-        "media",
-        "channel",
-        "agent_id",
-        "template_id",
-        "source",
-    )
+    identity = frozenset({"msg_id", "status", "previous_status"})
     personal: ClassVar[Masks] = Report.personal | {
         "message": masking.hidden,
         "media": masking.hidden,
@@ -146,7 +134,7 @@ class FilterReport(Report):
     """Event 2: whether a number is on WhatsApp."""
 
     kind = EventKind.FILTER_REPORT
-    fillable = _REPORT_FIELDS
+    identity = frozenset({"msg_id", "status"})
 
     status = models.BigIntegerField(_("status"), choices=FilterStatus.choices)
 

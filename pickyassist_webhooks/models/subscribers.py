@@ -39,7 +39,7 @@ class NewSubscriber(Event):
     """Event 4: someone wrote to one of the project's channels for the first time."""
 
     kind = EventKind.NEW_SUBSCRIBER
-    fillable = ("number", "name", "email", "profile_pic", "message")
+    identity = frozenset({"subscriber_id", "channel", "date", "date_text"})
     personal: ClassVar[Masks] = Event.personal | dict.fromkeys(
         ("name", "email", "profile_pic", "message"), masking.hidden
     )
