@@ -30,7 +30,7 @@ from pickyassist_webhooks.api import document as openapi
 from pickyassist_webhooks.api import views, webhooks
 from pickyassist_webhooks.api.components import named, ref
 from pickyassist_webhooks.api.example_payloads import WEBHOOKS
-from pickyassist_webhooks.api.examples import ROWS
+from pickyassist_webhooks.api.examples import row
 from pickyassist_webhooks.api.pagination import encode_cursor
 from pickyassist_webhooks.choices import EventKind
 from pickyassist_webhooks.parsing.decoding import decode
@@ -127,7 +127,7 @@ class TestDocument:
     def test_a_page_of_the_change_feed_has_its_own_schema(self, document):
         content = document["paths"]["/requests/"]["get"]["responses"]["200"]["content"]
         usual, change_feed = content["application/json"]["schema"]["oneOf"]
-        page = {"next": "https://example.com", "more": False, "results": [ROWS["FollowedRequest"]]}
+        page = {"next": "https://example.com", "more": False, "results": [row("FollowedRequest")]}
         check(document, page, change_feed)
         with pytest.raises(jsonschema.ValidationError):
             check(document, page, usual)

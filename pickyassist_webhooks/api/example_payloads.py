@@ -18,6 +18,9 @@ WEBHOOKS: dict[EventKind, dict[str, Any]] = {
                 "msg_id": "900001",
                 "status": "1",
                 "reference_number": "ORD-1",
+                "message": "Your order is on its way",
+                "message_type": "text",
+                "channel_id": 8,
             },
             {
                 "push_id": "700001",

@@ -1,8 +1,23 @@
-"""Realistic examples of responses and of each resource."""
+"""Examples of responses and of each resource, made by the parser and the serializers."""
 
 from __future__ import annotations
 
+import json
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
+
+from rest_framework import ISO_8601
+from rest_framework.fields import DateTimeField
+
+from ..choices import EventKind, RequestState
+from ..models import MODELS, Message, WebhookRequest
+from ..parsing.payloads import parse
+from ..permissions import VIEW_PERSONAL_DATA
+from . import request_serializers
+from .example_payloads import WEBHOOKS
+from .serializers import EVENTS, MessageSerializer
 
 _REQUEST_ID = "1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b"
 
@@ -62,186 +77,110 @@ ANSWERS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ),
 )
 
-_EVENT: dict[str, Any] = {
-    "id": 7,
-    "project_id": "4100",
-    "request": 3,
-    "index": 0,
-    "received_at": "2026-05-29T10:31:07.120000Z",
-}
-_REPORT: dict[str, Any] = {
-    **_EVENT,
-    "push_id": "700001",
-    "number": "15550001111",
-    "msg_id": "900001",
-    "status": 1,
-    "status_label": "delivered",
-    "reference_number": "ORD-1",
-    "error_code": "",
-    "error_message": "",
-}
-_DELIVERY: dict[str, Any] = {
-    **_REPORT,
-    "previous_status": 4,
-    "message": "Your order is on its way",
-    "message_type": "text",
-    "media": "",
-    "channel": "8",
-    "agent_id": "",
-    "template_id": "",
-    "source": "",
-    "extra": {},
-}
-_REQUEST: dict[str, Any] = {
-    "id": 3,
-    "token": _REQUEST_ID,
-    "kind": "delivery_report",
-    "kind_label": "delivery report",
-    "state": "done",
-    "state_label": "done",
-    "secret_label": "demo",
-    "origin": "webhook",
-    "received_at": "2026-05-29T10:31:07.120000Z",
-    "processed_at": "2026-05-29T10:31:07.151000Z",
-    "erased_at": None,
-    "event_count": 1,
-    "repeat_count": 0,
-    "problem_count": 0,
-    "attempts": 1,
-    "replays": 0,
-    "due_at": "2026-05-29T10:31:07.151000Z",
-}
 _COUNT = {"last_at": None, "count": 0, "per_day": [{"day": "2026-05-29", "count": 0}]}
 _TALK = {"received": 2, "sent": 1, "questions": 1, "answered": 1, "seconds_to_answer": 75.0}
 
-#: One row of each resource, by schema name.
-ROWS: dict[str, dict[str, Any]] = {
-    "WebhookRequest": _REQUEST,
-    "WebhookRequestDetail": {
-        **_REQUEST,
-        "problems": [],
-        "warnings": [],
-        "error": "",
-        "content_type": "application/json",
-        "content_encoding": "",
-        "query": "",
-        "remote_addr": "192.0.2.7",
-        "body": "eyJwcm9qZWN0X2lkIjogIjQxMDAiLCAiZXZlbnRfaWQiOiAxfQ==",
-    },
-    "FollowedRequest": {**_REQUEST, "events": [_DELIVERY]},
-    "DeliveryReport": _DELIVERY,
-    "FilterReport": {**_REPORT, "status_label": "WhatsApp number", "extra": {}},
-    "GroupMemberEvent": {
-        **_EVENT,
-        "action": 1,
-        "action_label": "joined",
-        "group_id": "120363041234567890@g.us",
-        "group_subject": "Team",
-        "number": "15550001111",
-        "channel": "8",
-        "extra": {},
-    },
-    "NewSubscriber": {
-        **_EVENT,
-        "subscriber_id": "ZZ100",
-        "number": "15550001111",
-        "name": "Ada",
-        "email": "ada@example.com",
-        "profile_pic": "https://example.com/ada.jpg",
-        "channel": "8",
-        "message": "hi",
-        "date": "2026-05-29T10:31:06Z",
-        "date_text": "2026-05-29T16:01:06+05:30",
-        "extra": {},
-    },
-    "ChatMessage": {
-        **_EVENT,
-        "direction": 0,
-        "direction_label": "received",
-        "unique_id": "880000001",
-        "number": "15550001111",
-        "name": "Ada",
-        **dict.fromkeys(("messenger_id", "media", "group_id", "group_subject", "reply_id"), ""),
-        "text": "Yes, please",
-        "content": "reply",
-        "content_label": "reply to buttons or a list",
-        "type": "9",
-        "channel": "8",
-        "context_msg_id": "900001",
-        **{"reply_description": "", "payload": "yes"},
-        **{"location": None, "contacts": [], "mentions": []},
-        "extra": {},
-    },
-    "Message": {
-        "id": 5,
-        "project_id": "4100",
-        "msg_id": "900001",
-        "push_id": "700001",
-        "number": "15550001111",
-        "reference_number": "ORD-1",
-        "channel": "8",
-        "status": 1,
-        "status_label": "delivered",
-        "first_reported_at": "2026-05-29T10:31:05.907000Z",
-        "changed_at": "2026-05-29T10:31:07.120000Z",
-        "delivered": True,
-        "failed_seen": False,
-        "refunded": False,
-        "conflict": False,
-        **{"error_code": "", "error_message": "", "error_explanation": ""},
-    },
-    "Statistics": {
-        "days": 1,
-        "since": "2026-05-29",
-        "kinds": {
-            "delivery_report": {
-                "last_at": "2026-05-29T10:31:07.120000Z",
-                "count": 1,
-                "per_day": [{"day": "2026-05-29", "count": 1}],
-            },
-            "filter_report": None,
-            "group_member": _COUNT,
-            "new_subscriber": _COUNT,
-            "chat_message": _COUNT,
+_STATISTICS: dict[str, Any] = {
+    "days": 1,
+    "since": "2026-05-29",
+    "kinds": {
+        "delivery_report": {
+            "last_at": "2026-05-29T10:31:07.120000Z",
+            "count": 1,
+            "per_day": [{"day": "2026-05-29", "count": 1}],
         },
-        "messages": {
-            "submitted": 1,
-            "delivered": 1,
-            "read": 0,
-            "failed": 0,
-            "refunded": 0,
-            "accepted": 0,
-        },
-        "conflicts": 0,
-        "conversations": _TALK,
-        "errors": [
-            {
-                "error_code": "470",
-                "error_explanation": "",
-                "error_message": "More than # hours",
-                "count": 2,
-            }
-        ],
-        "requests": {"received": 0, "stored": 0, "failing": 0, "quarantined": 1, "dead": 0},
-        "waiting_since": None,
-        "receivers": [],
-        "channels": [{"channel": "8", "count": 1}],
+        "filter_report": None,
+        "group_member": _COUNT,
+        "new_subscriber": _COUNT,
+        "chat_message": _COUNT,
     },
+    "messages": {
+        "submitted": 1,
+        "delivered": 1,
+        "read": 0,
+        "failed": 0,
+        "refunded": 0,
+        "accepted": 0,
+    },
+    "conflicts": 0,
+    "conversations": _TALK,
+    "errors": [
+        {
+            "error_code": "470",
+            "error_explanation": "",
+            "error_message": "More than # hours",
+            "count": 2,
+        }
+    ],
+    "requests": {"received": 0, "stored": 0, "failing": 0, "quarantined": 1, "dead": 0},
+    "waiting_since": None,
+    "receivers": [],
+    "channels": [{"channel": "8", "count": 1}],
 }
 
-_MASKED = {
-    "number": "•••111",
-    "message": "•••",
-    "name": "•••",
-    "email": "•••",
-    "profile_pic": "•••",
-    "text": "•••",
-    "payload": "•••",
-    "extra": None,
-    "body": None,
+_AT = datetime(2026, 5, 29, 10, 31, 7, 120_000, timezone.utc)
+_DONE = _AT + timedelta(milliseconds=31)
+_REQUEST = WebhookRequest(
+    pk=3,
+    token=UUID(_REQUEST_ID),
+    kind=EventKind.DELIVERY_REPORT,
+    state=RequestState.DONE,
+    secret_label="demo",  # noqa: S106 - the name of a secret
+    received_at=_AT,
+    processed_at=_DONE,
+    due_at=_DONE,
+    event_count=1,
+    attempts=1,
+    content_type="application/json",
+    remote_addr="192.0.2.7",
+    body=json.dumps(WEBHOOKS[EventKind.DELIVERY_REPORT]).encode(),
+)
+
+
+def row(schema: str, may_view: bool = True) -> dict[str, Any]:
+    """Return a row of a resource, by schema name, with or without personal data."""
+    if schema == "Statistics":
+        return _STATISTICS
+    serializer = _SERIALIZERS[schema](context=_context(may_view))
+    for field in serializer.fields.values():
+        if isinstance(field, DateTimeField):
+            # The settings of the project have no effect.
+            field.timezone, field.format = timezone.utc, ISO_8601
+    row: dict[str, Any] = serializer.to_representation(_instance(schema))
+    return row
+
+
+def _context(may_view: bool) -> dict[str, Any]:
+    user = SimpleNamespace(has_perm=lambda name: may_view or name != VIEW_PERSONAL_DATA)
+    return {
+        "request": SimpleNamespace(user=user),
+        "events": {_REQUEST.pk: [_event(EventKind.DELIVERY_REPORT)]},
+    }
+
+
+def _instance(schema: str) -> Any:
+    if schema == "Message":
+        report = _event(EventKind.DELIVERY_REPORT)
+        message = Message.of(report, report.key)
+        message.pk = 5
+        message.absorb(report)
+        return message
+    kinds = {model.__name__: kind for kind, model in MODELS.items()}
+    return _event(kinds[schema]) if schema in kinds else _REQUEST
+
+
+def _event(kind: str) -> Any:
+    """Return the event of a kind that the parser reads from its example."""
+    payload = parse(json.dumps(WEBHOOKS[EventKind(kind)]).encode())
+    event = payload.events[0]
+    shared = {"pk": 7, "request": _REQUEST, "received_at": _AT, "project_id": payload.project_id}
+    return MODELS[kind](**shared, index=event.index, extra=event.extra, **event.fields)
+
+
+_SERIALIZERS: dict[str, Any] = {
+    "WebhookRequest": request_serializers.WebhookRequestSerializer,
+    "WebhookRequestDetail": request_serializers.WebhookRequestDetailSerializer,
+    "FollowedRequest": request_serializers.FollowedRequestSerializer,
+    "Message": MessageSerializer,
+    **{model.__name__: EVENTS[kind] for kind, model in MODELS.items()},
 }
-
-
-def masked(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row as shown without the permission to view personal data."""
-    return row | {name: _MASKED[name] for name in row.keys() & _MASKED if row[name]}
