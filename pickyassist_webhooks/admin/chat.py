@@ -22,7 +22,7 @@ from ..models.masking import Masks
 from ..models.numbers import of_number
 from ..parsing.characters import visible
 from ..permissions import to_view
-from .events import ORIGIN, EventAdmin
+from .events import EventAdmin
 from .filters import RequestFilter
 from .labels import grouped
 from .text import MAX_ADDRESS, https_link, json_lines, shortened, visible_lines
@@ -52,44 +52,18 @@ class Bubble:
 class ChatMessageAdmin(EventAdmin):
     list_display = ("received_at", "direction", "number", "content", "conversation_link")
     list_filter = ("direction", "received_at", RequestFilter)
-    large = ("text", "media", "payload", "reply_description", "contacts", "mentions", "extra")
     search_fields = ("number", "unique_id", "group_id", "context_msg_id")
     fields_shown: ClassVar = {"links": "media"}
-    fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    "number",
-                    "name",
-                    "messenger_id",
-                    "direction",
-                    "text",
-                    "content",
-                    "type",
-                    "media",
-                    "channel",
-                    "conversation_link",
-                )
-            },
-        ),
+    leading = ("number", "name", "messenger_id", "direction", "text", "conversation_link")
+    sections = (
         (
             _("Reply"),
-            {
-                "fields": (
-                    "context_msg_id",
-                    "answers_link",
-                    "reply_id",
-                    "reply_description",
-                    "payload",
-                )
-            },
+            ("context_msg_id", "answers_link", "reply_id", "reply_description", "payload"),
         ),
         (
             _("Content"),
-            {"fields": ("links", "location", "contacts", "mentions", "group_id", "group_subject")},
+            ("links", "location", "contacts", "mentions", "group_id", "group_subject"),
         ),
-        (_("Origin"), {"fields": ("unique_id", *ORIGIN[1]["fields"])}),
     )
 
     def get_urls(self) -> list[URLPattern]:

@@ -8,52 +8,44 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from ..models import DeliveryReport, FilterReport, Message, NewSubscriber, keys
+from ..models.columns import unlimited
 from .erasing import ErasingAdmin
 from .filters import ChannelFilter, MessageFilter, RequestFilter, VerdictFilter
 
-ORIGIN: Any = (
-    _("Origin"),
-    {"fields": ("project_id", "received_at", "request_link", "index", "extra")},
-)
+_ORIGIN = ("project_id", "received_at", "request_link", "index", "extra")
 
 
 class EventAdmin(ErasingAdmin):
-    """An admin of events, the newest first."""
+    """An admin of events, the newest first. It shows each field of the model."""
 
     # An index has this order, after the status or the action.
     ordering = ("-received_at", "-pk")
-    large: ClassVar[tuple[str, ...]] = ("extra",)
+    fieldsets: Any  # type: ignore[misc]
+    #: The first names on the page of an event, and further sections. Fields that none of them names
+    #: follow the first ones.
+    leading: ClassVar[tuple[str, ...]] = ()
+    sections: ClassVar[tuple[tuple[Any, tuple[str, ...]], ...]] = ()
+
+    def __init__(self, model: Any, site: Any) -> None:
+        self.large = tuple(field.name for field in unlimited(model))
+        placed = {*self.leading, *(name for _, names in self.sections for name in names)}
+        others = [field.name for field in model.content_fields() if field.name not in placed]
+        sections = ((None, (*self.leading, *others)), *self.sections, (_("Origin"), _ORIGIN))
+        self.fieldsets = tuple((title, {"fields": names}) for title, names in sections)
+        super().__init__(model, site)
 
 
 @admin.register(DeliveryReport)
 class DeliveryReportAdmin(EventAdmin):
     list_display = ("received_at", "status", "number", "msg_id", "error_code")
     list_filter = ("status", "received_at", RequestFilter, MessageFilter)
-    large = ("error_message", "message", "media", "extra")
     search_fields = ("number", "msg_id", "reference_number")
-    fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    "msg_id",
-                    "number",
-                    "status",
-                    "previous_status",
-                    "message_link",
-                    "error_code",
-                    "error_message",
-                    "reference_number",
-                    "push_id",
-                    "channel",
-                )
-            },
-        ),
+    leading = ("msg_id", "number", "status", "previous_status", "message_link")
+    sections = (
         (
             _("Content"),
-            {"fields": ("message", "message_type", "media", "agent_id", "template_id", "source")},
+            ("message", "message_type", "media", "agent_id", "template_id", "source"),
         ),
-        ORIGIN,
     )
 
     @admin.display(description=_("status of the message"))
@@ -69,49 +61,13 @@ class DeliveryReportAdmin(EventAdmin):
 class FilterReportAdmin(EventAdmin):
     list_display = ("received_at", "status", "number")
     list_filter = ("status", VerdictFilter, "received_at", RequestFilter)
-    large = ("error_message", "extra")
     search_fields = ("number", "msg_id", "reference_number")
-    fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    "number",
-                    "status",
-                    "error_code",
-                    "error_message",
-                    "msg_id",
-                    "reference_number",
-                    "push_id",
-                )
-            },
-        ),
-        ORIGIN,
-    )
+    leading = ("number", "status", "error_code", "error_message")
 
 
 @admin.register(NewSubscriber)
 class NewSubscriberAdmin(EventAdmin):
     list_display = ("received_at", "name", "number", "channel")
     list_filter = (ChannelFilter, "received_at", RequestFilter)
-    large = ("message", "profile_pic", "extra")
     search_fields = ("number", "subscriber_id")
-    fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    "subscriber_id",
-                    "name",
-                    "number",
-                    "email",
-                    "channel",
-                    "message",
-                    "date",
-                    "date_text",
-                    "profile_pic",
-                )
-            },
-        ),
-        ORIGIN,
-    )
+    leading = ("subscriber_id", "name", "number", "email")

@@ -19,7 +19,7 @@ from ..insights import overview
 from ..models import GroupMemberEvent
 from ..parsing.characters import visible
 from . import charts
-from .events import ORIGIN, EventAdmin
+from .events import EventAdmin
 from .filters import GroupFilter, RequestFilter
 from .labels import grouped
 from .text import shortened
@@ -36,13 +36,7 @@ class GroupMemberEventAdmin(EventAdmin):
     list_display = ("received_at", "action", "number", "group_link")
     list_filter = ("action", "received_at", RequestFilter, GroupFilter)
     search_fields = ("number", "group_id")
-    fieldsets = (
-        (
-            None,
-            {"fields": ("number", "action", "group_id", "group_subject", "group_link", "channel")},
-        ),
-        ORIGIN,
-    )
+    leading = ("number", "action", "group_id", "group_subject", "group_link")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_safe(self.group_view))

@@ -79,7 +79,7 @@ class ListAdmin(AnyModelAdmin):
     paginator = BoundedPaginator
     sortable_by: ClassVar[tuple[str, ...]] = ("received_at",)
     #: Columns that may be as large as a request; no list shows them.
-    large: ClassVar[tuple[str, ...]] = ()
+    large: tuple[str, ...] = ()
 
     def masks(self, request: HttpRequest) -> Masks:
         """Return the masks of personal data for this user."""

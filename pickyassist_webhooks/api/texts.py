@@ -15,6 +15,7 @@ from django.db.models import Case, F, Func, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import IsNull, LessThanOrEqual
 
+from ..models.columns import unlimited
 from ..models.requests import LARGE
 
 #: Bytes of text on a page, unless its first row has more.
@@ -50,12 +51,7 @@ class Bytes(Func):
 
 def columns(model: type[models.Model]) -> list[Any]:
     """Return the columns of a model that lists show and that have no maximum length."""
-    kinds = (models.TextField, models.JSONField)
-    return [
-        field
-        for field in model._meta.concrete_fields
-        if isinstance(field, kinds) and field.name not in LARGE
-    ]
+    return [field for field in unlimited(model) if field.name not in LARGE]
 
 
 def shortened(rows: QuerySet[Any]) -> QuerySet[Any]:

@@ -120,6 +120,12 @@ class InstantField(DateTimeField[Set, Got]):
         return in_local_time(value.replace(tzinfo=zones.utc))
 
 
+def unlimited(model: type[models.Model]) -> list[Any]:
+    """Return the fields of a model with texts and JSON of any length."""
+    kinds = (models.TextField, models.JSONField)
+    return [field for field in model._meta.concrete_fields if isinstance(field, kinds)]
+
+
 class SparseIndex(models.Index):
     """An index of a few rows, if the database supports it, so that the others cost nothing.
 
