@@ -445,7 +445,7 @@ class TestReplay:
 
         with (
             connection.execute_wrapper(fails),
-            pytest.raises(CommandError, match=r"before the first replay .*run migrate first"),
+            pytest.raises(CommandError, match=r"failed .* No data is lost; .*run migrate first"),
         ):
             call("replay", "--all")
 

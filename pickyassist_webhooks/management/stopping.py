@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from django.db import close_old_connections, reset_queries
+
+logger = logging.getLogger(__name__)
 
 
 class Stop:
@@ -58,3 +63,19 @@ def stopped_by_signals(stopped: Stop) -> Iterator[None]:
         yield
     finally:
         restore()
+
+
+def keep_on(once: Callable[[], float], stopped: Stop, name: str, pause_after_fault: float) -> None:
+    """Run ``once`` until a request to stop. It returns the pause before its next run, in seconds.
+
+    A worker continues after any error.
+    """
+    while not stopped():
+        try:
+            close_old_connections()
+            reset_queries()
+            pause = once()
+        except Exception as err:
+            logger.error("%s failed (%s); the worker retries it.", name, type(err).__name__)
+            pause = pause_after_fault
+        stopped.wait(pause)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -9,9 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import Error as DatabaseFault
-from django.db import close_old_connections, reset_queries
 from django.db.models import Min
 from django.utils import timezone
 
@@ -25,10 +23,9 @@ from ...models.heartbeats import PROCESS, beat
 from ...models.moments import elapsed
 from ...models.requests import requests
 from ..arguments import positive
+from ..base import AppCommand
 from ..progress import Progress, in_words
-from ..stopping import Stop, stopped_by_signals
-
-logger = logging.getLogger(__name__)
+from ..stopping import Stop, keep_on, stopped_by_signals
 
 #: Seconds between two heartbeats of a worker, and between two looks at the health.
 BEAT = 60.0
@@ -39,11 +36,12 @@ PAUSE = 1.0
 PAUSE_AFTER_FAULT = 5.0
 
 
-class Command(BaseCommand):
+class Command(AppCommand):
     help = (
         "Process every webhook request that is due: after a crash, after the wait for a retry, "
         "from the spool, and every new request if PROCESSOR is 'none'."
     )
+    json_help = "print JSON, one line per sweep"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -63,7 +61,7 @@ class Command(BaseCommand):
             default=(),
             help="first assign these spool files to this database and scope",
         )
-        parser.add_argument("--json", action="store_true", help="print JSON, one line per sweep")
+        super().add_arguments(parser)
 
     def check(self, *args: Any, **options: Any) -> None:
         # A system check warns if this command has never run.
@@ -71,34 +69,18 @@ class Command(BaseCommand):
             beat(PROCESS)
         super().check(*args, **options)
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def run(self, options: dict[str, Any]) -> None:
         _adopt(options["adopt"])
         stopped = Stop()
         self._beat_at = self._look_at = 0.0
         with stopped_by_signals(stopped):
             if options["loop"]:
-                self._loop(stopped, options)
-                return
-            try:
+                keep_on(
+                    lambda: 0.0 if self._sweep(stopped, options, quiet=True) else PAUSE,
+                    *(stopped, "The sweep", PAUSE_AFTER_FAULT),
+                )
+            else:
                 self._sweep(stopped, options)
-            except DatabaseFault as err:
-                raise CommandError(
-                    f"The database failed ({type(err).__name__}). No data is lost; run this again. "
-                    "On a new database, run migrate first."
-                ) from err
-
-    def _loop(self, stopped: Stop, options: dict[str, Any]) -> None:
-        while not stopped():
-            pause = PAUSE
-            try:
-                close_old_connections()
-                reset_queries()
-                if self._sweep(stopped, options, quiet=True):
-                    pause = 0.0
-            except Exception as err:  # a worker continues after any error
-                logger.error("The sweep failed (%s); the worker retries it.", type(err).__name__)
-                pause = PAUSE_AFTER_FAULT
-            stopped.wait(pause)
 
     def _sweep(self, stopped: Stop, options: dict[str, Any], quiet: bool = False) -> int:
         """Sweep once, print the result, and return the number of processed requests."""

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections import Counter
 from importlib.util import find_spec
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import Error as DatabaseFault
-from django.db import close_old_connections, reset_queries
+from django.core.management.base import CommandError, CommandParser
 from django.db.models import Count, Min
 from django.utils import timezone
 
@@ -18,21 +15,21 @@ from ...conf import NAME, app_settings
 from ...models.moments import elapsed
 from ...reconcile.work import Run, Wanted, open_again, reconcile
 from ..arguments import moment, positive
+from ..base import AppCommand
 from ..progress import Progress
-from ..stopping import Stop, stopped_by_signals
-
-logger = logging.getLogger(__name__)
+from ..stopping import Stop, keep_on, stopped_by_signals
 
 #: Seconds between two looks of a worker; the second after the database has failed.
 PAUSE = 5.0
 PAUSE_AFTER_FAULT = 15.0
 
 
-class Command(BaseCommand):
+class Command(AppCommand):
     help = (
         "Ask Picky Assist for the reports of recorded pushes that lack some, and process them. "
         "Without --loop, ask once for each push that is due."
     )
+    after_fault = "No report is lost; run this again."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -62,28 +59,22 @@ class Command(BaseCommand):
             "--loop", action="store_true", help="run as a worker until SIGTERM or Ctrl-C"
         )
         parser.add_argument("--dry-run", action="store_true", help="only count")
-        parser.add_argument("--json", action="store_true", help="print JSON")
+        super().add_arguments(parser)
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def run(self, options: dict[str, Any]) -> None:
         _require_settings()
         wanted = Wanted(tuple(options["push_id"]), tuple(options["project"]), options["since"])
-        try:
-            _require_recorded(wanted)
-            if options["dry_run"]:
-                self.stdout.write(_planned(wanted, options["json"]))
-                return
-            open_again(wanted)
-            stopped = _Until(options["max_seconds"])
-            with stopped_by_signals(stopped):
-                if options["loop"]:
-                    self._loop(wanted, stopped, options)
-                else:
-                    self._once(wanted, stopped, options)
-        except DatabaseFault as err:
-            raise CommandError(
-                f"The database failed ({type(err).__name__}). No report is lost; run this again. "
-                "On a new database, run migrate first."
-            ) from err
+        _require_recorded(wanted)
+        if options["dry_run"]:
+            self.stdout.write(_planned(wanted, options["json"]))
+            return
+        open_again(wanted)
+        stopped = _Until(options["max_seconds"])
+        with stopped_by_signals(stopped):
+            if options["loop"]:
+                self._loop(wanted, stopped, options)
+            else:
+                self._once(wanted, stopped, options)
 
     def _once(self, wanted: Wanted, stopped: Stop, options: dict[str, Any]) -> None:
         run, began = Run(), time.monotonic()
@@ -97,21 +88,20 @@ class Command(BaseCommand):
 
     def _loop(self, wanted: Wanted, stopped: Stop, options: dict[str, Any]) -> None:
         run = Run()
-        while not stopped():
-            pause, began = PAUSE, time.monotonic()
+
+        def once() -> float:
+            began = time.monotonic()
             run.counts, before = Counter(), dict(run.stopped)
             try:
-                close_old_connections()
-                reset_queries()
                 reconcile(wanted, run, stopped, stopped.wait)
-            except Exception as err:  # a worker continues after any error
-                logger.error("Reconciling failed (%s); the worker retries it.", type(err).__name__)
-                pause = PAUSE_AFTER_FAULT
-            if +run.counts:
-                self.stdout.write(_result(run, time.monotonic() - began, options["json"]))
-            for reason in _reasons(Run(stopped=dict(run.stopped.items() - before.items()))):
-                self.stderr.write(reason)
-            stopped.wait(pause)
+            finally:
+                if +run.counts:
+                    self.stdout.write(_result(run, time.monotonic() - began, options["json"]))
+                for reason in _reasons(Run(stopped=dict(run.stopped.items() - before.items()))):
+                    self.stderr.write(reason)
+            return PAUSE
+
+        keep_on(once, stopped, "Reconciling", PAUSE_AFTER_FAULT)
 
 
 class _Until(Stop):

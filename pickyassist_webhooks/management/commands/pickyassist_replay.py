@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import Error as DatabaseFault
 from django.db.models import Count, Q
 
@@ -15,18 +14,19 @@ from ...exceptions import BodyErased, RequestInWork
 from ...models import WebhookRequest
 from ...models.requests import WebhookRequestQuerySet, requests
 from ..arguments import moment, operator
-from ..confirming import confirm
+from ..base import AppCommand
 from ..progress import Progress, in_words
 
 #: Counted like a state: requests that cannot be replayed.
 SKIPPED = "skipped"
 
 
-class Command(BaseCommand):
+class Command(AppCommand):
     help = (
         "Process stored webhook requests again, oldest first. Events are not duplicated; receivers "
         "are called with is_replay=True."
     )
+    is_final = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("ids", nargs="*", help="IDs or tokens of requests")
@@ -42,31 +42,21 @@ class Command(BaseCommand):
             help="call only failed receivers, if all signals were sent",
         )
         parser.add_argument("--by", default=operator(), help="operator (default: %(default)s)")
-        parser.add_argument("--dry-run", action="store_true", help="only count")
-        parser.add_argument("--no-input", "--noinput", action="store_false", dest="interactive")
-        parser.add_argument("--json", action="store_true", help="print JSON")
+        super().add_arguments(parser)
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def run(self, options: dict[str, Any]) -> None:
         chosen = self._chosen(options)
-        try:
-            counts = dict(chosen.order_by().values_list("state").annotate(Count("pk")))
-        except DatabaseFault as err:
-            raise CommandError(
-                f"The database failed before the first replay ({type(err).__name__}). Run this "
-                "again. On a new database, run migrate first."
-            ) from err
+        counts = dict(chosen.order_by().values_list("state").annotate(Count("pk")))
         total = sum(counts.values())
-        if not options["json"]:
-            self.stdout.write(f"Selected {total}{in_words(counts)}.")
+        self.say(options, f"Selected {total}{in_words(counts)}.")
         outcomes: Counter[str] = Counter()
         question = f"Process {total} request{'s' if total > 1 else ''} again?"
-        if total and not options["dry_run"] and confirm(question, options):
+        if total and self.confirm(question, options):
             outcomes = self._replay(chosen, total, options)
-        if options["json"]:
-            result = {"chosen": counts, "dry_run": options["dry_run"], "states": dict(outcomes)}
-            self.stdout.write(json.dumps(result))
-        elif outcomes:
-            self.stdout.write(f"Processed {outcomes.total()} again{in_words(outcomes)}.")
+        result = {"chosen": counts, "dry_run": options["dry_run"], "states": dict(outcomes)}
+        self.print_json(options, result)
+        if outcomes:
+            self.say(options, f"Processed {outcomes.total()} again{in_words(outcomes)}.")
 
     def _chosen(self, options: dict[str, Any]) -> WebhookRequestQuerySet:
         given = ("ids", "kind", "state", "secret_label", "since", "until", "all")

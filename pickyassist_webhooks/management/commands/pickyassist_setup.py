@@ -7,8 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import Error as DatabaseFault
+from django.core.management.base import CommandError, CommandParser
 from django.http.request import split_domain_port, validate_host
 
 from ...conf import NAME, app_settings
@@ -16,6 +15,7 @@ from ...models import WebhookRequest
 from ...models.requests import requests
 from ..addresses import base_url, webhook_urls
 from ..arguments import positive
+from ..base import AppCommand
 
 #: The base URL of the project if none is given.
 YOUR_HOST = "https://your.host"
@@ -35,7 +35,7 @@ CONSOLE = (
 )
 
 
-class Command(BaseCommand):
+class Command(AppCommand):
     help = (
         "Connect Picky Assist: create a secret if there is none, print the URLs to paste, and wait "
         "for the first request. The output contains secrets: clear the terminal afterwards."
@@ -43,6 +43,8 @@ class Command(BaseCommand):
 
     # The checks fail without a secret, and this command creates it.
     requires_system_checks = ()
+    json_help = "print JSON, and do not wait"
+    after_fault = "Run this again to wait for a request."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--label", help="create another secret with this label")
@@ -56,9 +58,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--max-seconds", type=positive, help="stop waiting after this time, and fail"
         )
-        parser.add_argument("--json", action="store_true", help="print JSON, and do not wait")
+        super().add_arguments(parser)
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def run(self, options: dict[str, Any]) -> None:
         made = self._made(options["label"])
         urls = webhook_urls(options["base_url"], made or app_settings.secrets)
         if options["json"]:
@@ -138,10 +140,6 @@ class Command(BaseCommand):
             while request.processed_at is None and time.monotonic() - received < SOON:
                 time.sleep(PAUSE)
                 request.refresh_from_db()
-        except DatabaseFault as err:
-            raise CommandError(
-                f"The database failed ({type(err).__name__}); run migrate, then run this again."
-            ) from err
         except KeyboardInterrupt:
             return
         self.stdout.write(described(request))

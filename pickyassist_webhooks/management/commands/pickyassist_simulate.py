@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import SplitResult
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from ...choices import EventKind, RequestOrigin
 from ...conf import NAME, app_settings
@@ -23,6 +23,7 @@ from ...testing.builders import PROJECT_ID
 from ...testing.traffic import Noise, Posting, Scenario, in_order, made_up, pushed
 from ..addresses import address
 from ..arguments import percent, positive
+from ..base import AppCommand
 from ..posting import Answer, post_all, require_server
 from ..progress import Progress
 from ..stopping import Stop, stopped_by_signals
@@ -31,7 +32,7 @@ from ..stopping import Stop, stopped_by_signals
 _INTERRUPTED = 130
 
 
-class Command(BaseCommand):
+class Command(AppCommand):
     help = (
         "Post simulated events to a server as Picky Assist does, or post stored requests again. "
         "The server stores them and calls its receivers."
@@ -94,9 +95,9 @@ class Command(BaseCommand):
             default=8010,
             help="port of that stand-in (default: %(default)s)",
         )
-        parser.add_argument("--json", action="store_true", help="print JSON")
+        super().add_arguments(parser)
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def run(self, options: dict[str, Any]) -> None:
         to = address(options["url"])
         if not is_loopback(to.hostname or "") and not options["yes_remote"]:
             raise CommandError(

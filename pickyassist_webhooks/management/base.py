@@ -1,0 +1,57 @@
+"""The base of all commands: JSON, the question before a change, and failures of the database."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, ClassVar
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error as DatabaseFault
+
+
+class AppCommand(BaseCommand):
+    """A command of this app."""
+
+    #: Whether it changes rows for good: then it can only count, and it asks a person first.
+    is_final: ClassVar[bool] = False
+    json_help: ClassVar[str] = "print JSON"
+    #: The state after a failure of the database, and the next step.
+    after_fault: ClassVar[str] = "No data is lost; run this again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        if self.is_final:
+            parser.add_argument("--dry-run", action="store_true", help="only count")
+            parser.add_argument("--no-input", "--noinput", action="store_false", dest="interactive")
+        parser.add_argument("--json", action="store_true", help=self.json_help)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self.run(options)
+        except DatabaseFault as err:
+            raise CommandError(
+                f"The database failed ({type(err).__name__}). {self.after_fault} On a new "
+                "database, run migrate first."
+            ) from err
+
+    def run(self, options: dict[str, Any]) -> None:
+        """Do the work of the command. An error of the database can leave it."""
+        raise NotImplementedError
+
+    def say(self, options: dict[str, Any], text: str) -> None:
+        """Print a text for people."""
+        if not options["json"]:
+            self.stdout.write(text)
+
+    def print_json(self, options: dict[str, Any], result: Any) -> None:
+        """Print the result for programs."""
+        if options["json"]:
+            self.stdout.write(json.dumps(result))
+
+    def confirm(self, question: str, options: dict[str, Any]) -> bool:
+        """Return whether to go on: ask if a person can answer; a script has already decided."""
+        if options["dry_run"]:
+            return False
+        if not options["interactive"] or options["json"] or not sys.stdin.isatty():
+            return True
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
