@@ -13,7 +13,8 @@ from ..insights.error_codes import explained
 from .components import named
 
 
-class Label(serializers.SerializerMethodField):
+@extend_schema_field(OpenApiTypes.STR)
+class StatusLabel(serializers.SerializerMethodField):
     """The label of a code; blank if the vendor does not document the code."""
 
     def __init__(self, field: str) -> None:
@@ -33,44 +34,25 @@ class Code(serializers.ChoiceField):
     """A vendor code; the known codes are hints, not a complete list."""
 
 
-@extend_schema_field(
-    {"type": "string", "description": "Content of a chat message.", "enum": Content.values},
-    component_name=named("Content"),
+def _word(name: str, description: str, words: list[str]) -> type[serializers.CharField]:
+    """Return a field that holds one of these words."""
+    schema = {"type": "string", "description": description, "enum": words}
+    field = type(name, (serializers.CharField,), {})
+    return extend_schema_field(schema, component_name=named(name))(field)
+
+
+ContentWord = _word("Content", "Content of a chat message.", Content.values)
+State = _word("RequestState", "The state of a request.", RequestState.values)
+Kind = _word(
+    "EventKind",
+    "The kind of event; blank if the payload was invalid.",
+    [*EventKind.values, ""],
 )
-class ContentWord(serializers.CharField):
-    pass
-
-
-@extend_schema_field(
-    {"type": "string", "description": "The state of a request.", "enum": RequestState.values},
-    component_name=named("RequestState"),
+Origin = _word(
+    "RequestOrigin",
+    "Whether a request was posted, or pulled from the delivery report API.",
+    RequestOrigin.values,
 )
-class State(serializers.CharField):
-    pass
-
-
-@extend_schema_field(
-    {
-        "type": "string",
-        "description": "The kind of event; blank if the payload was invalid.",
-        "enum": [*EventKind.values, ""],
-    },
-    component_name=named("EventKind"),
-)
-class Kind(serializers.CharField):
-    pass
-
-
-@extend_schema_field(
-    {
-        "type": "string",
-        "description": "Whether a request was posted, or pulled from the delivery report API.",
-        "enum": RequestOrigin.values,
-    },
-    component_name=named("RequestOrigin"),
-)
-class Origin(serializers.CharField):
-    pass
 
 
 @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
@@ -81,11 +63,6 @@ class Extra(serializers.JSONField):
 @extend_schema_field({"type": ["array", "null"], "items": {}})
 class Listed(serializers.JSONField):
     """A list as sent; null without the permission to view personal data."""
-
-
-@extend_schema_field(OpenApiTypes.STR)
-class StatusLabel(Label):
-    pass
 
 
 @extend_schema_field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..choices import CHANNELS, EventKind, RequestState
+from ..choices import CHANNELS, RequestState
 from ..models import MODELS
 from ..parsing import chat
 from ..parsing.event_types import EVENT_TYPES, EventType, ReadMethod
@@ -48,15 +48,6 @@ TYPES: dict[ReadMethod, Schema] = {
     chat.reply_id: _OBJECT
     | {"properties": {"id": _TEXT | {"maxLength": MAX_LENGTH}, "description": _TEXT}},
     chat.a_list: {"type": ["array", "object", "string", "null"], "pattern": _BLANK_TEXT},
-}
-
-#: The fields that identify an event: all fields of one list are required.
-KNOWN_BY: dict[EventKind, tuple[tuple[str, ...], ...]] = {
-    EventKind.DELIVERY_REPORT: (("msg_id",), ("push_id", "number")),
-    EventKind.FILTER_REPORT: (("msg_id",), ("push_id", "number")),
-    EventKind.GROUP_MEMBER: (("group_id", "number"),),
-    EventKind.NEW_SUBSCRIBER: (("subscriber_id",), ("mobile",)),
-    EventKind.CHAT_MESSAGE: (("unique-id",), ("number",), ("messenger_id",)),
 }
 
 #: States in a webhook response; only a person can discard a request.
@@ -138,7 +129,7 @@ def _row(event_type: EventType) -> Schema:
         "required": whole,
         "anyOf": [
             {"required": list(names), "properties": {name: _required(name) for name in names}}
-            for names in KNOWN_BY[event_type.kind]
+            for names in event_type.known_by
         ],
         "additionalProperties": True,
     }

@@ -42,6 +42,8 @@ class EventType:
     signature_fields: Set[str]
     fields: Fields
     identify: Callable[[FieldReader, dict[str, Any]], None]
+    #: Lists of fields: an event has all fields of one list, or ``identify`` refuses it.
+    known_by: tuple[tuple[str, ...], ...]
     #: Names that are read too, but not by ``fields``.
     envelope: Set[str] = ENVELOPE
 
@@ -141,9 +143,31 @@ _CHAT: Fields = {
     "group-mentions": ("mentions", chat.a_list),
 }
 _OF_REPORT = {"push_id", "msg_id", "status"}
-_OF_SUBSCRIBER = {"subscriber_id", "mobile"}
+_KNOWN_BY_REPORT = (("msg_id",), ("push_id", "number"))
 DELIVERY_REPORTS = EventType(
-    EventKind.DELIVERY_REPORT, {1}, True, _OF_REPORT, _DELIVERY, _identify_report
+    EventKind.DELIVERY_REPORT, {1}, True, _OF_REPORT, _DELIVERY, _identify_report, _KNOWN_BY_REPORT
+)
+FILTER_REPORTS = EventType(
+    EventKind.FILTER_REPORT, {2}, True, _OF_REPORT, _REPORT, _identify_report, _KNOWN_BY_REPORT
+)
+GROUP_MEMBER = EventType(
+    EventKind.GROUP_MEMBER,
+    {3},
+    False,
+    {"group_id", "action"},
+    _MEMBER,
+    _identify_member,
+    (("group_id", "number"),),
+)
+# The vendor's table says that a new subscriber is 5; its heading, its index and its samples say 4.
+NEW_SUBSCRIBER = EventType(
+    EventKind.NEW_SUBSCRIBER,
+    {4, 5},
+    False,
+    {"subscriber_id", "mobile"},
+    _SUBSCRIBER,
+    _identify_subscriber,
+    (("subscriber_id",), ("mobile",)),
 )
 #: Told by its shape: the payload of the Global Webhook has no ``event_id``.
 CHAT_MESSAGE = EventType(
@@ -153,20 +177,10 @@ CHAT_MESSAGE = EventType(
     frozenset(chat.NAMES),
     _CHAT,
     chat.identify,
+    (("unique-id",), ("number",), ("messenger_id",)),
     envelope=frozenset({"event_id", "project-id", "message_in_raw"}),
 )
-# The vendor's table says that a new subscriber is 5; its heading, its index and its samples say 4.
-EVENT_TYPES = (
-    DELIVERY_REPORTS,
-    EventType(EventKind.FILTER_REPORT, {2}, True, _OF_REPORT, _REPORT, _identify_report),
-    EventType(
-        EventKind.GROUP_MEMBER, {3}, False, {"group_id", "action"}, _MEMBER, _identify_member
-    ),
-    EventType(
-        EventKind.NEW_SUBSCRIBER, {4, 5}, False, _OF_SUBSCRIBER, _SUBSCRIBER, _identify_subscriber
-    ),
-    CHAT_MESSAGE,
-)
+EVENT_TYPES = (DELIVERY_REPORTS, FILTER_REPORTS, GROUP_MEMBER, NEW_SUBSCRIBER, CHAT_MESSAGE)
 
 # Payloads of other webhooks that people point at this URL: signature fields, code, next step.
 FOREIGN = (
