@@ -103,7 +103,7 @@ def _urls() -> Iterator[str]:
     [app] = re.findall(r'app_name = "(\w+)"', source)
     for prefix, name in re.findall(r'router.register\("([\w-]+)", .*, "([\w-]+)"\)', source):
         yield f"`{app}:{name}-list`, `{app}:{name}-detail`: `{prefix}/`"
-    for path, name in re.findall(r'path\("(.+)", .*, name="([\w-]+)"\)', source):
+    for path, name in re.findall(r'path\(\s*"(.+)",\s*.*,\s*name="([\w-]+)"', source):
         yield f"`{app}:{name}`: `{path}`"
 
 

@@ -22,7 +22,7 @@ from .views import EVENT_LISTS
 #: The description of each tag.
 _TAGS = {
     "requests": "Accepted POSTs and their state.",
-    **{view.resource: str(view.__doc__) for view in EVENT_LISTS},
+    **{view.resource: str(view.__doc__) for view in EVENT_LISTS.values()},
     "messages": "The current state of each message.",
     "groups": "Current members of a group.",
     "numbers": "The current report for a number: on WhatsApp or not.",

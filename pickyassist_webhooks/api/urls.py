@@ -23,8 +23,13 @@ except ModuleNotFoundError as err:
 app_name = "pickyassist_webhooks_api"
 
 router = SimpleRouter()
-for view in (views.WebhookRequestViewSet, *views.EVENT_LISTS, views.MessageViewSet):
-    router.register(view.resource, view, view.resource.removesuffix("s"))
+router.register("requests", views.WebhookRequestViewSet, "request")
+router.register("delivery-reports", views.EVENT_LISTS["delivery_report"], "delivery-report")
+router.register("filter-reports", views.EVENT_LISTS["filter_report"], "filter-report")
+router.register("group-events", views.EVENT_LISTS["group_member"], "group-event")
+router.register("subscribers", views.EVENT_LISTS["new_subscriber"], "subscriber")
+router.register("chat-messages", views.EVENT_LISTS["chat_message"], "chat-message")
+router.register("messages", views.MessageViewSet, "message")
 
 urlpatterns = [
     path("", include(router.urls)),

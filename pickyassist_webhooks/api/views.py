@@ -176,38 +176,42 @@ def _event_list(
     return type(f"{model.__name__}ViewSet", (ReadingViewSet,), attributes)
 
 
-EVENT_LISTS = (
-    _event_list(
-        EventKind.DELIVERY_REPORT,
-        "delivery-reports",
-        filters.ReportFilters,
-        "Delivery reports: submitted, delivered, read, failed, refunded.",
-    ),
-    _event_list(
-        EventKind.FILTER_REPORT,
-        "filter-reports",
-        filters.ReportFilters,
-        "Filter reports: whether a number is on WhatsApp.",
-    ),
-    _event_list(
-        EventKind.GROUP_MEMBER,
-        "group-events",
-        filters.GroupFilters,
-        "Members who joined or left a group.",
-    ),
-    _event_list(
-        EventKind.NEW_SUBSCRIBER,
-        "subscribers",
-        filters.SubscriberFilters,
-        "People who wrote to a project for the first time.",
-    ),
-    _event_list(
-        EventKind.CHAT_MESSAGE,
-        "chat-messages",
-        filters.ChatFilters,
-        "Chat messages, received and sent.",
-    ),
-)
+#: The list of each kind of event.
+EVENT_LISTS: dict[str, type[ReadingViewSet]] = {
+    kind: _event_list(kind, resource, filterset, doc)
+    for kind, resource, filterset, doc in (
+        (
+            EventKind.DELIVERY_REPORT,
+            "delivery-reports",
+            filters.ReportFilters,
+            "Delivery reports: submitted, delivered, read, failed, refunded.",
+        ),
+        (
+            EventKind.FILTER_REPORT,
+            "filter-reports",
+            filters.ReportFilters,
+            "Filter reports: whether a number is on WhatsApp.",
+        ),
+        (
+            EventKind.GROUP_MEMBER,
+            "group-events",
+            filters.GroupFilters,
+            "Members who joined or left a group.",
+        ),
+        (
+            EventKind.NEW_SUBSCRIBER,
+            "subscribers",
+            filters.SubscriberFilters,
+            "People who wrote to a project for the first time.",
+        ),
+        (
+            EventKind.CHAT_MESSAGE,
+            "chat-messages",
+            filters.ChatFilters,
+            "Chat messages, received and sent.",
+        ),
+    )
+}
 
 
 class MessageViewSet(ReadingViewSet):
