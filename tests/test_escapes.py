@@ -39,6 +39,13 @@ def test_fields_are_split_as_the_library_splits_them():
         assert split(text) == [tuple(map(read_as_utf8, pair)) for pair in pairs]
 
 
+def test_a_mark_that_the_sender_sent_is_not_used(monkeypatch):
+    monkeypatch.setattr(escapes, "_PRIVATE", range(0xF0000, 0xF0002))
+    text = "a=%F3%B0%80%80&b%26=\U000f0000&c"
+    for _ in range(40):
+        assert split(text) == [("a", "\U000f0000"), ("b&", "\U000f0000"), ("c", "")]
+
+
 def read_as_utf8(text):
     return text.encode("latin-1").decode("utf-8", "surrogateescape")
 

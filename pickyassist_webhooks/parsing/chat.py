@@ -36,7 +36,7 @@ _IN_GROUP = re.compile(r"(?s).*/\s*([0-9]+)")
 _ESCAPES = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 #: Characters of a text with escapes that are not UTF-8, because each of these takes time. Messages
 #: of people have a few thousand.
-MAX_REPAIRED = 2_000_000
+MAX_REPAIRED = 500_000
 
 _NOT_UTF_8 = re.compile("[\udc80-\udcff]+")
 
