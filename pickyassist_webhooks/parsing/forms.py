@@ -80,15 +80,19 @@ def nested(pairs: list[tuple[str, str]]) -> FormObject:
     fields = FormObject()
     steps = 0
     for name, value in pairs:
-        if name.count("[") >= MAX_DEPTH:  # before each of them takes memory
-            raise too_deep()
-        match = _FORM_KEY.fullmatch(name)
-        path = [match[1], *_STEP.findall(match[2])] if match else [name]
+        path = _path(name) if "[" in name else [name]
         steps += len(path)
         if steps > _MAX_STEPS:
             raise UnreadablePayload("not_json", f"at most {_MAX_STEPS} brackets of a form")
         _put(fields, path, value)
     return fields
+
+
+def _path(name: str) -> list[str]:
+    if name.count("[") >= MAX_DEPTH:  # before each of them takes memory
+        raise too_deep()
+    match = _FORM_KEY.fullmatch(name)
+    return [match[1], *_STEP.findall(match[2])] if match else [name]
 
 
 def _put(node: FormObject, path: list[str], value: str) -> None:
