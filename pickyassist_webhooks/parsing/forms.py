@@ -44,6 +44,13 @@ class FormObject(dict[str, Any]):
             self._next_position = max(self._next_position, int(step) + 1)
         return step
 
+    def put(self, step: str, value: str) -> None:
+        """Set a value; as in PHP, the last field of a name counts."""
+        key = self.key_of(step) if step[:1] <= "9" else step
+        if key in self:
+            self.has_repeated_keys = True
+        self[key] = value
+
     def replaced(self, key: str) -> FormObject:
         """Put a new object under a key instead of an earlier text, and return it."""
         self.has_repeated_keys |= key in self
@@ -80,7 +87,10 @@ def nested(pairs: list[tuple[str, str]]) -> FormObject:
     fields = FormObject()
     steps = 0
     for name, value in pairs:
-        path = _path(name) if "[" in name else [name]
+        if "[" not in name:
+            fields.put(name, value)
+            continue
+        path = _path(name)
         steps += len(path)
         if steps > _MAX_STEPS:
             raise UnreadablePayload("not_json", f"at most {_MAX_STEPS} brackets of a form")
@@ -96,15 +106,12 @@ def _path(name: str) -> list[str]:
 
 
 def _put(node: FormObject, path: list[str], value: str) -> None:
-    """Set the value; as in PHP, the last field of a name counts."""
     *steps, last = path
     for step in steps:
         key = node.key_of(step) if step[:1] <= "9" else step
         child = node.get(key)
         node = child if child.__class__ is FormObject else node.replaced(key)
-    key = node.key_of(last) if last[:1] <= "9" else last
-    node.has_repeated_keys |= key in node
-    node[key] = value
+    node.put(last, value)
 
 
 def too_deep() -> UnreadablePayload:
@@ -119,6 +126,9 @@ def _refuse_nested_parts(body: bytes) -> None:
 
 
 def _has_known_name(text: str) -> bool:
+    if any(text.startswith(f"{name}=") or f"&{name}=" in text for name in _ENVELOPE_KEYS):
+        return True
+    # An escaped name.
     names = (pair.partition("=")[0] for pair in text.split("&"))
     short = "&".join(name for name in names if len(name) <= _MAX_ENVELOPE_KEY)
     return any(name in _ENVELOPE_KEYS for name, _ in escapes.split(short))
