@@ -16,6 +16,7 @@ from ..parsing.characters import MAX_LABEL, printable, storable
 from . import masking
 from .columns import (
     ExactCharField,
+    InstantField,
     SparseIndex,
     UnicodeCharField,
     build,
@@ -23,7 +24,7 @@ from .columns import (
 from .encodings import holdable
 from .leases import LEASE, Leased, LeasedQuerySet, worker
 from .masking import Masks
-from .moments import later
+from .moments import elapsed, later
 
 #: How late the clock of a worker's host can be before requests become due too late.
 MAX_SKEW = timedelta(seconds=5)
@@ -112,6 +113,10 @@ class WebhookRequest(Leased):
     history = models.JSONField(_("history"), default=list, blank=True)
     received_at = models.DateTimeField(_("received at"))
     processed_at = models.DateTimeField(_("processed at"), null=True, blank=True)
+    # When it became done, quarantined or permanently failed.
+    finished_at: Any = InstantField(_("finished at"), null=True, blank=True, editable=False)
+    # The seconds that its slowest receivers took, by their names.
+    receiver_seconds: Any = models.JSONField(_("receivers"), null=True, blank=True, editable=False)
     # When the body was emptied, because it contained someone's personal data.
     erased_at = models.DateTimeField(_("erased at"), null=True, blank=True)
 
@@ -158,6 +163,14 @@ class WebhookRequest(Leased):
             "what": holdable(what, connection),
         }
         self.history = [*self.history, entry][-MAX_HISTORY:]
+
+    @property
+    def duration(self) -> float | None:
+        """The seconds from its arrival until it was finished, to the millisecond."""
+        if self.finished_at is None:
+            return None
+        # A clock that was set meanwhile can be behind.
+        return round(max(0.0, elapsed(self.received_at, self.finished_at).total_seconds()), 3)
 
     @property
     def outcome(self) -> RequestState:
