@@ -1,14 +1,25 @@
-"""How long the receivers of a request took."""
+"""How long a request and its receivers took."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
+
+from .moments import elapsed
 
 #: Receivers whose times are kept of one request, the slowest.
 MAX_RECEIVERS = 20
 
 #: Seconds by the name of a receiver.
 Seconds = dict[str, float]
+
+
+def until(finished_at: datetime | None, received_at: datetime) -> float | None:
+    """Return the seconds from the arrival of a request until it was finished, to the ms."""
+    if finished_at is None:
+        return None
+    # A clock that was set meanwhile can be behind.
+    return round(max(0.0, elapsed(received_at, finished_at).total_seconds()), 3)
 
 
 def total(*times: Seconds | None, calls: Iterable[tuple[str, float]] = ()) -> Seconds:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..choices import UNFINISHED, WAITING, EventKind, RequestOrigin, RequestState
 from ..parsing.characters import MAX_LABEL, printable, storable
-from . import masking
+from . import durations, masking
 from .columns import (
     ExactCharField,
     InstantField,
@@ -24,7 +24,7 @@ from .columns import (
 from .encodings import holdable
 from .leases import LEASE, Leased, LeasedQuerySet, worker
 from .masking import Masks
-from .moments import elapsed, later
+from .moments import later
 
 #: How late the clock of a worker's host can be before requests become due too late.
 MAX_SKEW = timedelta(seconds=5)
@@ -166,11 +166,8 @@ class WebhookRequest(Leased):
 
     @property
     def duration(self) -> float | None:
-        """The seconds from its arrival until it was finished, to the millisecond."""
-        if self.finished_at is None:
-            return None
-        # A clock that was set meanwhile can be behind.
-        return round(max(0.0, elapsed(self.received_at, self.finished_at).total_seconds()), 3)
+        """The seconds from its arrival until it was finished, or ``None``."""
+        return durations.until(self.finished_at, self.received_at)
 
     @property
     def outcome(self) -> RequestState:
