@@ -22,7 +22,7 @@ from ..models.requests import requests
 from ..permissions import VIEW_PERSONAL_DATA
 from ..transactions import outside_of_transactions
 from .base import ReadOnlyAdmin
-from .discarding import MAX_REASON
+from .bulk import reason_of
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class ActionsAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         shown = self.viewed(request, pk)
         operator = request.user.get_username()
-        reason = request.POST.get("reason", "").strip()[:MAX_REASON]
+        reason = reason_of(request)
         back = HttpResponseRedirect(self.url("change", pk))
         if action.needs_reason and not reason:
             self.message_user(request, gettext("A reason is needed."), messages.ERROR)
