@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -375,7 +376,7 @@ class TestSelected:
         assert changes == ["Failed receivers called again: done."]
 
     def test_skips_receivers_that_others_called(self, login, failing):
-        request, mend = failing
+        request, _mend = failing
         client = login("retry")
         page = self.select(client, "call_receivers_again", [request])
         ReceiverFailure.objects.all().delete()
@@ -395,8 +396,8 @@ class TestSelected:
         )
         assert "3 requests will be processed again" in page.content.decode()
         assert not WebhookRequest.objects.filter(replays=1).exists()
-        calls = iter([0, 0, 0, 99])
-        monkeypatch.setattr("pickyassist_webhooks.admin.bulk.time.monotonic", lambda: next(calls))
+        clock = SimpleNamespace(monotonic=iter([0, 0, 0, 99]).__next__)
+        monkeypatch.setattr("pickyassist_webhooks.admin.bulk.time", clock)
         page = self.confirm(client, page)
         monkeypatch.undo()
         assert self.told(page) == ["2 requests were processed again (quarantined: 2)."]
