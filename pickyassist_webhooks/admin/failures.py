@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from django.contrib import admin
@@ -19,8 +18,18 @@ from .text import shortened
 
 #: Characters of a traceback's end that are read for its last line.
 _MAX_LINE = 1000
-#: The class of an exception at the beginning of a traceback's last line.
-_EXCEPTION = re.compile(r"([A-Za-z_][\w.]{0,200})(?::|$)")
+
+
+def newest_errors(failures: QuerySet[ReceiverFailure]) -> QuerySet[Any]:
+    """Return failures with the ends of their errors, which ``error_shown`` needs."""
+    return failures.defer("error").annotate(error_end=Right("error", _MAX_LINE))
+
+
+def error_shown(failure: Any, is_masked: bool) -> str:
+    """Return the last line of a traceback; if masked, only the class of the exception."""
+    if is_masked:
+        return failure.exception or masking.HIDDEN
+    return shortened(failure.error_end.rstrip().rpartition("\n")[2])
 
 
 @admin.register(ReceiverFailure)
@@ -51,7 +60,7 @@ class ReceiverFailureAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReceiverFailure]:
         rows: QuerySet[ReceiverFailure] = super().get_queryset(request)
-        return rows.annotate(error_end=Right("error", _MAX_LINE))
+        return newest_errors(rows)
 
     def get_list_display(self, request: HttpRequest) -> list[Column]:
         is_masked = "error" in self.masks(request)
@@ -60,15 +69,11 @@ class ReceiverFailureAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("error"))
     def error_line(self, failure: Any) -> str:
-        """Return the last line of the traceback: the exception and its text."""
-        return shortened(failure.error_end.rstrip().rpartition("\n")[2])
+        return error_shown(failure, is_masked=False)
 
     @admin.display(description=_("error"))
     def error_kind(self, failure: Any) -> str:
-        """Return the class of the exception, without its text: that may be personal."""
-        line = failure.error_end.rstrip().rpartition("\n")[2]
-        match = _EXCEPTION.match(line)
-        return match[1] if match else masking.HIDDEN
+        return error_shown(failure, is_masked=True)
 
     def has_delete_permission(
         self, request: HttpRequest, obj: ReceiverFailure | None = None
