@@ -103,6 +103,8 @@ _REQUEST: dict[str, Any] = {
     "origin": "webhook",
     "received_at": "2026-05-29T10:31:07.120000Z",
     "processed_at": "2026-05-29T10:31:07.151000Z",
+    "finished_at": "2026-05-29T10:31:07.163000Z",
+    "duration": 0.043,
     "erased_at": None,
     "event_count": 1,
     "repeat_count": 0,
@@ -119,6 +121,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "WebhookRequest": _REQUEST,
     "WebhookRequestDetail": {
         **_REQUEST,
+        "receiver_seconds": {"shop.receivers.on_status": 0.011},
         "problems": [],
         "warnings": [],
         "error": "",
