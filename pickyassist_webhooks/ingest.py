@@ -125,13 +125,15 @@ def replay(pk: int, by: str = "", only_failed_receivers: bool = False) -> Webhoo
                 problem = "has no failed receivers to call again"
                 raise RequestInWork(f"request {request.token} {problem}")
             failures_of(pk).update(**again)
-            _change(request, by, "failed receivers called again", state=RequestState.FAILING)
+            failing = {"state": RequestState.FAILING, "finished_at": None}
+            _change(request, by, "failed receivers called again", **failing)
         elif request.erased_at:
             raise BodyErased(f"cannot process request {request.token}: its bytes are erased")
         else:
             failures_of(pk).delete()
-            changes = {"state": RequestState.RECEIVED, "processed_at": None}
-            _change(request, by, "processed again", **again | changes)
+            blank = dict.fromkeys(("processed_at", "finished_at", "receiver_seconds"))
+            changes = again | blank | {"state": RequestState.RECEIVED}
+            _change(request, by, "processed again", **changes)
     return _call_again(pk) if only_failed_receivers else process(pk)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -237,19 +238,19 @@ def test_a_final_button_is_red(login, failing):
 
 
 @pytest.mark.parametrize(
-    ("error", "shown", "shown_masked"),
+    ("error", "exception", "shown", "shown_masked"),
     [
         (
             "Traceback:\n  File x\nValueError: 15550001111 is ill\n",
+            "ValueError",
             "15550001111 is ill",
             "ValueError",
         ),
-        ("Traceback:\nshop.errors.Gone\n", "shop.errors.Gone", "shop.errors.Gone"),
-        ("ValueError: Call\nmy 15550001111\n", "my 15550001111", "•••"),
+        ("Call\nmy 15550001111\n", "", "my 15550001111", "•••"),
     ],
 )
-def test_failures_show_the_last_line(login, failing, error, shown, shown_masked):
-    ReceiverFailure.objects.update(error=error)
+def test_failures_show_the_last_line(login, failing, error, exception, shown, shown_masked):
+    ReceiverFailure.objects.update(error=error, exception=exception)
     where = reverse("admin:pickyassist_webhooks_receiverfailure_changelist")
     client = login("view_receiverfailure")
     masked = client.get(where).content.decode()
@@ -273,7 +274,11 @@ class TestSelected:
     def confirm(self, client, page, **data):
         """Post the form of a page as a browser does."""
         form = {name: page.context[name] for name in ("select_across", "last")}
-        form |= {"action": "discard_selected", "_selected_action": page.context["selected"]}
+        form |= {
+            "after": page.context["after"],
+            "action": page.context["question"].action,
+            "_selected_action": page.context["selected"],
+        }
         return client.post(page.context["here"], form | data, follow=True)
 
     def told(self, answer):
@@ -338,9 +343,14 @@ class TestSelected:
         requests = self.quarantined(2)
         client = login("discard")
         page = self.select(client, "discard_selected", requests)
-        monkeypatch.setattr("pickyassist_webhooks.admin.discarding.SECONDS", -1)
+        monkeypatch.setattr("pickyassist_webhooks.admin.bulk.SECONDS", -1)
         answer = self.confirm(client, page, reason="a test")
-        assert self.told(answer) == ["2 are left: select them again."]
+        assert self.told(answer) == []
+        assert answer.context["count"] == 2
+        assert answer.context["reason"] == "a test"
+        monkeypatch.undo()
+        answer = self.confirm(client, answer, reason="a test")
+        assert self.told(answer) == ["2 requests were discarded."]
 
     def test_done_requests_need_nothing(self, login):
         post(delivery())
@@ -353,15 +363,62 @@ class TestSelected:
         mend()
         post(delivery(row("2")))
         client = login("retry")
-        answer = self.select(client, "call_receivers_again", WebhookRequest.objects.all())
+        page = self.select(client, "call_receivers_again", WebhookRequest.objects.all())
+        assert "The failed receivers of 1 request will be called again" in page.content.decode()
+        assert "pickyassist-reason" not in page.content.decode()
+        answer = self.confirm(client, page)
         assert self.told(answer) == [
-            "The failed receivers of 1 request were called again (done: 1). 1 request was skipped: "
-            "in progress, deleted or without a failed receiver."
+            "The failed receivers of 1 request were called again (done: 1)."
         ]
         request.refresh_from_db()
         assert (request.state, request.replays) == ("done", 1)
         changes = [entry.get_change_message() for entry in LogEntry.objects.all()]
         assert changes == ["Failed receivers called again: done."]
+
+    def test_skips_receivers_that_others_called(self, login, failing):
+        request, _mend = failing
+        client = login("retry")
+        page = self.select(client, "call_receivers_again", [request])
+        ReceiverFailure.objects.all().delete()
+        assert self.told(self.confirm(client, page)) == [
+            "1 request was skipped: in progress, deleted or without a failed receiver."
+        ]
+
+    def test_processes_all_that_a_filter_leaves_again_a_part_at_a_time(self, login, monkeypatch):
+        requests = self.quarantined(3)
+        client = login("replay")
+        page = self.select(
+            client,
+            "process_again",
+            requests[:1],
+            query="?state__exact=quarantined",
+            select_across=1,
+        )
+        assert "3 requests will be processed again" in page.content.decode()
+        assert not WebhookRequest.objects.filter(replays=1).exists()
+        clock = SimpleNamespace(monotonic=iter([0, 0, 0, 99]).__next__)
+        monkeypatch.setattr("pickyassist_webhooks.admin.bulk.time", clock)
+        page = self.confirm(client, page)
+        monkeypatch.undo()
+        assert self.told(page) == ["2 requests were processed again (quarantined: 2)."]
+        assert page.context["count"] == 1
+        answer = self.confirm(client, page)
+        assert self.told(answer) == ["1 request was processed again (quarantined: 1)."]
+        replays = WebhookRequest.objects.order_by("pk").values_list("replays", flat=True)
+        assert list(replays) == [1, 1, 1]
+
+    def test_those_that_are_gone_meanwhile(self, login):
+        requests = self.quarantined(1)
+        client = login("replay")
+        page = self.select(client, "process_again", requests)
+        WebhookRequest.objects.all().delete()
+        assert self.told(self.confirm(client, page)) == []
+
+    @pytest.mark.parametrize("last", ["", "x", "9" * 19])
+    def test_asks_again_without_a_valid_count(self, last, login):
+        requests = self.quarantined(1)
+        page = self.select(login("replay"), "process_again", requests, last=last)
+        assert page.context["count"] == 1
 
     @pytest.mark.parametrize("action", ["discard_selected", "call_receivers_again"])
     def test_needs_its_permission(self, login, action):

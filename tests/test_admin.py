@@ -614,7 +614,9 @@ def text_of(markup):
 
 class TestProcessAgain:
     def replay(self, client, *requests):
+        # As after the page with their count.
         data = {"action": "process_again", "_selected_action": [each.pk for each in requests]}
+        data["last"] = max(each.pk for each in requests)
         return client.post(url(WebhookRequest, "changelist"), data, follow=True)
 
     def requests(self):

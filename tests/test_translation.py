@@ -176,6 +176,7 @@ def test_answers_to_buttons(filled, root, marked):
     page = reverse(f"{name}_changelist")
     for action, more in (
         ("process_again", {}),
+        ("process_again", {"last": pk}),
         ("call_receivers_again", {}),
         ("discard_selected", {}),
         ("discard_selected", {"reason": "1", "last": pk}),

@@ -21,8 +21,8 @@ from ..models import WebhookRequest
 from ..models.requests import requests
 from ..permissions import VIEW_PERSONAL_DATA
 from ..transactions import outside_of_transactions
-from .base import ReadOnlyAdmin
-from .discarding import MAX_REASON
+from .bulk import reason_of
+from .diagnosis import DiagnosisAdmin
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ ACTIONS = (
 )
 
 
-class ActionsAdmin(ReadOnlyAdmin):
+class ActionsAdmin(DiagnosisAdmin):
     """The page of a request, with buttons, and with its body to download."""
 
     change_form_template = "pickyassist_webhooks/admin/request.html"
@@ -100,6 +100,7 @@ class ActionsAdmin(ReadOnlyAdmin):
             for action in ACTIONS
             if self._may(request, action) and _is_possible(action, shown)
         ]
+        context["diagnosis"] = self.diagnosis(request, shown)
         if request.user.has_perm(VIEW_PERSONAL_DATA) and shown.body:
             context["body_url"] = self.url("body", shown.pk)
         return super().render_change_form(request, context, *args, **kwargs)
@@ -110,7 +111,7 @@ class ActionsAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         shown = self.viewed(request, pk)
         operator = request.user.get_username()
-        reason = request.POST.get("reason", "").strip()[:MAX_REASON]
+        reason = reason_of(request)
         back = HttpResponseRedirect(self.url("change", pk))
         if action.needs_reason and not reason:
             self.message_user(request, gettext("A reason is needed."), messages.ERROR)

@@ -51,9 +51,14 @@ class ReadOnlyAdmin(ListAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         masks = self.masks(request)
         return [
-            (title, {"fields": [self._column(str(name), masks) for name in options["fields"]]})
-            for title, options in self.fieldsets or ()
+            (title, {"fields": [self._column(name, masks) for name in names]})
+            for title, names in self.sections(obj)
         ]
+
+    def sections(self, row: Any) -> list[tuple[Any, list[str]]]:
+        """Return the sections of the page of a row: a title and names of fields each."""
+        sections: Any = self.fieldsets or ()
+        return [(title, list(map(str, options["fields"]))) for title, options in sections]
 
     def page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
         """Return a page of this admin next to Django's own."""

@@ -2,31 +2,70 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.db.models.functions import Right
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.http import urlencode
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..choices import UNFINISHED
+from ..insights.failures import FAILURE_SAMPLE, failure_groups
 from ..models import MODELS, ReceiverFailure, WebhookRequest, masking
-from .base import Column, ReadOnlyAdmin
+from ..parsing.characters import storable, visible
+from .base import Column
+from .discarding import DiscardingAdmin
 from .filters import RequestFilter
+from .labels import grouped
+from .replaying import ReplayingAdmin
 from .text import shortened
 
 #: Characters of a traceback's end that are read for its last line.
 _MAX_LINE = 1000
-#: The class of an exception at the beginning of a traceback's last line.
-_EXCEPTION = re.compile(r"([A-Za-z_][\w.]{0,200})(?::|$)")
+
+
+def newest_errors(failures: QuerySet[ReceiverFailure]) -> QuerySet[Any]:
+    """Return failures with the ends of their errors, which ``error_shown`` needs."""
+    return failures.defer("error").annotate(error_end=Right("error", _MAX_LINE))
+
+
+def error_shown(failure: Any, is_masked: bool) -> str:
+    """Return the last line of a traceback; if masked, only the class of the exception."""
+    if is_masked:
+        return failure.exception or masking.HIDDEN
+    return shortened(failure.error_end.rstrip().rpartition("\n")[2])
+
+
+def exception_of(group: Any) -> str:
+    """Return the value of ``ExceptionFilter`` for the group of a failure."""
+    return f"{group.exception} {group.receiver}"
+
+
+class ExceptionFilter(admin.SimpleListFilter):
+    """Shows the failures of one receiver with one exception. The table above the list offers it."""
+
+    title = _("exception")
+    parameter_name = "exception"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        value = self.value()
+        return [] if value is None else [(value, visible(value))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        # Django asks only filters that offer something, so a value was given.
+        exception, _space, receiver = storable(self.value() or "").partition(" ")
+        return queryset.filter(exception=exception, receiver=receiver)
 
 
 @admin.register(ReceiverFailure)
-class ReceiverFailureAdmin(ReadOnlyAdmin):
+class ReceiverFailureAdmin(ReplayingAdmin, DiscardingAdmin):
+    actions = ("call_receivers_again", "discard_selected")
     list_display = ("failed_at", "receiver", "signal", "error_line", "attempts", "due_at")
-    list_filter = (RequestFilter,)
+    list_filter = (RequestFilter, ExceptionFilter)
+    change_list_template = "pickyassist_webhooks/admin/failures.html"
     sortable_by = ()
     search_fields = ("receiver",)
     ordering = ("-pk",)
@@ -37,6 +76,7 @@ class ReceiverFailureAdmin(ReadOnlyAdmin):
             {
                 "fields": (
                     "receiver",
+                    "exception",
                     "signal",
                     "request_link",
                     "event_link",
@@ -49,9 +89,41 @@ class ReceiverFailureAdmin(ReadOnlyAdmin):
         ),
     )
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        chosen = request.GET.get(ExceptionFilter.parameter_name)
+        groups = [
+            {
+                "exception": shortened(group.exception) or gettext("the worker crashed"),
+                "receiver": visible(group.receiver),
+                "count": grouped(group.count),
+                "retried": grouped(group.retried),
+                "last_at": group.last_at,
+                "url": f"?{urlencode({ExceptionFilter.parameter_name: exception_of(group)})}",
+                "newest_url": self.url("change", group.newest),
+                "is_chosen": exception_of(group) == chosen,
+            }
+            for group in (failure_groups() if self.has_view_permission(request) else ())
+        ]
+        context = {"groups": groups, "sample": grouped(FAILURE_SAMPLE), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    @admin.action(
+        permissions=["retry"], description=_("Call failed receivers of their requests again")
+    )
+    def call_receivers_again(
+        self, http_request: HttpRequest, queryset: QuerySet[Any]
+    ) -> HttpResponse | None:
+        return super().call_receivers_again(http_request, _requests_of(queryset))
+
+    @admin.action(permissions=["discard"], description=_("Discard their requests"))
+    def discard_selected(
+        self, http_request: HttpRequest, queryset: QuerySet[Any]
+    ) -> HttpResponse | None:
+        return super().discard_selected(http_request, _requests_of(queryset))
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReceiverFailure]:
         rows: QuerySet[ReceiverFailure] = super().get_queryset(request)
-        return rows.annotate(error_end=Right("error", _MAX_LINE))
+        return newest_errors(rows)
 
     def get_list_display(self, request: HttpRequest) -> list[Column]:
         is_masked = "error" in self.masks(request)
@@ -60,15 +132,11 @@ class ReceiverFailureAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("error"))
     def error_line(self, failure: Any) -> str:
-        """Return the last line of the traceback: the exception and its text."""
-        return shortened(failure.error_end.rstrip().rpartition("\n")[2])
+        return error_shown(failure, is_masked=False)
 
     @admin.display(description=_("error"))
     def error_kind(self, failure: Any) -> str:
-        """Return the class of the exception, without its text: that may be personal."""
-        line = failure.error_end.rstrip().rpartition("\n")[2]
-        match = _EXCEPTION.match(line)
-        return match[1] if match else masking.HIDDEN
+        return error_shown(failure, is_masked=True)
 
     def has_delete_permission(
         self, request: HttpRequest, obj: ReceiverFailure | None = None
@@ -90,3 +158,8 @@ class ReceiverFailureAdmin(ReadOnlyAdmin):
             return self.get_empty_value_display()
         model = MODELS[kind]
         return self.link(model, f"{model._meta.verbose_name} {failure.event_id}", failure.event_id)
+
+
+def _requests_of(failures: QuerySet[Any]) -> QuerySet[WebhookRequest]:
+    rows: QuerySet[WebhookRequest] = WebhookRequest.objects.using(failures.db)
+    return rows.filter(pk__in=failures.order_by().values("request"))

@@ -42,6 +42,23 @@ def grouped(count: int) -> str:
     return number_format(count, force_grouping=True)
 
 
+def duration(seconds: float) -> str:
+    """Return a time in its two largest units, or in milliseconds if it is short."""
+    if seconds < 1:
+        return gettext("%(count)s ms") % {"count": round(seconds * 1000)}
+    if seconds < 60:
+        return gettext("%(count)s s") % {"count": number_format(round(seconds, 1), 1)}
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = {"days": days, "hours": hours, "minutes": minutes, "seconds": left}
+    if days:
+        return gettext("%(days)d d %(hours)d h") % parts
+    if hours:
+        return gettext("%(hours)d h %(minutes)d min") % parts
+    return gettext("%(minutes)d min %(seconds)d s") % parts
+
+
 def percent(rate: float) -> str:
     """Return a rate from 0 to 1 as a percentage."""
     return gettext("%(percent)s %%") % {"percent": number_format(round(rate * 100, 1), 1)}

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.http import urlencode
 from django.utils.text import capfirst
 from django.utils.translation import gettext
@@ -32,6 +33,7 @@ from ..permissions import VIEW_PERSONAL_DATA, VIEW_URL, to_view
 from . import charts
 from .address import hidden_url
 from .labels import channel, grouped, percent
+from .latency import LatencyOverview
 from .text import shortened
 
 #: Periods in days, and the default.
@@ -52,7 +54,7 @@ SYMBOLS = {Level.OK: "\u2713", Level.DEGRADED: "!", Level.FAILING: "\u2715"}
 _ATTENTION = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
 
 
-class Overview:
+class Overview(LatencyOverview):
     """The parts of the overview that one user may see, each read when the page needs it."""
 
     def __init__(self, request: HttpRequest, site: AdminSite) -> None:
@@ -70,7 +72,7 @@ class Overview:
         """Tell whether the site has pages of a model and this user may view them."""
         return self.site.is_registered(model) and self.request.user.has_perm(to_view(model))
 
-    @property
+    @cached_property
     def is_new(self) -> bool:
         """Whether nothing has arrived yet."""
         models: list[Any] = [WebhookRequest, *MODELS.values()]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -17,17 +18,22 @@ from ..exceptions import BodyErased, RequestInWork
 from ..models import WebhookRequest
 from ..models.requests import requests
 from ..permissions import REPLAY, RETRY
-from .base import ReadOnlyAdmin
+from .bulk import BulkAdmin, Question
+
+#: States of requests that can have failed receivers.
+_WITH_FAILURES = (RequestState.FAILING, RequestState.DEAD)
 
 
-class ReplayingAdmin(ReadOnlyAdmin):
+class ReplayingAdmin(BulkAdmin):
     def has_replay_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(REPLAY)
 
     @admin.action(permissions=["replay"], description=_("Process selected requests again"))
-    def process_again(self, http_request: HttpRequest, queryset: QuerySet[WebhookRequest]) -> None:
-        # The ids first: a replay may take rows out of the filter.
-        self.replay(http_request, list(queryset.order_by("pk").values_list("pk", flat=True)))
+    def process_again(
+        self, http_request: HttpRequest, queryset: QuerySet[WebhookRequest]
+    ) -> HttpResponse | None:
+        run = partial(self.replay, http_request)
+        return self.ask_first(http_request, queryset, _PROCESS, run)
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(RETRY)
@@ -37,9 +43,10 @@ class ReplayingAdmin(ReadOnlyAdmin):
     )
     def call_receivers_again(
         self, http_request: HttpRequest, queryset: QuerySet[WebhookRequest]
-    ) -> None:
-        pks = list(queryset.order_by("pk").values_list("pk", flat=True))
-        self.replay(http_request, pks, only_failed_receivers=True)
+    ) -> HttpResponse | None:
+        rows = queryset.filter(state__in=_WITH_FAILURES)
+        run = partial(self.replay, http_request, only_failed_receivers=True)
+        return self.ask_first(http_request, rows, _CALL, run)
 
     def replay(
         self,
@@ -94,9 +101,10 @@ class ReplayingAdmin(ReadOnlyAdmin):
         if skipped:
             why = _without_failures(skipped) if only_failed_receivers else _not_possible(skipped)
             sentences.append(why % {"count": skipped})
-        is_fine = not skipped and set(outcomes) == {RequestState.DONE}
-        level = messages.SUCCESS if is_fine else messages.WARNING
-        self.message_user(http_request, " ".join(sentences), level)
+        if sentences:
+            is_fine = not skipped and set(outcomes) == {RequestState.DONE}
+            level = messages.SUCCESS if is_fine else messages.WARNING
+            self.message_user(http_request, " ".join(sentences), level)
 
 
 def _processed_again(count: int) -> str:
@@ -129,3 +137,54 @@ def _without_failures(count: int) -> str:
         "%(count)d requests were skipped: in progress, deleted or without a failed receiver.",
         count,
     )
+
+
+def _process_sentence(count: int) -> str:
+    return ngettext(
+        "%(count)s request will be processed again:",
+        "%(count)s requests will be processed again:",
+        count,
+    )
+
+
+def _process_button(count: int) -> str:
+    return ngettext("Process %(count)s request again", "Process %(count)s requests again", count)
+
+
+_PROCESS = Question(
+    "process_again",
+    _("Process again"),
+    _process_sentence,
+    _(
+        "Requests are processed again from their bytes, the oldest first. Stored events stay and"
+        " are not stored twice. Receivers are called again, with is_replay=True. If it takes long,"
+        " this page returns and shows how many are left."
+    ),
+    _process_button,
+)
+
+
+def _call_sentence(count: int) -> str:
+    return ngettext(
+        "The failed receivers of %(count)s request will be called again:",
+        "The failed receivers of %(count)s requests will be called again:",
+        count,
+    )
+
+
+def _call_button(count: int) -> str:
+    return ngettext(
+        "Call the receivers of %(count)s request", "Call the receivers of %(count)s requests", count
+    )
+
+
+_CALL = Question(
+    "call_receivers_again",
+    _("Call failed receivers again"),
+    _call_sentence,
+    _(
+        "The oldest first; receivers that succeeded are not called. If it takes long, this page"
+        " returns and shows how many are left."
+    ),
+    _call_button,
+)

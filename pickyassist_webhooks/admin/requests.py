@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -11,37 +10,40 @@ from django.contrib import admin
 from django.contrib.admin.utils import display_for_value
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
-from django.utils.translation import gettext, ngettext
+from django.utils.html import format_html_join
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..choices import UNFINISHED, WAITING, RequestState
-from ..models import MODELS, Event, ReceiverFailure, WebhookRequest
+from ..models import MODELS, Event, WebhookRequest
 from ..models.requests import LARGE
+from ..models.together import counts_of
 from ..parsing.characters import visible
 from ..permissions import VIEW_PERSONAL_DATA, to_view
 from .actions import ActionsAdmin
 from .address import AddressAdmin
 from .discarding import DiscardingAdmin
-from .expectations import expected
 from .filters import ProblemFilter, SecretFilter
 from .labels import alarm
+from .latency import LatencyAdmin
 from .lists import verbose_name
 from .problems import ProblemsAdmin
 from .searching import condition
 from .text import both_views
 
-#: Problems listed of one request; all are counted, and up to 1,000 stored.
-MAX_PROBLEMS = 50
-
 #: Fields of events that a search reads.
 SEARCHED = ("number", "msg_id", "reference_number", "subscriber_id", "group_id")
+
+_WITHOUT_FAILURES = (RequestState.DONE, RequestState.QUARANTINED, RequestState.DISCARDED)
+
+#: Values of fields that the page leaves out.
+_EMPTY: tuple[Any, ...] = ("", b"", None, 0, [], {})
 
 _ALARMING = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
 
 
 @admin.register(WebhookRequest)
-class WebhookRequestAdmin(ActionsAdmin, ProblemsAdmin, DiscardingAdmin, AddressAdmin):
+class WebhookRequestAdmin(ActionsAdmin, ProblemsAdmin, DiscardingAdmin, LatencyAdmin, AddressAdmin):
     actions = ("process_again", "call_receivers_again", "discard_selected")
     list_display = (
         "received_at",
@@ -49,11 +51,20 @@ class WebhookRequestAdmin(ActionsAdmin, ProblemsAdmin, DiscardingAdmin, AddressA
         "kind",
         "events_shown",
         "problems_counted",
+        "duration_shown",
         "secret_label",
     )
     list_filter = ("state", SecretFilter, "received_at", ProblemFilter)
     search_fields = ("token", "secret_label")
-    fields_shown: ClassVar[dict[str, str]] = {"body_shown": "body"}
+    fields_shown: ClassVar[dict[str, str]] = {
+        "body_shown": "body",
+        "events_by_kind": "event_count",
+        "problems_shown": "problems",
+        "warnings_shown": "warnings",
+        "history_shown": "history",
+        "duration_shown": "finished_at",
+        "receivers_shown": "receiver_seconds",
+    }
     ordering = ("-received_at", "-pk")
     large = LARGE
     fieldsets = (
@@ -66,6 +77,9 @@ class WebhookRequestAdmin(ActionsAdmin, ProblemsAdmin, DiscardingAdmin, AddressA
                     "state_shown",
                     "received_at",
                     "processed_at",
+                    "finished_at",
+                    "duration_shown",
+                    "receivers_shown",
                     "erased_at",
                     "events_by_kind",
                     "repeat_count",
@@ -105,6 +119,24 @@ class WebhookRequestAdmin(ActionsAdmin, ProblemsAdmin, DiscardingAdmin, AddressA
             },
         ),
     )
+
+    def sections(self, row: Any) -> list[tuple[Any, list[str]]]:
+        """Return the sections without the fields that are empty, and without empty sections."""
+        if row is None:
+            return super().sections(row)
+        sections = [
+            (title, [name for name in names if not self._is_empty(row, name)])
+            for title, names in super().sections(row)
+        ]
+        return [(title, names) for title, names in sections if names]
+
+    def _is_empty(self, request: WebhookRequest, name: str) -> bool:
+        if name == "failures_shown":
+            return request.state in _WITHOUT_FAILURES
+        if name == "body_shown" and request.erased_at:
+            return False  # it says so
+        # A column of the admin's own that shows no field is never empty.
+        return getattr(request, self.fields_shown.get(name, name), name) in _EMPTY
 
     def has_delete_permission(
         self, request: HttpRequest, obj: WebhookRequest | None = None
@@ -168,18 +200,16 @@ class WebhookRequestAdmin(ActionsAdmin, ProblemsAdmin, DiscardingAdmin, AddressA
 
     @admin.display(description=_("events"))
     def events_by_kind(self, request: WebhookRequest) -> Any:
-        links = []
-        for model in MODELS.values():
-            events: QuerySet[Any] = model._default_manager.using(request._state.db)
-            if count := events.filter(request=request).count():
-                links.append((self.list_link(model, count, request=request.pk),))
+        events: list[QuerySet[Any]] = [
+            model._default_manager.using(request._state.db).filter(request=request).order_by()
+            for model in MODELS.values()
+        ]
+        links = [
+            (self.list_link(model, count, request=request.pk),)
+            for model, count in zip(MODELS.values(), counts_of(events), strict=True)
+            if count
+        ]
         return format_html_join(", ", "{}", links) or self.get_empty_value_display()
-
-    @admin.display(description=_("receiver failures"))
-    def failures_shown(self, request: WebhookRequest) -> Any:
-        if not (count := request.receiver_failures.count()):
-            return self.get_empty_value_display()
-        return self.list_link(ReceiverFailure, count, request=request.pk)
 
     @admin.display(description=_("history"))
     def history_shown(self, request: WebhookRequest) -> Any:
@@ -196,34 +226,11 @@ class WebhookRequestAdmin(ActionsAdmin, ProblemsAdmin, DiscardingAdmin, AddressA
 
     @admin.display(description=_("problems"))
     def problems_shown(self, request: WebhookRequest) -> Any:
-        return self._list(request.problems, request.problem_count)
+        return self.problem_list(request.problems, request.problem_count)
 
     @admin.display(description=_("warnings"))
     def warnings_shown(self, request: WebhookRequest) -> Any:
-        return self._list(request.warnings, len(request.warnings))
-
-    def _list(self, problems: Iterable[dict[str, str]], count: int) -> Any:
-        rows = [
-            (
-                visible(problem["path"] or gettext("the whole body")),
-                visible(problem["code"]),
-                expected(problem),
-            )
-            for problem in list(problems)[:MAX_PROBLEMS]
-        ]
-        if not rows:
-            return self.get_empty_value_display()
-        items = format_html_join(
-            "", "<li><strong>{}</strong>: <code>{}</code>, {}</li>", self._worded(rows)
-        )
-        if count > len(rows):
-            more = ngettext("%(count)d more", "%(count)d more", count - len(rows))
-            items = format_html("{}<li>{}</li>", items, more % {"count": count - len(rows)})
-        return format_html('<ul class="pickyassist-problems">{}</ul>', items)
-
-    def _worded(self, rows: Iterable[tuple[str, str, str]]) -> Iterable[tuple[str, str, str]]:
-        for path, code, expectation in rows:
-            yield path, code, gettext("expected: %(expected)s") % {"expected": expectation}
+        return self.problem_list(request.warnings, len(request.warnings))
 
     @admin.display(description=_("body"))
     def body_shown(self, request: WebhookRequest) -> Any:

@@ -128,6 +128,8 @@ _REQUEST = WebhookRequest(
     secret_label="demo",  # noqa: S106 - the name of a secret
     received_at=_AT,
     processed_at=_DONE,
+    finished_at=_DONE + timedelta(milliseconds=12),
+    receiver_seconds={"shop.receivers.on_status": 0.011},
     due_at=_DONE,
     event_count=1,
     attempts=1,

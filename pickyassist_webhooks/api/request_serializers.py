@@ -34,6 +34,9 @@ class WebhookRequestSerializer(RowSerializer):
     origin = Origin(read_only=True)
     state_label = StatusLabel("state")
     kind_label = StatusLabel("kind")
+    duration = serializers.FloatField(
+        read_only=True, allow_null=True, help_text="Seconds from received_at to finished_at."
+    )
 
     class Meta:
         model = WebhookRequest
@@ -48,6 +51,8 @@ class WebhookRequestSerializer(RowSerializer):
             "origin",
             "received_at",
             "processed_at",
+            "finished_at",
+            "duration",
             "erased_at",
             "event_count",
             "repeat_count",
@@ -63,11 +68,18 @@ class WebhookRequestDetailSerializer(WebhookRequestSerializer):
 
     problems = ProblemSerializer(many=True)
     warnings = ProblemSerializer(many=True)
+    receiver_seconds = serializers.DictField(
+        child=serializers.FloatField(),
+        read_only=True,
+        allow_null=True,
+        help_text="The seconds of the slowest receivers, by their paths.",
+    )
     body = serializers.SerializerMethodField()
 
     class Meta(WebhookRequestSerializer.Meta):
         fields = (
             *WebhookRequestSerializer.Meta.fields,
+            "receiver_seconds",
             "problems",
             "warnings",
             "error",

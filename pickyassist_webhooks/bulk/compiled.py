@@ -85,16 +85,23 @@ def table_of(model: Any) -> Table:
 
 
 @cache
-def _changing(model: Any, changed: tuple[str, ...], guarded: tuple[str, ...]) -> str:
+def _changing(
+    model: Any, changed: tuple[str, ...], guarded: tuple[str, ...], own: tuple[str, ...], value: str
+) -> str:
+    """Return an UPDATE. ``value`` is the expression for a value of ``own``."""
+    columns = {name: quoted(field.column) for name, field in table_of(model).by_name.items()}
+    changes = [f"{columns[name]} = %s" for name in changed]
+    changes += [f"{columns[name]} = {value}" for name in own]
+    guard = [f"{columns[name]} = %s" for name in guarded]
     table = table_of(model)
-    equals = [f"{quoted(table.by_name[name].column)} = %s" for name in (*changed, *guarded)]
-    changes, guard = equals[: len(changed)], equals[len(changed) :]
     return f"UPDATE {table.name} SET {', '.join(changes)} WHERE {' AND '.join([*guard, 'id '])}"  # noqa: S608
 
 
 class Compiled(Writer):
     #: The condition for a column that has one of a set of values; the set is one parameter.
     is_one_of: str
+    #: The value of a row in one parameter, which is a JSON object with the values of all by id.
+    own_value: str
 
     def use_first(self, model: Any) -> None:
         """Do nothing: these databases notice transactions that wait for each other."""
@@ -112,12 +119,17 @@ class Compiled(Writer):
         """Return the statement of a change, and its values."""
         model = model_of(step.rows)
         fields = table_of(model).by_name
-        values = [
-            fields[name].get_db_prep_value(value, self.connection, prepared=True)
-            for name, value in (*step.changes.items(), *step.guard.items())
-        ]
-        statement = _changing(model, tuple(step.changes), tuple(step.guard)) + self.is_one_of
-        return statement, [*values, self.as_set([row.pk for row in step.rows])]
+        changes, guard = (
+            [
+                fields[name].get_db_prep_value(value, self.connection, prepared=True)
+                for name, value in values.items()
+            ]
+            for values in (step.changes, step.guard)
+        )
+        own = [json.dumps(step.own_values(name)) for name in step.own]
+        names = (tuple(step.changes), tuple(step.guard), step.own)
+        statement = _changing(model, *names, self.own_value) + self.is_one_of
+        return statement, [*changes, *own, *guard, self.as_set([row.pk for row in step.rows])]
 
     #: Makes one parameter of keys or ids.
     as_set: Callable[[list[Any]], Any]
@@ -145,6 +157,7 @@ class SqliteWriter(Compiled):
     """
 
     is_one_of = "IN (SELECT value FROM json_each(%s))"
+    own_value = "json_extract(%s, '$.\"' || id || '\"')"
     as_set = staticmethod(json.dumps)
 
     def insert(self, rows: list[Any]) -> None:

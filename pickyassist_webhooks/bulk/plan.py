@@ -37,13 +37,20 @@ class Update:
 class Change:
     """The same changes of several rows, if all of them still have the values of ``guard``.
 
-    A ``lazy`` change may be undone by a power failure.
+    A ``lazy`` change may be undone by a power failure. ``own`` are columns of JSON: each
+    row gets the value of its object, or null.
     """
 
     rows: list[Any]
     guard: dict[str, Any]
     changes: dict[str, Any]
     lazy: bool = False
+    own: tuple[str, ...] = ()
+
+    def own_values(self, name: str) -> dict[int, Any]:
+        """Return the values of a column of ``own``, by the ids of their rows."""
+        values = ((row.pk, getattr(row, name)) for row in self.rows)
+        return {pk: value for pk, value in values if value is not None}
 
     def check(self, changed: int) -> None:
         """Raise ``LeaseLost`` if rows were not changed."""

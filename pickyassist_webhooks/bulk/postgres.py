@@ -40,6 +40,7 @@ _ALL_CHANGED = "(CASE count(*) WHEN %s THEN '1' ELSE 'another worker was faster'
 class PostgresWriter(Compiled):
     is_guarding = True
     is_one_of = "= ANY(%s)"
+    own_value = "%s::jsonb -> id::text"
 
     @staticmethod
     def as_set(values: list[Any]) -> str:
@@ -168,7 +169,8 @@ class PostgresWriter(Compiled):
         ]
         for name, field in columns.instants:
             for values in objects:
-                values[name] = field.get_db_prep_value(values[name], self.connection)
+                if name in values:
+                    values[name] = field.get_db_prep_value(values[name], self.connection)
         # Not escaped: it is shorter, and a database that is not UTF-8 refuses an escape as well.
         text = json.dumps(objects, default=remembering(str), ensure_ascii=False)
         return str(holdable(text, self.connection))

@@ -76,7 +76,8 @@ class Writer:
     def change(self, step: Change) -> int:
         """Change rows and return how many."""
         rows = self.rows_of(model_of(step.rows)).filter(pk__in=[row.pk for row in step.rows])
-        return int(rows.filter(**step.guard).update(**step.changes))
+        own = {name: _own_values(step, name) for name in step.own}
+        return int(rows.filter(**step.guard).update(**step.changes, **own))
 
     def find_sorted(self, model: Any, keys: list[str], lock: bool) -> dict[str, Any]:
         rows = self.rows_of(model).order_by("key")
@@ -84,6 +85,15 @@ class Writer:
 
     def rows_of(self, model: Any) -> Any:
         return model._default_manager.using(self.database)
+
+
+def _own_values(step: Change, name: str) -> Any:
+    field = models.JSONField()
+    whens = [
+        models.When(pk=pk, then=models.Value(value, output_field=field))
+        for pk, value in step.own_values(name).items()
+    ]
+    return models.Case(*whens, output_field=field)
 
 
 def changing_fields(model: Any) -> list[Any]:

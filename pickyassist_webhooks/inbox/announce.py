@@ -14,11 +14,12 @@ from ..models import (
     Message,
     ReceiverFailure,
     WebhookRequest,
+    durations,
     keys,
 )
 from ..models.failures import failures_of
 from ..transactions import transaction_states
-from .calling import SIGNALS, SignalCall, error_of, note
+from .calling import SIGNALS, SignalCall, call_receiver, note
 from .outcome import call_noted
 
 SIGNALS_OF_KIND = {
@@ -103,7 +104,7 @@ def _messages_of(request: WebhookRequest, events: Iterable[Event]) -> dict[str, 
 def announce(
     request: WebhookRequest, calls: Iterable[SignalCall], keep_lease: Callable[[], None]
 ) -> list[ReceiverFailure]:
-    """Send each signal and return the failures of receivers, not yet saved.
+    """Send each signal, and return the failures of receivers. Neither they nor times are saved.
 
     ``keep_lease`` is called before each receiver, and raises if another worker took over. If the
     request was recovered after a crash, each call is saved before it is made, and no failure is
@@ -113,6 +114,7 @@ def announce(
     if request.is_recovered:
         saved = {failure.signal_call for failure in failures_of(request.pk).defer("error")}
     failures = []
+    calls_made: list[tuple[str, float]] = []
     before = transaction_states()
     receivers: dict[str, list[tuple[str, Callable[..., Any]]]] = {}
     for call in calls:
@@ -123,11 +125,13 @@ def announce(
                 continue
             keep_lease()
             if request.is_recovered:
-                call_noted(call, name, receiver)
+                calls_made.append((name, call_noted(call, name, receiver)))
                 continue
-            error = error_of(call, receiver, before)
+            error, seconds = call_receiver(call, receiver, before)
+            calls_made.append((name, seconds))
             # Not by its truth value, which an exception can override.
             if error is not None:
                 before = transaction_states()  # the next receiver is not to blame for these
                 failures.append(note(call.failure(name), error))
+    request.receiver_seconds = durations.total(calls=calls_made) or None
     return failures

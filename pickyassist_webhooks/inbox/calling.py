@@ -12,6 +12,7 @@ from .. import signals
 from ..exceptions import FAILURES, TransactionLeftOpen
 from ..models import Event, ReceiverFailure, WebhookRequest
 from ..parsing.characters import storable
+from ..redaction.errors import class_of, impersonal
 from ..signals import Signal, dotted_path
 from ..tracing import failed, span
 from ..transactions import (
@@ -56,16 +57,23 @@ class SignalCall(NamedTuple):
         )
 
 
-def error_of(
+class Called(NamedTuple):
+    """The result of a call: its error, if it failed, and its seconds."""
+
+    error: BaseException | None
+    seconds: float = 0.0
+
+
+def call_receiver(
     call: SignalCall, receiver: Callable[..., Any], before: TransactionStates | None = None
-) -> BaseException | None:
-    """Call a receiver and return its error, also if it left a transaction open.
+) -> Called:
+    """Call a receiver; it also fails if it left a transaction open.
 
     ``before`` are the transactions that are open already, if the caller knows them.
     """
     error: BaseException | None = None
     before = transaction_states() if before is None else before
-    began = time.monotonic()
+    began = time.perf_counter()
     with span("receiver", signal=call.name, receiver=receiver, request=call.named["request"].token):
         try:
             receiver(signal=call.signal, sender=call.sender, **call.named)
@@ -73,22 +81,28 @@ def error_of(
             error = err
             failed(err)
     left_open = end_transactions(before)
-    if time.monotonic() - began > _LONG:
+    seconds = time.perf_counter() - began
+    if seconds > _LONG:
         drop_dead_connections()  # or the next receiver would fail on one
     if left_open and error is None:
         error = TransactionLeftOpen(
             f"the receiver left a transaction open on {', '.join(left_open)}; end it"
         )
-    return error
+    return Called(error, seconds)
 
 
 def note(failure: ReceiverFailure, error: BaseException) -> ReceiverFailure:
     """Log the error of a call, and write it into its record."""
+    # A text of its own for each receiver: tools such as Sentry group records by it.
+    receiver = failure.receiver.replace("%", "%%")
     logger.error(
-        "Receiver %s of %s raised %s%s; the admin shows its traceback under Receiver failures",
-        *(failure.receiver, failure.signal, type(error).__name__, _line_of(error)),
+        f"Receiver {receiver} of %s raised %s%s;"  # noqa: G004
+        " the admin shows its traceback under Receiver failures",
+        *(failure.signal, type(error).__name__, _line_of(error)),
+        exc_info=impersonal(error),
     )
     failure.error = describe(error)
+    failure.exception = storable(class_of(error))
     return failure
 
 

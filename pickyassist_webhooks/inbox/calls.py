@@ -13,7 +13,7 @@ from ..models import ReceiverFailure, WebhookRequest
 from ..models.failures import NEVER_RETURNED, failures
 from ..models.requests import requests
 from .announce import signal_calls
-from .calling import SignalCall, error_of
+from .calling import Called, SignalCall, call_receiver
 from .leases import advance, never, release, renewal
 from .outcome import Made, save_calls
 
@@ -68,7 +68,7 @@ def call_again(pks: Iterable[int], stop: Callable[[], bool] = never) -> WebhookR
             logger.warning("Calls of request %s were taken over by another worker", request.token)
             return request
         call = by_event.get((failure.signal, failure.event_id))
-        made.append((failure, _error_of(failure, call)))
+        made.append((failure, _call(failure, call)))
         if time.monotonic() - saved_at > MAX_UNSAVED:
             _save(request, made, claimed)
             saved_at = time.monotonic()
@@ -86,15 +86,15 @@ def _save(request: WebhookRequest, made: list[Made], claimed: list[ReceiverFailu
     made.clear()
 
 
-def _error_of(failure: ReceiverFailure, call: SignalCall | None) -> BaseException | None:
-    """Make one call and return its error."""
+def _call(failure: ReceiverFailure, call: SignalCall | None) -> Called:
+    """Make one call and return its result."""
     if call is None:
-        return None  # the event was deleted meanwhile
+        return Called(None)  # the event was deleted meanwhile
     receivers = dict(call.signal.receivers_of(call.sender))
     if failure.receiver not in receivers:
-        return LookupError(f"receiver {failure.receiver} is not connected any more")
+        return Called(LookupError(f"receiver {failure.receiver} is not connected any more"))
     if failure.attempts > app_settings.max_attempts:
-        return WorkerCrashed("each attempt crashed its worker")
+        return Called(WorkerCrashed("each attempt crashed its worker"))
     if failure.is_recovered:
-        advance([failure], error=NEVER_RETURNED)
-    return error_of(call, receivers[failure.receiver])
+        advance([failure], error=NEVER_RETURNED, exception="")
+    return call_receiver(call, receivers[failure.receiver])

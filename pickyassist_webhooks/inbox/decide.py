@@ -85,6 +85,8 @@ def decide(
             "processed_at": now,
             "due_at": later(now, LEASE),
         }
+        if result.changes["state"] != RequestState.STORED:
+            result.changes["finished_at"] = now
     ordered = [results[_id(request)] for request in requests]
     if requests[0].pk is None:
         return [_new(requests[0], ordered[0]), *plan], ordered

@@ -22,9 +22,11 @@ def never() -> bool:
     return False
 
 
-def changed(batch: Sequence[Leased], lazy: bool = False, **changes: Any) -> Change:
+def changed(
+    batch: Sequence[Leased], lazy: bool = False, own: tuple[str, ...] = (), **changes: Any
+) -> Change:
     """Return the update of rows that were claimed together, which raises ``LeaseLost``."""
-    return Change(list(batch), batch[0].claim, changes, lazy)
+    return Change(list(batch), batch[0].claim, changes, lazy, own)
 
 
 def lock(batch: Sequence[Leased]) -> None:
@@ -41,13 +43,16 @@ def lock(batch: Sequence[Leased]) -> None:
         changed(batch).check(len(held.select_for_update().values_list("pk")))
 
 
-def advance(batch: Sequence[Leased], lazy: bool = False, **changes: Any) -> None:
+def advance(
+    batch: Sequence[Leased], lazy: bool = False, own: tuple[str, ...] = (), **changes: Any
+) -> None:
     """Update rows and objects that were claimed together, with one guarded statement.
 
-    Raises ``LeaseLost`` if another worker has them.
+    In the columns ``own`` each row gets the value of its object. Raises ``LeaseLost`` if another
+    worker has them.
     """
     database = str(batch[0]._state.db)
-    change = changed(batch, lazy, **changes)
+    change = changed(batch, lazy, own, **changes)
     with_reconnect(database, lambda: writer_of(database).write([change]))
     for row in batch:
         vars(row).update(changes)

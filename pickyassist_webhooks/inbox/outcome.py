@@ -13,21 +13,23 @@ from django.utils import timezone
 from ..bulk.choice import writer_of
 from ..choices import RequestState
 from ..conf import app_settings
-from ..models import ReceiverFailure, WebhookRequest
+from ..models import ReceiverFailure, WebhookRequest, durations
 from ..models.failures import NEVER_RETURNED, failures_of
 from ..models.leases import LEASE, pause_after, worker
 from ..models.moments import later
 from ..models.requests import requests
 from ..transactions import own_transaction, reconnect, with_reconnect
-from .calling import SignalCall, describe, error_of, note
+from .calling import Called, SignalCall, call_receiver, describe, note
 from .leases import advance, changed, lock
 
 logger = logging.getLogger(__name__)
 
 _UPDATE_BATCH = 200
 
-#: A call that was made again, and its error.
-Made = tuple[ReceiverFailure, BaseException | None]
+#: A call that was made again, and its result.
+Made = tuple[ReceiverFailure, Called]
+
+_SECONDS = "receiver_seconds"
 
 
 def finish(batch: list[WebhookRequest], outcome: RequestState) -> None:
@@ -35,7 +37,9 @@ def finish(batch: list[WebhookRequest], outcome: RequestState) -> None:
 
     A power failure may undo it; the signals are then sent again. Raises ``LeaseLost``.
     """
-    advance(batch, lazy=True, state=outcome, claimed_by="")
+    own = (_SECONDS,) if any(request.receiver_seconds for request in batch) else ()
+    changes = {"state": outcome, "claimed_by": "", "finished_at": timezone.now()}
+    advance(batch, lazy=True, own=own, **changes)
 
 
 def save_failures(request: WebhookRequest, failures: list[ReceiverFailure]) -> None:
@@ -56,7 +60,7 @@ def save_failures(request: WebhookRequest, failures: list[ReceiverFailure]) -> N
             if request.is_recovered:
                 _take_over(request)
             changes.update(_rest(request))
-            writer_of(database).write([changed([request], **changes)])
+            writer_of(database).write([changed([request], own=(_SECONDS,), **changes)])
 
     with_reconnect(database, save)
     vars(request).update(changes)
@@ -70,37 +74,41 @@ def save_calls(request: WebhookRequest, made: list[Made]) -> None:
     If another worker has taken over a call that failed, that worker decides.
     """
     database, claim = str(request._state.db), made[0][0].claim
-    succeeded = [failure.pk for failure, error in made if error is None]
-    failed = [note(failure, error) for failure, error in made if error is not None]
+    succeeded = [failure.pk for failure, called in made if called.error is None]
+    failed = [note(failure, called.error) for failure, called in made if called.error is not None]
+    seconds = [(failure.receiver, called.seconds) for failure, called in made]
 
     def save() -> None:
         with own_transaction(database):
             # Locked: two workers may save the last calls at once.
             locked = requests().filter(pk=request.pk).select_for_update()
-            state = locked.values_list("state", flat=True).first()
+            state, earlier = locked.values_list("state", _SECONDS).first() or ("", None)
             calls = failures_of(request.pk)
             calls.filter(pk__in=succeeded).delete()
             for failure in failed:
                 vars(failure).update(_due(failure))
-            fields = ["error", "failed_at", "due_at", "claimed_by"]
+            fields = ["error", "exception", "failed_at", "due_at", "claimed_by"]
             calls.filter(**claim).bulk_update(failed, fields, batch_size=_UPDATE_BATCH)
             if state == RequestState.FAILING:
-                settle(request)
+                settle(request, receiver_seconds=durations.total(earlier, calls=seconds))
 
     with_reconnect(database, save)
     if request.state == RequestState.DEAD:
         _warn_dead(request)
 
 
-def settle(request: WebhookRequest) -> None:
+def settle(request: WebhookRequest, **changes: Any) -> None:
     """Save the state of a failing request, which follows from the calls that are left."""
-    changes = _rest(request)
+    changes |= _rest(request)
     vars(request).update(changes)
     requests().filter(pk=request.pk, state=RequestState.FAILING).update(**changes)
 
 
-def call_noted(call: SignalCall, name: str, receiver: Callable[..., Any]) -> None:
-    """Call a receiver that may crash this worker: its record is saved before, as in flight."""
+def call_noted(call: SignalCall, name: str, receiver: Callable[..., Any]) -> float:
+    """Call a receiver that may crash this worker, and return the seconds it took.
+
+    Its record is saved before, as in flight.
+    """
     request: WebhookRequest = call.named["request"]
     database, failure = str(request._state.db), call.failure(name)
     now = timezone.now()
@@ -108,7 +116,9 @@ def call_noted(call: SignalCall, name: str, receiver: Callable[..., Any]) -> Non
     # The lease on the request ends before.
     failure.due_at = later(pause_after(1, now), LEASE)
     with_reconnect(database, lambda: failure.save(using=database))
-    save_calls(request, [(failure, error_of(call, receiver))])
+    called = call_receiver(call, receiver)
+    save_calls(request, [(failure, called)])
+    return called.seconds
 
 
 def _take_over(request: WebhookRequest) -> None:
@@ -131,7 +141,8 @@ def _rest(request: WebhookRequest) -> dict[str, Any]:
     left = failures_of(request.pk).aggregate(count=Count("pk"), due_at=Min("due_at"))
     if left["due_at"] is not None:
         return {"state": RequestState.FAILING, "due_at": left["due_at"]}
-    return {"state": RequestState.DEAD if left["count"] else request.outcome}
+    state = RequestState.DEAD if left["count"] else request.outcome
+    return {"state": state, "finished_at": timezone.now()}
 
 
 def postpone(request: WebhookRequest, error: Exception) -> None:
@@ -148,7 +159,8 @@ def postpone(request: WebhookRequest, error: Exception) -> None:
 
 def give_up(request: WebhookRequest, **changes: Any) -> None:
     """Mark a request as permanently failed: its ``MAX_ATTEMPTS`` are used up."""
-    advance([request], state=RequestState.DEAD, claimed_by="", **changes)
+    finished_at = timezone.now()
+    advance([request], state=RequestState.DEAD, claimed_by="", finished_at=finished_at, **changes)
     _warn_dead(request)
 
 

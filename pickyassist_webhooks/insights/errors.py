@@ -12,6 +12,7 @@ from typing import Any
 
 from ..choices import DeliveryStatus
 from ..models import Message, masking
+from ..models.together import rows_of
 from ..parsing.errors import without_numbers
 from .overview import SAMPLE, TOP, midnight
 
@@ -55,10 +56,10 @@ def errors(since: date, with_texts: bool = True) -> list[Error]:
 def _newest(since: date) -> Iterator[tuple[int, str, str, str]]:
     names = ("pk", "error_code", "error_message", "error_group")
     reported = Message.objects.filter(first_reported_at__gte=midnight(since))
-    for status in FAILED:
-        failed: Any = reported.filter(status=status).order_by("-first_reported_at")
+    newest = reported.order_by("-first_reported_at").values_list(*names)
+    for rows in rows_of([newest.filter(status=status)[:ERROR_SAMPLE] for status in FAILED]):
         # Those without an error are left out here: the database would read on until it has enough.
-        yield from (row for row in failed.values_list(*names)[:ERROR_SAMPLE] if row[-1] is not None)
+        yield from (row for row in rows if row[-1] is not None)
 
 
 def codes_in_use() -> list[str]:

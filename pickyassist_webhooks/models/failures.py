@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from . import masking
-from .columns import InstantField, UnicodeCharField, UnicodeTextField
+from .columns import ExactCharField, InstantField, UnicodeCharField, UnicodeTextField
 from .leases import Leased, LeasedQuerySet
 from .masking import Masks
 from .requests import WebhookRequest, database_of_requests
@@ -38,6 +38,8 @@ class ReceiverFailure(Leased):
     # Null if no attempts are left.
     due_at: Any = InstantField(_("due at"), null=True, blank=True)
     error = UnicodeTextField(_("error"))
+    # The class of the exception, as a traceback names it; blank if the worker crashed.
+    exception = ExactCharField(_("exception"), blank=True, default="", db_default="")
 
     objects: ClassVar[ReceiverFailureQuerySet] = ReceiverFailureQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -46,6 +48,7 @@ class ReceiverFailure(Leased):
         verbose_name_plural = _("receiver failures")
         indexes = (
             models.Index(fields=["receiver", "failed_at"], name="pickyassist_failure_receiver"),
+            models.Index(fields=["receiver", "exception", "id"], name="pickyassist_failure_class"),
             models.Index(fields=["due_at"], name="pickyassist_failure_due"),
         )
 

@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy as _
 
 from ..choices import UNFINISHED, WAITING, EventKind, RequestOrigin, RequestState
 from ..parsing.characters import MAX_LABEL, printable, storable
-from . import masking
+from . import durations, masking
 from .columns import (
     ExactCharField,
+    InstantField,
     SparseIndex,
     UnicodeCharField,
     build,
@@ -112,6 +113,10 @@ class WebhookRequest(Leased):
     history = models.JSONField(_("history"), default=list, blank=True)
     received_at = models.DateTimeField(_("received at"))
     processed_at = models.DateTimeField(_("processed at"), null=True, blank=True)
+    # When it became done, quarantined or permanently failed.
+    finished_at: Any = InstantField(_("finished at"), null=True, blank=True, editable=False)
+    # The seconds that its slowest receivers took, by their names.
+    receiver_seconds: Any = models.JSONField(_("receivers"), null=True, blank=True, editable=False)
     # When the body was emptied, because it contained someone's personal data.
     erased_at = models.DateTimeField(_("erased at"), null=True, blank=True)
 
@@ -158,6 +163,11 @@ class WebhookRequest(Leased):
             "what": holdable(what, connection),
         }
         self.history = [*self.history, entry][-MAX_HISTORY:]
+
+    @property
+    def duration(self) -> float | None:
+        """The seconds from its arrival until it was finished, or ``None``."""
+        return durations.until(self.finished_at, self.received_at)
 
     @property
     def outcome(self) -> RequestState:

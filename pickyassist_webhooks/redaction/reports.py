@@ -36,7 +36,7 @@ def reported_error(error: BaseException) -> BaseException:
     try:
         return _without_secret(error, {}) or error
     except Exception:  # it has no text, or too many causes
-        return _stand_in(error, "<not shown>")
+        return stand_in(error, "<not shown>")
 
 
 def _may_hold_a_secret(request: HttpRequest) -> bool:
@@ -151,7 +151,7 @@ def _without_secret(
         or cause is not error.__cause__
         or context is not error.__context__
     )
-    visited[id(error)] = shown = _stand_in(error, str(text)) if changed else error
+    visited[id(error)] = shown = stand_in(error, str(text)) if changed else error
     if changed:
         shown.__cause__, shown.__context__ = cause, context
         shown.__suppress_context__ = error.__suppress_context__
@@ -160,7 +160,8 @@ def _without_secret(
     return shown
 
 
-def _stand_in(error: BaseException, text: str) -> BaseException:
+def stand_in(error: BaseException, text: str) -> BaseException:
+    """Return an exception with the class name and lines of another, and with this text."""
     kind = type(error)
     names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
     stand_in: BaseException = type(

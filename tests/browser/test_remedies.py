@@ -111,5 +111,6 @@ def test_chosen_requests(page):
     rows = listed(page)
     page.get_by_role("checkbox").nth(1).check()  # after the one for all rows
     page.get_by_label("Action:").select_option("Process selected requests again")
-    press(page, page.locator("button[name=index]").inner_text(), "1 request was processed again")
+    page.get_by_role("button", name=page.locator("button[name=index]").inner_text()).click()
+    press(page, "Process 1 request again", "1 request was processed again")
     assert listed(page) == rows

@@ -137,6 +137,13 @@ def _request(made: Expressions) -> Columns:
         ),
         "received_at": made.moment(),
         "processed_at": case((unfinished, "NULL"), default=made.moment(seconds="1")),
+        "finished_at": case((unfinished, "NULL"), default=made.moment(seconds="n % 100")),
+        "receiver_seconds": made.sql.json(
+            case(
+                (unfinished, "NULL"),
+                default="""'{"shop.receivers.on_status": 0.25, "crm.receivers.on_status": 2.5}'""",
+            )
+        ),
     }
 
 
@@ -345,6 +352,7 @@ def _receiver_failure(made: Expressions) -> Columns:
         "failed_at": failed_at,
         "due_at": case(("n % 2 = 1", failed_at)),
         "error": "'ConnectionError: no route to host'",
+        "exception": "'ConnectionError'",
     }
 
 
