@@ -55,7 +55,7 @@ class ChatMessageAdmin(EventAdmin):
     search_fields = ("number", "unique_id", "group_id", "context_msg_id")
     fields_shown: ClassVar = {"links": "media"}
     leading = ("number", "name", "messenger_id", "direction", "text", "conversation_link")
-    sections = (
+    further = (
         (
             _("Reply"),
             ("context_msg_id", "answers_link", "reply_id", "reply_description", "payload"),

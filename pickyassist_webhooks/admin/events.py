@@ -20,19 +20,21 @@ class EventAdmin(ErasingAdmin):
 
     # An index has this order, after the status or the action.
     ordering = ("-received_at", "-pk")
-    fieldsets: Any  # type: ignore[misc]
     #: The first names on the page of an event, and further sections. Fields that none of them names
     #: follow the first ones.
     leading: ClassVar[tuple[str, ...]] = ()
-    sections: ClassVar[tuple[tuple[Any, tuple[str, ...]], ...]] = ()
+    further: ClassVar[tuple[tuple[Any, tuple[str, ...]], ...]] = ()
 
     def __init__(self, model: Any, site: Any) -> None:
-        self.large = tuple(field.name for field in unlimited(model))
-        placed = {*self.leading, *(name for _, names in self.sections for name in names)}
-        others = [field.name for field in model.content_fields() if field.name not in placed]
-        sections = ((None, (*self.leading, *others)), *self.sections, (_("Origin"), _ORIGIN))
-        self.fieldsets = tuple((title, {"fields": names}) for title, names in sections)
         super().__init__(model, site)
+        self.large = tuple(field.name for field in unlimited(model))
+
+    def sections(self, row: Any) -> list[tuple[Any, list[str]]]:
+        placed = {*self.leading, *(name for _, names in self.further for name in names)}
+        fields = [field.name for field in self.model.content_fields()]
+        others = [name for name in fields if name not in placed]
+        sections = [(None, (*self.leading, *others)), *self.further, (_("Origin"), _ORIGIN)]
+        return [(title, list(names)) for title, names in sections]
 
 
 @admin.register(DeliveryReport)
@@ -41,7 +43,7 @@ class DeliveryReportAdmin(EventAdmin):
     list_filter = ("status", "received_at", RequestFilter, MessageFilter)
     search_fields = ("number", "msg_id", "reference_number")
     leading = ("msg_id", "number", "status", "previous_status", "message_link")
-    sections = (
+    further = (
         (
             _("Content"),
             ("message", "message_type", "media", "agent_id", "template_id", "source"),
