@@ -384,6 +384,7 @@ class TestMigrations:
         "0012_pushes",
         "0014_chat_messages",
         "0016_fill_errors",
+        "0020_tests",
     }
 
     #: Operations that old code does not notice; also AddField if it can omit the column.

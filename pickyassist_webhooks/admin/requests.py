@@ -28,6 +28,7 @@ from .filters import ProblemFilter, SecretFilter
 from .labels import alarm
 from .lists import verbose_name
 from .problems import ProblemsAdmin
+from .removing import RemovingAdmin
 from .searching import condition
 from .text import both_views
 
@@ -41,7 +42,9 @@ _ALARMING = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
 
 
 @admin.register(WebhookRequest)
-class WebhookRequestAdmin(ActionsAdmin, ProblemsAdmin, DiscardingAdmin, AddressAdmin):
+class WebhookRequestAdmin(
+    ActionsAdmin, ProblemsAdmin, DiscardingAdmin, RemovingAdmin, AddressAdmin
+):
     actions = ("process_again", "call_receivers_again", "discard_selected")
     list_display = (
         "received_at",
