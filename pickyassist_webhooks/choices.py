@@ -38,6 +38,7 @@ UNFINISHED = (*WAITING, RequestState.FAILING)
 class RequestOrigin(TextChoices):
     WEBHOOK = "webhook", _("webhook")
     PULL = "pull", _("answer of the delivery report API")
+    TEST = "test", _("test event")
 
 
 class Level(TextChoices):

@@ -20,6 +20,11 @@ def to_view(model: type[models.Model]) -> str:
     return f"{model._meta.app_label}.view_{model._meta.model_name}"
 
 
+def to_delete(model: type[models.Model]) -> str:
+    """Return the permission to delete rows of a model."""
+    return f"{model._meta.app_label}.delete_{model._meta.model_name}"
+
+
 def hidden_look_ups(user: Any, model: type[models.Model], values: dict[str, Any]) -> list[str]:
     """Return the fields by whose values this user may not look up rows of a model.
 

@@ -277,11 +277,6 @@ class TestUrl:
         assert f"http://testserver/pickyassist/events/{SECRET}/" in answer.content.decode()
         assert "no-store" in answer["Cache-Control"]
 
-    def test_what_it_says_to_try_is_kept_in_quarantine(self, root):
-        assert "curl -d '{}' http" in root.post(self.page).content.decode()
-        answer = post(b"{}", content_type="application/x-www-form-urlencoded")  # as curl labels it
-        assert (answer.status_code, answer.json()["state"]) == (200, "quarantined")
-
     def test_of_each_label(self, root, settings):
         secrets = {"shop": "A" * 30, "<b>club": "B" * 30}
         settings.PICKYASSIST_WEBHOOKS = {"SECRETS": secrets}

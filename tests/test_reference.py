@@ -385,6 +385,7 @@ class TestMigrations:
         "0014_chat_messages",
         "0016_fill_errors",
         "0020_fill_exceptions",
+        "0021_tests",
     }
 
     #: Operations that old code does not notice; also AddField if it can omit the column.

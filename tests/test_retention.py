@@ -116,7 +116,7 @@ def test_a_request_taken_up_since_it_was_chosen_stays(clock):
     [chosen, *_] = retention.prunable()
     assert chosen.count() == 1
     WebhookRequest.objects.update(state=RequestState.RECEIVED)
-    assert retention._delete(chosen, Q(pk__gt=0)) == 0
+    assert retention.delete(chosen, Q(pk__gt=0)) == 0
     assert WebhookRequest.objects.get().claimed_by == ""
 
 
@@ -265,6 +265,6 @@ def test_a_database_that_fails(clock, monkeypatch):
     def fail(*args):
         raise OperationalError("Key (number)=(15550001111) is secret")
 
-    monkeypatch.setattr(retention, "_delete", fail)
+    monkeypatch.setattr(retention, "delete", fail)
     with pytest.raises(CommandError, match=r"The database failed \(OperationalError\)"):
         prune()

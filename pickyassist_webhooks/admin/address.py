@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from typing import Any
+from uuid import uuid4
 
 from django.core.exceptions import PermissionDenied
+from django.forms import Media
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.translation import gettext
@@ -14,11 +17,16 @@ from django.views.decorators.http import require_POST
 
 from ..conf import app_settings
 from ..models import masking
+from ..models.requests import TEST_MARKER
 from ..permissions import VIEW_URL
 from .base import ReadOnlyAdmin
+from .removing import may_remove
 
 #: A placeholder for the secret, until it is masked.
 _PLACEHOLDER = "the-secret-is-hidden"
+
+#: The part of the ids of samples that is new for each test.
+MARK = "MARK"
 
 
 class AddressAdmin(ReadOnlyAdmin):
@@ -32,13 +40,30 @@ class AddressAdmin(ReadOnlyAdmin):
         """Show the URL of each secret."""
         if not request.user.has_perm(VIEW_URL):
             raise PermissionDenied
+        samples = _samples(MARK)
+        [curl_sample, *_others] = _samples(uuid4().hex[:8].upper())
         return self.page(
             request,
             "url.html",
             gettext("The URL to paste"),
             urls=urls(request),
             ours=app_settings.authenticates_by_secret,
+            marker=TEST_MARKER,
+            samples=samples,
+            curl_sample=json.dumps(curl_sample["payload"]),
+            tests_url=self.url("tests"),
+            may_view=self.has_view_permission(request),
+            may_remove=may_remove(request),
+            media=self.media + Media(js=["pickyassist_webhooks/url.js"]),
         )
+
+
+def _samples(mark: str) -> list[dict[str, Any]]:
+    """Return name and payload of each sample. A script replaces ``MARK`` before each test."""
+    # It loads Django's test client, which no other page needs.
+    from ..testing.samples import samples
+
+    return [{"name": str(name), "payload": payload} for name, payload in samples(mark)]
 
 
 def urls(request: HttpRequest) -> list[tuple[str, str]]:

@@ -14,11 +14,13 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..models import WebhookRequest
 from ..models.masking import Masks
 from ..parsing.characters import visible
+from .badges import has_tests
 from .labels import channel, error_code, unrecognised
 from .lists import ListAdmin
 from .text import preformatted, pretty_json, shortened
@@ -46,7 +48,15 @@ class ReadOnlyAdmin(ListAdmin):
 
     def get_list_display(self, request: HttpRequest) -> list[Column]:
         masks = self.masks(request)
-        return [self._column(str(name), masks, in_list=True) for name in self.list_display]
+        columns = [self._column(str(name), masks, in_list=True) for name in self.list_display]
+        return [*columns, self.test] if has_tests(request, self.model) else columns
+
+    @admin.display(description=_("test"))
+    def test(self, row: Any) -> Any:
+        """Show a badge for an event that a person posted as a test."""
+        if not getattr(row, "has_badge", False):
+            return self.get_empty_value_display()
+        return format_html('<span class="pickyassist-badge">{}</span>', gettext("test"))
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         masks = self.masks(request)

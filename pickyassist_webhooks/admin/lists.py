@@ -23,6 +23,7 @@ from ..models.masking import Masks
 from ..models.numbers import MIN_END
 from ..permissions import VIEW_PERSONAL_DATA
 from ..transactions import outside_of_transactions
+from . import badges
 from .exporting import FORMATS, file_response
 from .searching import condition
 
@@ -62,6 +63,11 @@ class BoundedList(ChangeList):
         ordering: list[Any] = super().get_ordering(request, queryset)
         first = ordering[0]
         return [first] if "pk" in first else [first, "-pk" if first[0] == "-" else "pk"]
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if badges.has_tests(request, self.model):
+            badges.mark(self.result_list)
 
     def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         admin: Any = self.model_admin
@@ -132,6 +138,12 @@ class ListAdmin(AnyModelAdmin):
 
     def _parameters(self) -> set[str]:
         return {getattr(filter_, "parameter_name", "") for filter_ in self.list_filter}
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        filters = super().get_list_filter(request)
+        return (
+            [*filters, badges.TestEventFilter] if badges.has_tests(request, self.model) else filters
+        )
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)

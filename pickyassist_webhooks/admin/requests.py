@@ -28,6 +28,7 @@ from .labels import alarm
 from .latency import LatencyAdmin
 from .lists import verbose_name
 from .problems import ProblemsAdmin
+from .removing import RemovingAdmin
 from .searching import condition
 from .text import both_views
 
@@ -43,7 +44,9 @@ _ALARMING = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
 
 
 @admin.register(WebhookRequest)
-class WebhookRequestAdmin(ActionsAdmin, ProblemsAdmin, DiscardingAdmin, LatencyAdmin, AddressAdmin):
+class WebhookRequestAdmin(
+    ActionsAdmin, ProblemsAdmin, DiscardingAdmin, RemovingAdmin, LatencyAdmin, AddressAdmin
+):
     actions = ("process_again", "call_receivers_again", "discard_selected")
     list_display = (
         "received_at",

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.db import DEFAULT_DB_ALIAS, connections, models, router
+from django.db.models import CharField, Func
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -32,6 +33,12 @@ MAX_SKEW = timedelta(seconds=5)
 #: Columns that no list shows and that can be as large as a request.
 LARGE = ("body", "problems", "warnings", "error", "history")
 
+#: A request is a test if its query string has this part.
+TEST_MARKER = "pickyassist_test=1"
+
+# Literally in the statement: SQLite uses an index of some rows only then.
+_TEST = Func(template=f"'{RequestOrigin.TEST}'", output_field=CharField())
+
 #: Maximum history entries of one request; the latest are kept.
 MAX_HISTORY = 50
 
@@ -46,6 +53,8 @@ class WebhookRequestQuerySet(LeasedQuerySet["WebhookRequest"]):
         for name, length in _TEXTS.items():
             if text := metadata.get(name):
                 metadata[name] = printable(text, length)
+        if TEST_MARKER in metadata.get("query", "").split("&"):
+            metadata["origin"] = RequestOrigin.TEST
         values = {
             "token": uuid.uuid4(),
             "body": body,
@@ -64,6 +73,10 @@ class WebhookRequestQuerySet(LeasedQuerySet["WebhookRequest"]):
     def unfinished(self) -> WebhookRequestQuerySet:
         """Return the requests that a worker must still process, now or later."""
         return self.filter(state__in=UNFINISHED)
+
+    def tests(self) -> WebhookRequestQuerySet:
+        """Return the requests that a person posted as a test."""
+        return self.filter(origin=_TEST)
 
     def due(self) -> WebhookRequestQuerySet:
         """Return the requests that a worker should process now, oldest first."""
@@ -144,6 +157,11 @@ class WebhookRequest(Leased):
                 rows=models.Q(problem__isnull=False),
                 name="pickyassist_request_problem",
             ),
+            SparseIndex(
+                fields=["origin", "received_at", "id"],
+                rows=models.Q(origin=RequestOrigin.TEST),
+                name="pickyassist_request_test",
+            ),
         )
 
     def __str__(self) -> str:
@@ -153,6 +171,11 @@ class WebhookRequest(Leased):
     def is_replay(self) -> bool:
         """Whether a person replayed this request."""
         return self.replays > 0
+
+    @property
+    def is_test(self) -> bool:
+        """Whether a person posted this request as a test: its events are samples."""
+        return self.origin == RequestOrigin.TEST
 
     def remember(self, who: str, what: str) -> None:
         """Add an action of a person to the history, with its time. Does not save."""

@@ -19,6 +19,9 @@ from ..models.requests import database_of_requests, requests
 #: Rows deleted in one transaction, so that no one waits long for it.
 CHUNK = 500
 
+#: The condition of all rows.
+EVERY = Q()
+
 
 def prunable(also: Iterable[RequestState] = ()) -> list[QuerySet[Any]]:
     """Return the rows that are older than ``RETENTION_DAYS`` allows, a queryset for each model.
@@ -64,11 +67,12 @@ def prune(rows: QuerySet[Any], stop: Callable[[], bool]) -> Iterator[int]:
         chunk = list(following[:CHUNK])
         if not chunk:
             return  # another process was faster
-        yield _delete(rows, Q(pk__gt=last, pk__lte=chunk[-1]))
+        yield delete(rows, Q(pk__gt=last, pk__lte=chunk[-1]))
         last = chunk[-1]
 
 
-def _delete(rows: QuerySet[Any], chunk: Q) -> int:
+def delete(rows: QuerySet[Any], chunk: Q = EVERY) -> int:
+    """Delete the rows of a chunk, but no request that a worker claims; return their count."""
     label = rows.model._meta.label
     rows = rows.filter(chunk)
     with transaction.atomic(using=rows.db):

@@ -1,0 +1,80 @@
+"""The badge and the filter that tell test events from others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from ..models import MODELS, DeliveryReport, Message, WebhookRequest
+from ..models.requests import requests
+
+#: Test requests that a filter knows, the newest.
+MAX_TESTS = 1000
+
+#: Models whose rows can be of a test.
+MARKED: tuple[Any, ...] = (WebhookRequest, Message, *MODELS.values())
+
+
+def has_tests(request: HttpRequest, model: Any) -> bool:
+    """Tell whether a list of this model can have test events, with one query for each page."""
+    if model not in MARKED:
+        return False
+    if not hasattr(request, "_pickyassist_has_tests"):
+        request._pickyassist_has_tests = requests().tests().exists()  # type: ignore[attr-defined]
+    return bool(request._pickyassist_has_tests)  # type: ignore[attr-defined]
+
+
+def mark(rows: Sequence[Any]) -> None:
+    """Set ``has_badge`` of the rows of one page, with at most one query."""
+    if not rows:
+        return
+    model = type(rows[0])
+    if model is WebhookRequest:
+        pks = {row.pk for row in rows if row.is_test}
+    elif model is Message:
+        msg_ids = {row.msg_id for row in rows}
+        reports = DeliveryReport.objects.using(rows[0]._state.db).filter(msg_id__in=msg_ids)
+        reports = reports.filter(request__in=requests().tests().order_by())
+        reported = set(reports.values_list("project_id", "msg_id"))
+        pks = {row.pk for row in rows if (row.project_id, row.msg_id) in reported}
+    else:
+        tests = requests().tests().filter(pk__in={row.request_id for row in rows})
+        of_tests = set(tests.values_list("pk", flat=True))
+        pks = {row.pk for row in rows if row.request_id in of_tests}
+    for row in rows:
+        row.has_badge = row.pk in pks
+
+
+class TestEventFilter(admin.SimpleListFilter):
+    """Is offered only if there are test events."""
+
+    title = _("test events")
+    parameter_name = "tests"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        if not has_tests(request, model_admin.model):
+            return []
+        return [("only", _("Only test events")), ("none", _("No test events"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in ("only", "none"):
+            return queryset
+        condition = _condition(queryset.model)
+        return queryset.filter(condition if self.value() == "only" else ~condition)
+
+
+def _condition(model: Any) -> Q:
+    """Return the condition for rows of tests. Their ids are read first, as those of a search."""
+    newest = requests().tests().order_by("-received_at", "-pk")
+    pks = list(newest.values_list("pk", flat=True)[:MAX_TESTS])
+    if model is WebhookRequest:
+        return Q(pk__in=pks)
+    if model is not Message:
+        return Q(request__in=pks)
+    reports = DeliveryReport.objects.using(newest.db).filter(request__in=pks)
+    return Q(msg_id__in=list(reports.values_list("msg_id", flat=True).distinct()[:MAX_TESTS]))
