@@ -46,7 +46,7 @@ def quarantined(facts: Facts) -> Finding:
     """Judge the share of quarantined requests among those of the last day."""
     quarantined, total = _share_of_day(facts)
     if quarantined <= total * _SHARE:
-        return Level.OK, _("Of the requests of a day, 5 % or fewer are quarantined.")
+        return Level.OK, _("At most one in 20 requests of a day is quarantined.")
     reason = _("%(percent)s %% of the requests of a day are quarantined. See the quarantine.")
     return Level.DEGRADED, reason % {"percent": round(100 * quarantined / total)}
 
