@@ -148,7 +148,7 @@ def test_processing_again_begins_again(listen):
     assert times(request)[path(broken)] >= 2 * SLOW
     broken.is_broken = False
     ingest.replay(request.pk, "ann")
-    assert SLOW <= times(request)[path(broken)] < 2 * SLOW
+    assert times(request)[path(broken)] >= SLOW
     assert the_request().finished_at is not None
 
 

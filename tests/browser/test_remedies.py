@@ -74,7 +74,7 @@ def test_a_receiver_that_is_mended_is_called_again(page):
     open_dead(page)
     expect(page.get_by_role("link", name="Receiver failures: 1")).to_be_visible()
     press(page, "Call failed receivers again", "Failed receivers called again: done.")
-    expect(field(page, "Receiver failures")).to_have_text("-")
+    expect(field(page, "Receiver failures")).to_have_count(0)
     see_in_history(page, "Call failed receivers again: done")
 
 
@@ -113,4 +113,4 @@ def test_chosen_requests(page):
     page.get_by_label("Action:").select_option("Process selected requests again")
     page.get_by_role("button", name=page.locator("button[name=index]").inner_text()).click()
     press(page, "Process 1 request again", "1 request was processed again")
-    assert listed(page) == rows
+    assert [row[:5] for row in listed(page)] == [row[:5] for row in rows]  # not its duration
