@@ -60,7 +60,7 @@ def test_a_recorded_push_is_in_the_conversation(client):
     assert page.index("accepted") < page.index("ORD-1") < page.index("push P7")
     assert page.index("push P7") < page.index("text of 88001")
     post(chat("88002", direction=1))
-    assert "<strong>sent from a phone</strong>" in conversation(client)
+    assert "<bdi>sent from a phone</bdi>" in conversation(client)
 
 
 def test_the_conversation_of_a_group_and_of_a_messenger_account(client):

@@ -23,7 +23,7 @@ WIDTH = 320
 _HEIGHT, _FOOT, _HEAD = 80, 20, 18
 
 #: Heights in a funnel: of a step, of its text, and of its bar.
-_STEP, _WORDS, _BAR = 36, 14, 12
+_STEP, _WORDS, _BAR = 36, 16, 12
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser import ways
+from tests.browser.addresses import APP
 from tests.browser.conftest import DESK, PHONE
 
 FOLDER = Path(__file__).parent.parent.parent / "docs/screenshots"
@@ -27,13 +28,17 @@ PAGES = {
 }
 SIZES = {"desk": DESK, "phone": PHONE}
 SCHEMES = ("light", "dark")
-PICTURES = {"-".join(each) + ".png" for each in product(PAGES, SCHEMES, SIZES)}
+#: Languages in which the docs show the overview.
+LANGUAGES = ("ar", "es")
+PICTURES = {"-".join(each) + ".png" for each in product(PAGES, SCHEMES, SIZES)} | {
+    f"overview-{language}-{scheme}-desk.png" for language, scheme in product(LANGUAGES, SCHEMES)
+}
 
 #: The greatest height in pixels, and the margin around the elements.
 HIGHEST, AROUND = {"desk": 800, "phone": 1000}, 15
 
 #: Bytes of a picture with something on it, and of all of them in the repository.
-LEAST, MOST = 10_000, 1_500_000
+LEAST, MOST = 10_000, 1_900_000
 
 
 @pytest.fixture
@@ -51,6 +56,23 @@ def test_picture(name, size, page, folder):
     go, *between = PAGES[name]
     go(page)
     page.set_viewport_size(SIZES[size])
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        take(page, between, size, folder / f"{name}-{scheme}-{size}.png")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_picture_in_a_language(language, shop, sit_down, folder):
+    _, *between = PAGES["overview"]
+    page = sit_down(shop, language=language)
+    page.goto(f"{shop.origin}/admin/{APP}/")
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        take(page, between, "desk", folder / f"overview-{language}-{scheme}-desk.png")
+
+
+def take(page, between, size, path):
+    """Write a picture from the first to the last of two elements."""
     page.mouse.move(0, 0)  # so that nothing looks as if it were pointed at
     first, last = (page.locator(selector).bounding_box() for selector in between)
     left, top = max(first["x"] - AROUND, 0), max(first["y"] - AROUND, 0)
@@ -60,15 +82,8 @@ def test_picture(name, size, page, folder):
         "width": min(first["x"] + first["width"] + AROUND, SIZES[size]["width"]) - left,
         "height": min(last["y"] + last["height"] + AROUND - top, HIGHEST[size]),
     }
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme)
-        picture = page.screenshot(
-            path=folder / f"{name}-{scheme}-{size}.png",
-            full_page=True,
-            clip=clip,
-            animations="disabled",
-        )
-        assert len(picture) > LEAST
+    picture = page.screenshot(path=path, full_page=True, clip=clip, animations="disabled")
+    assert len(picture) > LEAST
 
 
 def test_pictures_of_the_docs():

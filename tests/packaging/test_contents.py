@@ -50,6 +50,7 @@ def test_the_wheel_is_the_package(wheel, package):
         "/management/commands/pickyassist_process.py",
         "/templates/pickyassist_webhooks/admin/overview.html",
         "/static/pickyassist_webhooks/admin.css",
+        "/locale/ar/LC_MESSAGES/django.mo",
         "/templatetags/pickyassist_admin.py",
         "/testing/plugin.py",
     ],
