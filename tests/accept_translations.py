@@ -28,8 +28,8 @@ call_command(MakeMessages(), all=True, **options)
 for language in LANGUAGES:
     path = LOCALE / language / "LC_MESSAGES" / "django.po"
     # A date in each file would make every two branches conflict.
-    noise = r'"(?:POT-Creation-Date|Report-Msgid-Bugs-To):.*\n'
-    path.write_text(re.sub(noise, "", path.read_text("utf-8")), "utf-8", newline="\n")
+    text = re.sub(r'"(?:POT|PO|Report|Last)-.*\n', "", path.read_text("utf-8"))
+    path.write_text(text[text.index("msgid") :], "utf-8", newline="\n")
     missing = [text.singular for text, forms in catalog(language).items() if not all(forms)]
     print(
         f"{path.relative_to(LOCALE.parent.parent)}: {len(missing)} without a translation",
