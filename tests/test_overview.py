@@ -44,7 +44,9 @@ def come(body, days=0, **ago):
 
 def words(response):
     """Return the text of a page, each cell apart from the next."""
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
+    return " ".join(
+        unescape(re.sub(r"<[^>]+>", " ", response.content.decode().replace("<wbr>", ""))).split()
+    )
 
 
 class TestTraffic:
@@ -505,6 +507,35 @@ class TestGroup:
         joined, exited = (each["chart"] for each in answer.context["charts"])
         assert [bar.value for bar in joined.bars[-6:]] == ["3", "0", "0", "0", "0", "0"]
         assert [bar.value for bar in exited.bars[-3:]] == ["0", "1", "0"]
+
+    def test_kinds_that_never_came_take_no_space(self, filled, root):
+        text = words(root.get(PAGE))
+        assert "Group member events" in text
+        assert 'id="pickyassist-groupmemberevent"' in root.get(PAGE).content.decode()
+        assert 'id="pickyassist-filterreport"' not in root.get(PAGE).content.decode()
+
+    def test_members_are_paged(self, filled, root, monkeypatch):
+        monkeypatch.setattr("pickyassist_webhooks.admin.groups.MEMBERS", 1)
+        page = self.page(group_id="G1", project_id="4100")
+        first = root.get(page).content.decode()
+        assert "Current members: 2" in first
+        assert "Page 1 of 2" in first
+        assert "Previous page" not in first
+        last = root.get(page, {"p": 2}).content.decode()
+        assert "Page 2 of 2" in last
+        assert "Next page" not in last
+        shown = [re.findall(r">(1555000000[A-E])<", html) for html in (first, last)]
+        assert sorted(shown) == [["1555000000A"], ["1555000000C"]]
+
+    def test_members_are_exported(self, filled, root, login):
+        event = GroupMemberEvent.objects.filter(group_id="G1", project_id="4100").last()
+        url = reverse("admin:pickyassist_webhooks_groupmemberevent_members_jsonl", args=[event.pk])
+        assert url in root.get(self.page(group_id="G1", project_id="4100")).content.decode()
+        lines = b"".join(root.get(url).streaming_content).decode().splitlines()
+        assert {json.loads(line)["number"] for line in lines} == {"1555000000A", "1555000000C"}
+        masked = b"".join(login("view_groupmemberevent").get(url).streaming_content).decode()
+        assert "1555000000A" not in masked
+        assert login().get(url).status_code == 403
 
     def test_its_events(self, filled, root):
         page = Page(root.get(self.page(group_id="G1", project_id="4100")))

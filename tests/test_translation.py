@@ -90,6 +90,7 @@ def left(response):
     assert response.status_code == 200
     page = response.content.decode()
     page = page[page.index('id="content-start"') :].partition(">")[2]
+    page = page.replace("<wbr>", "")  # in the middle of a path
     page = re.sub(r"(?s)<(code|pre|script|style)\b.*?</\1>|<input type=.hidden.*?>", " ", page)
     page = re.sub(r"<[^>]+>", attributes, page)
     page = DATA.sub(" ", unescape(page))

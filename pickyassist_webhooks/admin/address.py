@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
@@ -63,7 +64,7 @@ def _samples(mark: str) -> list[dict[str, Any]]:
     # It loads Django's test client, which no other page needs.
     from ..testing.samples import samples
 
-    return [{"name": str(name), "payload": payload} for name, payload in samples(mark)]
+    return [{"name": capfirst(name), "payload": payload} for name, payload in samples(mark)]
 
 
 def urls(request: HttpRequest) -> list[tuple[str, str]]:

@@ -17,13 +17,13 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ..models import WebhookRequest
+from ..models import DeliveryReport, Message, WebhookRequest
 from ..models.masking import Masks
 from ..parsing.characters import visible
 from .badges import has_tests
-from .labels import channel, error_code, unrecognised
+from .labels import channel, delivery_status, error_code, unrecognised
 from .lists import ListAdmin
-from .text import preformatted, pretty_json, shortened
+from .text import breakable, preformatted, pretty_json, shortened
 
 # A body is bytes.
 _EMPTY: tuple[Any, ...] = ("", b"", None, {})
@@ -39,6 +39,7 @@ class ReadOnlyAdmin(ListAdmin):
 
     class Media:
         css = {"all": ("pickyassist_webhooks/admin.css",)}
+        js = ("pickyassist_webhooks/lists.js",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -143,12 +144,20 @@ class ReadOnlyAdmin(ListAdmin):
 def _way_to_show(field: Any, in_list: bool) -> Callable[[Any], str] | None:
     if field.name == "channel":
         return channel
+    if field.name == "receiver":
+        return lambda path: breakable(visible(path))
     if field.name == "error_code":
         return error_code
     if field.choices:
         labels = dict(field.flatchoices)
+        is_delivery = field.model in (Message, DeliveryReport) and field.name == "status"
+
         # Django shows a code that is not among the choices as nothing.
-        return lambda value: str(labels.get(value) or unrecognised(value))
+        def label(value: Any) -> str:
+            text = str(labels.get(value) or unrecognised(value))
+            return delivery_status(value, text) if is_delivery else text
+
+        return label
     if isinstance(field, models.JSONField):
         return pretty_json
     if isinstance(field, models.TextField) and not in_list:

@@ -6,7 +6,10 @@ from collections import Counter
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.contrib.admin.views.main import PAGE_VAR
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
@@ -20,12 +23,13 @@ from ..models import GroupMemberEvent
 from ..parsing.characters import visible
 from . import charts
 from .events import EventAdmin
+from .exporting import FORMATS, file_response
 from .filters import GroupFilter, RequestFilter
 from .labels import grouped
 from .text import shortened
 
-#: Members listed of one group: WhatsApp allows 1,024.
-MAX_MEMBERS = 1100
+#: Members of one group on a page: WhatsApp allows 1,024 in a group.
+MEMBERS = 100
 
 #: Days shown of a group.
 DAYS = 90
@@ -39,13 +43,32 @@ class GroupMemberEventAdmin(EventAdmin):
     leading = ("number", "action", "group_id", "group_subject", "group_link")
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(require_safe(self.group_view))
-        return [path("<int:pk>/group/", view, name=self._page("group")), *super().get_urls()]
+        view = self.admin_site.admin_view
+        group = view(require_safe(self.group_view))
+        members = view(require_safe(self.members_view))
+        exports = [
+            path(f"<int:pk>/members.{name}", members, {"name": name}, self._page(f"members_{name}"))
+            for name in FORMATS
+        ]
+        return [
+            path("<int:pk>/group/", group, name=self._page("group")),
+            *exports,
+            *super().get_urls(),
+        ]
 
     @admin.display(description=_("group"))
     def group_link(self, event: GroupMemberEvent) -> Any:
         name = shortened(event.group_subject) or gettext("unnamed")
         return format_html('<a href="{}">{}</a>', self.url("group", event.pk), name)
+
+    def members_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
+        """Send the current members of an event's group as a file."""
+        members = self._members(self.viewed(request, pk))
+        return file_response(request, FORMATS[name], members, self.masks(request))
+
+    def _members(self, event: GroupMemberEvent) -> QuerySet[GroupMemberEvent]:
+        events = GroupMemberEvent.objects.using(event._state.db)
+        return events.members_of(event.group_id, event.project_id)
 
     def group_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the current members of an event's group, and its joins and exits by day."""
@@ -54,7 +77,9 @@ class GroupMemberEventAdmin(EventAdmin):
         events: Any = self.get_queryset(request).filter(
             project_id=event.project_id, group_id=event.group_id
         )
-        members = events.members_of(event.group_id, event.project_id).order_by("-received_at")
+        members = self._members(event).order_by("-received_at", "-pk")
+        pages = Paginator(members, MEMBERS)
+        shown = pages.get_page(request.GET.get(PAGE_VAR))
         days = overview.latest_days(DAYS)
         recent = events.filter(received_at__gte=overview.midnight(days[0]))
         counts: Counter[Any] = Counter(
@@ -71,8 +96,14 @@ class GroupMemberEventAdmin(EventAdmin):
             "group.html",
             shortened(event.group_subject) or gettext("unnamed"),
             group_id=masks.get("group_id", visible)(event.group_id),
-            count=grouped(members.count()),
-            members=[(show(member.number), member) for member in members[:MAX_MEMBERS]],
+            count=grouped(pages.count),
+            members=[(show(member.number), member) for member in shown],
+            shown=shown,
+            page_var=PAGE_VAR,
+            exports=[
+                (file.label, self.url(f"members_{name}", event.pk))
+                for name, file in FORMATS.items()
+            ],
             charts=[
                 {
                     "id": f"action-{action.value}",

@@ -9,10 +9,18 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from ..choices import CHANNELS
+from ..choices import CHANNELS, DeliveryStatus, Level
 from ..insights.error_codes import explained
 from ..parsing.characters import visible
 from .text import shortened
+
+#: A level is told by its word and this, too, not only by its colour.
+SYMBOLS = {Level.OK: "\u2713", Level.DEGRADED: "!", Level.FAILING: "\u2715"}
+
+_GRADES: dict[int, Level] = {
+    DeliveryStatus.FAILED: Level.FAILING,
+    DeliveryStatus.REFUNDED: Level.DEGRADED,
+}
 
 
 def unrecognised(code: Any) -> str:
@@ -30,6 +38,18 @@ def error_code(code: str) -> str:
     """Return an error code with its explanation as a hint, if it is a known one."""
     hint = explained(code)
     return f"{visible(code)}: {hint}" if hint else shortened(code)
+
+
+def level(grade: Level, text: Any) -> SafeString:
+    """Return text on the ground of a level, with its symbol."""
+    html = '<span class="pickyassist-level pickyassist-{}">{} {}</span>'
+    return format_html(html, grade, SYMBOLS[grade], text)
+
+
+def delivery_status(status: int, label: Any) -> str:
+    """Return the label of a message's status; one of a failure stands out."""
+    grade = _GRADES.get(status)
+    return level(grade, label) if grade else str(label)
 
 
 def alarm(text: Any) -> SafeString:

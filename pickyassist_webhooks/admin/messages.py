@@ -13,12 +13,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ..choices import DeliveryStatus
+from ..choices import DeliveryStatus, Level
 from ..models import DeliveryReport, Message, WebhookRequest, masking
 from ..parsing.characters import visible
 from .erasing import ErasingAdmin
 from .filters import ConflictFilter, ErrorCodeFilter, ErrorFilter, PushFilter, ReferenceFilter
-from .labels import alarm, error_code, unrecognised
+from .labels import alarm, error_code, level, unrecognised
 
 #: Reports shown of one message, the first ones; there are rarely more than three.
 MAX_REPORTS = 100
@@ -87,7 +87,7 @@ class MessageAdmin(ErasingAdmin):
     def conflict(self, message: Message) -> Any:
         if not message.conflict:
             return self.get_empty_value_display()
-        return alarm(gettext("delivered, but also failed or refunded"))
+        return level(Level.DEGRADED, gettext("delivered, but also failed or refunded"))
 
     @admin.display(description=_("conflict"))
     def conflict_explained(self, message: Message) -> Any:

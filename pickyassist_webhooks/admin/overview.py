@@ -32,9 +32,9 @@ from ..parsing.characters import visible
 from ..permissions import VIEW_PERSONAL_DATA, VIEW_URL, to_view
 from . import charts
 from .address import hidden_url
-from .labels import channel, grouped, percent
+from .labels import SYMBOLS, channel, grouped, percent
 from .latency import LatencyOverview
-from .text import shortened
+from .text import breakable, shortened
 
 #: Periods in days, and the default.
 PERIODS, PERIOD = (7, 30, 90), 30
@@ -46,9 +46,6 @@ RESULTS = (
     ("failed", _("Failed")),
     ("refunded", _("Refunded")),
 )
-
-#: A level is told by its word and this, too, not only by its colour.
-SYMBOLS = {Level.OK: "\u2713", Level.DEGRADED: "!", Level.FAILING: "\u2715"}
 
 #: States that need a person.
 _ATTENTION = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
@@ -116,6 +113,8 @@ class Overview(LatencyOverview):
         kinds = []
         models = [model for model in MODELS.values() if self.may_view(model)]
         for model, traffic in zip(models, overview.traffic_of(models, days), strict=True):
+            if traffic.last_at is None:
+                continue  # it takes no space
             counts = traffic.per_day[-self.period :]
             kinds.append(
                 {
@@ -244,7 +243,7 @@ class Overview(LatencyOverview):
             return None
         return [
             {
-                "name": visible(failing["receiver"]),
+                "name": breakable(visible(failing["receiver"])),
                 "count": grouped(failing["count"]),
                 "last_at": failing["last_at"],
                 "url": self._url(

@@ -22,7 +22,7 @@ from ..transactions import outside_of_transactions
 from .expectations import expected
 from .labels import grouped
 from .replaying import ReplayingAdmin
-from .text import shortened
+from .text import breakable, shortened
 
 #: Seconds of processing for which browsers and proxies wait.
 SECONDS = 10.0
@@ -57,7 +57,7 @@ class ProblemsAdmin(ReplayingAdmin):
         groups = [
             {
                 "code": group.code,
-                "path": group.path or gettext("the whole body"),
+                "path": breakable(group.path or gettext("the whole body")),
                 "expected": expected(group.sample),
                 "kind": capfirst(group.kind) or gettext("unknown"),
                 "quarantined": grouped(group.quarantined),

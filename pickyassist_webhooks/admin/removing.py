@@ -51,7 +51,7 @@ class RemovingAdmin(ReadOnlyAdmin):
         test = requests().tests().filter(token=token).defer(*self.large).first()
         if test is None:
             raise Http404  # still in the spool
-        links = [(str(test), self.url("change", test.pk))]
+        links = [(gettext("request"), self.url("change", test.pk))]
         models: list[Any] = [*MODELS.values(), ReceiverFailure]
         for model in models:
             rows = model._default_manager.using(test._state.db).filter(request=test)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext
 
 from ..parsing.characters import UNSEEN, escaped, visible
@@ -43,6 +43,13 @@ def visible_lines(text: str) -> str:
 def shortened(text: str) -> str:
     """Return the beginning of a text in one line, for a list."""
     return visible(text if len(text) <= MAX_IN_LIST else f"{text[: MAX_IN_LIST - 1]}…")
+
+
+def breakable(path: str) -> SafeString:
+    """Return a dotted path as HTML that a narrow page breaks after dots, not in words."""
+    parts = [(part,) for part in re.split(r"(?<=[.\]])", path)]
+    joined = format_html_join(mark_safe("<wbr>"), "{}", parts)
+    return format_html('<span class="pickyassist-path">{}</span>', joined)
 
 
 def preformatted(text: str) -> SafeString:

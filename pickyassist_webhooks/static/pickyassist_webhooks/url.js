@@ -85,10 +85,10 @@ document.addEventListener("DOMContentLoaded", () => {
         }
         const rows = await rowsOf(answer.id).catch(() => null);
         if (!rows) {
-            status.append(` – ${words.noRows}`);
+            status.append(`: ${words.noRows}`);
             return;
         }
-        status.append(` – ${rows.state}`);
+        status.append(`: ${rows.state}`);
         if (rows.pending) {
             status.append(`. ${words.waiting}`);
         }

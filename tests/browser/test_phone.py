@@ -1,0 +1,71 @@
+"""Lists at the width of a phone: each row is a card, and nothing is seen only after a swipe."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser import ways
+from tests.browser.addresses import APP, MODELS
+from tests.browser.conftest import PHONE
+
+#: Elements that scroll sideways, except for a select box.
+SCROLLING = """[...document.querySelectorAll("body, body *")].filter(element =>
+    element.tagName !== "SELECT" && element.scrollWidth > element.clientWidth + 1 &&
+    ["auto", "scroll"].includes(getComputedStyle(element).overflowX)
+).map(element => element.outerHTML.slice(0, 100))"""
+
+
+@pytest.fixture
+def phone(shop, sit_down):
+    return sit_down(shop, size=PHONE)
+
+
+def assert_nothing_scrolls(page):
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert page.evaluate(SCROLLING) == []
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_a_list_does_not_scroll_sideways(model, shop, phone):
+    phone.goto(f"{shop.origin}/admin/{APP}/{model._meta.model_name}/")
+    expect(phone.locator("#result_list tbody tr").first).to_be_visible()
+    assert_nothing_scrolls(phone)
+    labelled = phone.locator("#result_list tbody td[data-label]").first
+    content = labelled.evaluate("cell => getComputedStyle(cell, '::before').content")
+    assert labelled.get_attribute("data-label") in content
+
+
+@pytest.mark.parametrize("way", [ways.overview, ways.quarantine, ways.group, ways.conversation])
+def test_a_page_does_not_scroll_sideways(way, phone):
+    way(phone)
+    expect(phone.locator("h1")).to_be_visible()
+    assert_nothing_scrolls(phone)
+
+
+def test_all_rows_can_be_selected(shop, phone):
+    phone.goto(f"{shop.origin}/admin/{APP}/message/")
+    phone.locator("#action-toggle").check()
+    expect(phone.locator(".action-counter")).to_contain_text("50 of 50 selected")
+
+
+def test_a_path_is_broken_between_words_only(shop, phone):
+    phone.goto(f"{shop.origin}/admin/{APP}/receiverfailure/")
+    path = phone.locator("#result_list .pickyassist-path").first
+    assert path.evaluate("element => getComputedStyle(element).overflowWrap") == "break-word"
+    assert path.locator("wbr").count() == path.inner_text().count(".")
+
+
+def test_cancel_is_as_large_as_the_red_button(shop, phone):
+    phone.goto(f"{shop.origin}/admin/{APP}/webhookrequest/?state__exact=quarantined")
+    phone.locator("#action-toggle").check()
+    phone.get_by_label("Action:").select_option("Discard selected requests")
+    phone.locator("button[name=index]").click()
+    discard = phone.get_by_role("button", name="Discard 3 requests")
+    cancel = phone.get_by_role("button", name="No, take me back")
+    assert cancel.bounding_box()["height"] >= discard.bounding_box()["height"]
+    red, other = (
+        button.evaluate("element => getComputedStyle(element).backgroundColor")
+        for button in (discard, cancel)
+    )
+    assert red == "rgb(186, 33, 33)" != other
