@@ -384,6 +384,8 @@ class TestMigrations:
         "0012_pushes",
         "0014_chat_messages",
         "0016_fill_errors",
+        "0018_countries",
+        "0020_fill_countries",
     }
 
     #: Operations that old code does not notice; also AddField if it can omit the column.

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from ..models import WebhookRequest
 from ..models.masking import Masks
 from ..parsing.characters import visible
-from .labels import channel, error_code, unrecognised
+from .labels import channel, country, error_code, to_the_second, unrecognised
 from .lists import ListAdmin
 from .text import preformatted, pretty_json, shortened
 
@@ -116,7 +116,9 @@ class ReadOnlyAdmin(ListAdmin):
         if show is None:
             return name
 
-        @admin.display(description=field.verbose_name)
+        order = name if name in self.sortable_by else None
+
+        @admin.display(description=field.verbose_name, ordering=order)
         def column(row: Any) -> str:
             value = getattr(row, name)
             return self.get_empty_value_display() if value in _EMPTY else show(value)
@@ -128,8 +130,12 @@ class ReadOnlyAdmin(ListAdmin):
 def _way_to_show(field: Any, in_list: bool) -> Callable[[Any], str] | None:
     if field.name == "channel":
         return channel
+    if field.name == "country":
+        return country
     if field.name == "error_code":
         return error_code
+    if isinstance(field, models.DateTimeField):
+        return to_the_second
     if field.choices:
         labels = dict(field.flatchoices)
         # Django shows a code that is not among the choices as nothing.

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
-from django.contrib.admin.utils import display_for_value
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
@@ -25,7 +24,7 @@ from .address import AddressAdmin
 from .discarding import DiscardingAdmin
 from .expectations import expected
 from .filters import ProblemFilter, SecretFilter
-from .labels import alarm
+from .labels import alarm, to_the_second
 from .lists import verbose_name
 from .problems import ProblemsAdmin
 from .searching import condition
@@ -248,4 +247,4 @@ def _done(entry: dict[str, str]) -> str:
 
 
 def _moment(text: str) -> str:
-    return str(display_for_value(datetime.fromisoformat(text), ""))
+    return to_the_second(datetime.fromisoformat(text))

@@ -178,6 +178,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "msg_id": "900001",
         "push_id": "700001",
         "number": "15550001111",
+        "country": "US",
         "reference_number": "ORD-1",
         "channel": "8",
         "status": 1,

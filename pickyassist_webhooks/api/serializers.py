@@ -183,6 +183,7 @@ class MessageSerializer(RowSerializer):
             "msg_id",
             "push_id",
             "number",
+            "country",
             "reference_number",
             "channel",
             "status",

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import Any
 
 from ..choices import DeliveryStatus
 from ..models import Message, masking
+from ..models.together import rows_of
 from ..parsing.errors import without_numbers
 from .overview import SAMPLE, TOP, midnight
 
@@ -55,16 +57,18 @@ def errors(since: date, with_texts: bool = True) -> list[Error]:
 def _newest(since: date) -> Iterator[tuple[int, str, str, str]]:
     names = ("pk", "error_code", "error_message", "error_group")
     reported = Message.objects.filter(first_reported_at__gte=midnight(since))
-    for status in FAILED:
-        failed: Any = reported.filter(status=status).order_by("-first_reported_at")
-        # Those without an error are left out here: the database would read on until it has enough.
-        yield from (row for row in failed.values_list(*names)[:ERROR_SAMPLE] if row[-1] is not None)
+    newest = _failed(reported.values_list(*names), ERROR_SAMPLE)
+    # Those without an error are left out here: the database would read on until it has enough.
+    yield from (row for row in newest if row[-1] is not None)
 
 
 def codes_in_use() -> list[str]:
     """Return the error codes of the newest failed messages."""
-    codes: set[str] = set()
-    for status in FAILED:
-        failed: Any = Message.objects.filter(status=status).order_by("-first_reported_at")
-        codes.update(failed.values_list("error_code", flat=True)[:SAMPLE])
-    return sorted(codes - {""})
+    newest = _failed(Message.objects.values_list("error_code"), SAMPLE)
+    return sorted({code for (code,) in newest} - {""})
+
+
+def _failed(messages: Any, limit: int) -> Iterator[Any]:
+    """Return the newest failed messages of each status, in one statement."""
+    newest = messages.order_by("-first_reported_at")
+    return chain.from_iterable(rows_of([newest.filter(status=status)[:limit] for status in FAILED]))
