@@ -229,7 +229,7 @@ def test_every_text_of_an_event_is_classified():
     harmless = {
         *("key", "project_id", "push_id", "msg_id", "reference_number", "error_code"),
         *("message_type", "channel", "agent_id", "template_id", "source", "group_subject"),
-        *("subscriber_id", "date_text"),
+        *("subscriber_id", "date_text", "country"),
         *("unique_id", "content", "type", "context_msg_id", "reply_id"),
     }
     for model in (*MODELS.values(), Message):

@@ -384,8 +384,10 @@ class TestMigrations:
         "0012_pushes",
         "0014_chat_messages",
         "0016_fill_errors",
+        "0018_countries",
         "0020_fill_exceptions",
         "0021_tests",
+        "0022_fill_countries",
     }
 
     #: Operations that old code does not notice; also AddField if it can omit the column.

@@ -21,7 +21,14 @@ from ..models import DeliveryReport, Message, WebhookRequest
 from ..models.masking import Masks
 from ..parsing.characters import visible
 from .badges import has_tests
-from .labels import channel, delivery_status, error_code, unrecognised
+from .labels import (
+    channel,
+    country,
+    delivery_status,
+    error_code,
+    to_the_second,
+    unrecognised,
+)
 from .lists import ListAdmin
 from .text import breakable, preformatted, pretty_json, shortened
 
@@ -132,7 +139,9 @@ class ReadOnlyAdmin(ListAdmin):
         if show is None:
             return name
 
-        @admin.display(description=field.verbose_name)
+        order = name if name in self.sortable_by else None
+
+        @admin.display(description=field.verbose_name, ordering=order)
         def column(row: Any) -> str:
             value = getattr(row, name)
             return self.get_empty_value_display() if value in _EMPTY else show(value)
@@ -146,8 +155,12 @@ def _way_to_show(field: Any, in_list: bool) -> Callable[[Any], str] | None:
         return channel
     if field.name == "receiver":
         return lambda path: breakable(visible(path))
+    if field.name == "country":
+        return country
     if field.name == "error_code":
         return error_code
+    if isinstance(field, models.DateTimeField):
+        return to_the_second
     if field.choices:
         labels = dict(field.flatchoices)
         is_delivery = field.model in (Message, DeliveryReport) and field.name == "status"

@@ -13,13 +13,14 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..conf import app_settings
+from ..insights.deliveries import in_use
 from ..insights.errors import codes_in_use
 from ..insights.overview import SAMPLE, channels_in_use
 from ..models import GroupMemberEvent, Message, WebhookRequest
 from ..models.requests import LARGE
 from ..parsing.characters import storable, visible
 from ..permissions import to_view
-from .labels import channel, error_code
+from .labels import channel, country, error_code
 
 
 class OneParentFilter(admin.SimpleListFilter):
@@ -136,6 +137,46 @@ class ChannelFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
         return queryset if value is None else queryset.filter(channel=storable(value))
+
+
+class ValueFilter(admin.SimpleListFilter):
+    """Offers the values of a column of the newest messages."""
+
+    #: Returns the name of a value.
+    label: Any
+    parameter_name: str
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        values = _in_use(request)[self.parameter_name] | {self.value() or ""}
+        named = [(value, self.label(value)) for value in values if value]
+        choices = sorted(named, key=lambda choice: choice[1])
+        return [*choices, ("", gettext("unknown"))] if choices or self.value() == "" else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        return (
+            queryset if value is None else queryset.filter(**{self.parameter_name: storable(value)})
+        )
+
+
+def _in_use(request: Any) -> dict[str, set[str]]:
+    """Return the values of both columns: two filters of a list share one statement."""
+    if not hasattr(request, "pickyassist_in_use"):
+        request.pickyassist_in_use = in_use()
+    values: dict[str, set[str]] = request.pickyassist_in_use
+    return values
+
+
+class CountryFilter(ValueFilter):
+    title = _("country")
+    parameter_name = "country"
+    label = staticmethod(country)
+
+
+class MessageChannelFilter(ValueFilter):
+    title = _("channel")
+    parameter_name = "channel"
+    label = staticmethod(channel)
 
 
 class ConflictFilter(admin.SimpleListFilter):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from django.utils.formats import number_format
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from ..choices import CHANNELS, DeliveryStatus, Level
+from ..insights.country_names import NAMES
 from ..insights.error_codes import explained
+from ..models.moments import in_utc
 from ..parsing.characters import visible
 from .text import shortened
 
@@ -32,6 +36,17 @@ def channel(value: str) -> str:
     """Return a channel's id with its label as a hint: newer accounts number channels themselves."""
     label = CHANNELS.get(value)
     return f"{visible(value)} ({label})" if label else shortened(value)
+
+
+def country(code: str) -> str:
+    """Return the name of a country, or its code if it has none."""
+    return str(NAMES.get(code) or shortened(code))
+
+
+def to_the_second(moment: datetime) -> str:
+    """Return a moment in the current time zone, to the second and with the name of the zone."""
+    # Translators: the format of a time with seconds and time zone, as in Django's DATETIME_FORMAT.
+    return date_format(timezone.localtime(in_utc(moment)), gettext("Y-m-d H:i:s T"))
 
 
 def error_code(code: str) -> str:
@@ -82,3 +97,12 @@ def duration(seconds: float) -> str:
 def percent(rate: float) -> str:
     """Return a rate from 0 to 1 as a percentage."""
     return gettext("%(percent)s %%") % {"percent": number_format(round(rate * 100, 1), 1)}
+
+
+def points(change: float) -> str:
+    """Return a difference of rates in percentage points, with its sign and an arrow."""
+    rounded = round(change * 100, 1)
+    if not rounded:
+        return gettext("unchanged")
+    sign, arrow = ("+", "▲") if rounded > 0 else ("\u2212", "▼")
+    return f"{arrow} {sign}{number_format(abs(rounded), 1)}"

@@ -24,6 +24,7 @@ from ..models.numbers import MIN_END
 from ..permissions import VIEW_PERSONAL_DATA
 from ..transactions import outside_of_transactions
 from . import badges
+from .days import DaysFilter
 from .exporting import FORMATS, file_response
 from .searching import condition
 
@@ -127,6 +128,15 @@ class ListAdmin(AnyModelAdmin):
             return None
         return super().response_action(request, queryset, *args, **named)
 
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        """Return the filters; a column of moments has one by days."""
+        filters = [
+            (each, DaysFilter) if each in self.sortable_by else each
+            for each in super().get_list_filter(request)
+        ]
+        has_tests = badges.has_tests(request, self.model)
+        return [*filters, badges.TestEventFilter] if has_tests else filters
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         # Django allows filters by any column in the URL, also by one without an index or with
         # personal data.
@@ -139,15 +149,16 @@ class ListAdmin(AnyModelAdmin):
     def _parameters(self) -> set[str]:
         return {getattr(filter_, "parameter_name", "") for filter_ in self.list_filter}
 
-    def get_list_filter(self, request: HttpRequest) -> Any:
-        filters = super().get_list_filter(request)
-        return (
-            [*filters, badges.TestEventFilter] if badges.has_tests(request, self.model) else filters
-        )
-
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)
         searched = self.searched(request)
+        # A column that shows a field in its own way is sorted as the field is.
+        columns: Any = changelist.list_display
+        changelist.sortable_by = [
+            column
+            for column in columns
+            if getattr(column, "admin_order_field", column) in self.sortable_by
+        ]
         names = get_text_list(searched, gettext("or"))
         help_text = gettext("Exact match: %(names)s.") % {"names": names}
         if verbose_name(DeliveryReport, "number") in searched:

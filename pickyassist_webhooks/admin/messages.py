@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.utils import display_for_value
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Left
 from django.http import HttpRequest
@@ -17,8 +16,16 @@ from ..choices import DeliveryStatus, Level
 from ..models import DeliveryReport, Message, WebhookRequest, masking
 from ..parsing.characters import visible
 from .erasing import ErasingAdmin
-from .filters import ConflictFilter, ErrorCodeFilter, ErrorFilter, PushFilter, ReferenceFilter
-from .labels import alarm, error_code, level, unrecognised
+from .filters import (
+    ConflictFilter,
+    CountryFilter,
+    ErrorCodeFilter,
+    ErrorFilter,
+    MessageChannelFilter,
+    PushFilter,
+    ReferenceFilter,
+)
+from .labels import alarm, error_code, level, to_the_second, unrecognised
 
 #: Reports shown of one message, the first ones; there are rarely more than three.
 MAX_REPORTS = 100
@@ -34,12 +41,15 @@ class MessageAdmin(ErasingAdmin):
         "status",
         "error",
         "number",
+        "country",
         "reference_number",
         "conflict",
     )
     list_filter = (
         "status",
         ConflictFilter,
+        CountryFilter,
+        MessageChannelFilter,
         ErrorCodeFilter,
         "first_reported_at",
         ReferenceFilter,
@@ -56,6 +66,7 @@ class MessageAdmin(ErasingAdmin):
                 "fields": (
                     "msg_id",
                     "number",
+                    "country",
                     "status",
                     "error_code",
                     "error_message",
@@ -141,7 +152,7 @@ class MessageAdmin(ErasingAdmin):
         reports = message.reports().defer(*long).annotate(error_begin=beginning)[:MAX_REPORTS]
         items = [
             (
-                display_for_value(report.received_at, ""),
+                to_the_second(report.received_at),
                 _label(report.status),
                 self._change(report),
                 self.link(DeliveryReport, gettext("report"), report.pk),

@@ -30,7 +30,7 @@ from ..models import (
 )
 from ..parsing.characters import visible
 from ..permissions import VIEW_PERSONAL_DATA, VIEW_URL, to_view
-from . import charts
+from . import charts, deliveries
 from .address import hidden_url
 from .labels import SYMBOLS, channel, grouped, percent
 from .latency import LatencyOverview
@@ -201,6 +201,15 @@ class Overview(LatencyOverview):
             }
             rows.append(row)
         return rows
+
+    def deliveries(self) -> dict[str, Any] | None:
+        """Return the delivery rates of the period by country and by channel."""
+        if not self.may_view(Message):
+            return None
+        return deliveries.tables_of(self.days, self._failed_since(), self._messages)
+
+    def _messages(self, query: dict[str, str]) -> str:
+        return self._url(Message, "changelist", urlencode(query))
 
     def _failed_since(self) -> dict[str, str]:
         """Return the filters of the list for the failed messages of the period."""

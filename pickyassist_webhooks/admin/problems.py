@@ -20,7 +20,7 @@ from ..models.requests import WebhookRequestQuerySet, requests
 from ..parsing.characters import visible
 from ..transactions import outside_of_transactions
 from .expectations import expected
-from .labels import grouped
+from .labels import grouped, to_the_second
 from .replaying import ReplayingAdmin
 from .text import breakable, shortened
 
@@ -62,8 +62,8 @@ class ProblemsAdmin(ReplayingAdmin):
                 "kind": capfirst(group.kind) or gettext("unknown"),
                 "quarantined": grouped(group.quarantined),
                 "count": grouped(group.count),
-                "first_at": group.first_at,
-                "last_at": group.last_at,
+                "first_at": to_the_second(group.first_at),
+                "last_at": to_the_second(group.last_at),
                 "url": f"{self.url('changelist')}?problem_of={group.newest}",
                 "replay_url": self.url("problem", group.newest),
             }
@@ -74,8 +74,8 @@ class ProblemsAdmin(ReplayingAdmin):
                 "kind": field.kind,
                 "name": shortened(field.name),
                 "count": grouped(field.count),
-                "first_at": field.first_at,
-                "last_at": field.last_at,
+                "first_at": to_the_second(field.first_at),
+                "last_at": to_the_second(field.last_at),
             }
             for field in quarantine.new_fields()
         ]

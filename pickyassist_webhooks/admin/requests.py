@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
-from django.contrib.admin.utils import display_for_value
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
@@ -24,7 +23,7 @@ from .actions import ActionsAdmin
 from .address import AddressAdmin
 from .discarding import DiscardingAdmin
 from .filters import ProblemFilter, SecretFilter
-from .labels import alarm
+from .labels import alarm, to_the_second
 from .latency import LatencyAdmin
 from .lists import verbose_name
 from .problems import ProblemsAdmin
@@ -258,4 +257,4 @@ def _done(entry: dict[str, str]) -> str:
 
 
 def _moment(text: str) -> str:
-    return str(display_for_value(datetime.fromisoformat(text), ""))
+    return to_the_second(datetime.fromisoformat(text))

@@ -161,6 +161,7 @@ class MessageFilters(filters.FilterSet):
     msg_id = filters.CharFilter()
     reference_number = filters.CharFilter()
     push_id = filters.CharFilter()
+    country = filters.CharFilter()
     error_code = filters.CharFilter(method="with_error")
     conflict = Only(method="in_conflict", label="received, yet failed or refunded")
 

@@ -78,6 +78,7 @@ class MessageSerializer(RowSerializer):
             "msg_id",
             "push_id",
             "number",
+            "country",
             "reference_number",
             "channel",
             "status",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import Any
 
 from ..choices import DeliveryStatus
@@ -56,16 +57,18 @@ def errors(since: date, with_texts: bool = True) -> list[Error]:
 def _newest(since: date) -> Iterator[tuple[int, str, str, str]]:
     names = ("pk", "error_code", "error_message", "error_group")
     reported = Message.objects.filter(first_reported_at__gte=midnight(since))
-    newest = reported.order_by("-first_reported_at").values_list(*names)
-    for rows in rows_of([newest.filter(status=status)[:ERROR_SAMPLE] for status in FAILED]):
-        # Those without an error are left out here: the database would read on until it has enough.
-        yield from (row for row in rows if row[-1] is not None)
+    newest = _failed(reported.values_list(*names), ERROR_SAMPLE)
+    # Those without an error are left out here: the database would read on until it has enough.
+    yield from (row for row in newest if row[-1] is not None)
 
 
 def codes_in_use() -> list[str]:
     """Return the error codes of the newest failed messages."""
-    codes: set[str] = set()
-    for status in FAILED:
-        failed: Any = Message.objects.filter(status=status).order_by("-first_reported_at")
-        codes.update(failed.values_list("error_code", flat=True)[:SAMPLE])
-    return sorted(codes - {""})
+    newest = _failed(Message.objects.values_list("error_code"), SAMPLE)
+    return sorted({code for (code,) in newest} - {""})
+
+
+def _failed(messages: Any, limit: int) -> Iterator[Any]:
+    """Return the newest failed messages of each status, in one statement."""
+    newest = messages.order_by("-first_reported_at")
+    return chain.from_iterable(rows_of([newest.filter(status=status)[:limit] for status in FAILED]))

@@ -31,6 +31,9 @@ SAMPLE = 1000
 #: Counts in one statement, at most: SQLite allows 500.
 MOST_ARMS = 250
 
+#: Messages without a receipt, with a failure or refund.
+FAILED_ONLY = Q(Q(failed_seen=True) | Q(refunded=True), delivered=False)
+
 #: Rows of a table of the most frequent, or the latest.
 TOP = 10
 
@@ -126,7 +129,7 @@ def funnel(since: date) -> Funnel:
         "submitted": ~Q(status=DeliveryStatus.ACCEPTED),
         "delivered": Q(delivered=True),
         "read": Q(status=DeliveryStatus.READ),
-        "failed": Q(Q(failed_seen=True) | Q(refunded=True), delivered=False),
+        "failed": FAILED_ONLY,
         "refunded": Q(refunded=True),
         "accepted": Q(status=DeliveryStatus.ACCEPTED),
     }

@@ -4,7 +4,7 @@ from pickyassist_webhooks.models.columns import ExactCharField, InstantField
 
 
 class Migration(migrations.Migration):
-    dependencies = (("pickyassist_webhooks", "0017_secret_labels"),)
+    dependencies = (("pickyassist_webhooks", "0018_countries"),)
 
     operations = (
         migrations.AddField(

@@ -16,7 +16,7 @@ from .chat import ChatMessage, ChatMessageQuerySet
 from .columns import ExactCharField, SparseIndex, UnicodeTextField, build
 from .events import fill_blanks
 from .masking import Masks
-from .numbers import NumberKeyField, of_number
+from .numbers import CountryField, NumberKeyField, of_number
 from .reports import DeliveryReport, DeliveryReportQuerySet
 
 #: Messages reported as delivered, and also as failed or refunded.
@@ -75,6 +75,7 @@ class Message(models.Model):
     push_id = ExactCharField(_("push id"), blank=True)
     number = ExactCharField(_("number"), blank=True)
     number_key = NumberKeyField()
+    country = CountryField(db_default="")
     reference_number = ExactCharField(_("reference number"), blank=True)
     channel = ExactCharField(_("channel"), blank=True)
     status = models.BigIntegerField(_("status"), choices=DeliveryStatus.choices)
@@ -114,8 +115,18 @@ class Message(models.Model):
                     "delivered",
                     "failed_seen",
                     "refunded",
+                    "country",
+                    "channel",
                 ],
                 name="pickyassist_message_facts",
+            ),
+            models.Index(
+                fields=["country", "first_reported_at", "id", "status"],
+                name="pickyassist_message_country",
+            ),
+            models.Index(
+                fields=["channel", "first_reported_at", "id", "status"],
+                name="pickyassist_message_channel",
             ),
             SparseIndex(
                 fields=["first_reported_at", "id"],

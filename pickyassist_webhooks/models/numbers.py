@@ -1,4 +1,4 @@
-"""The column that finds the rows of a number, and the conditions on it."""
+"""The columns that follow from a row's number, and the conditions on them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.db.models.query_utils import DeferredAttribute
 from django.utils.translation import gettext_lazy as _
 
 from ..exceptions import NotANumber
+from ..parsing.countries import country_of
 from ..parsing.phone_numbers import ended, given, key_of
 from .columns import ExactCharField
 
@@ -17,25 +18,43 @@ MIN_END = 8
 
 
 class _FromNumber(DeferredAttribute):
-    """Returns the key of the row's number, so that the two never differ."""
+    """Returns what follows from the row's number, so that the two never differ."""
 
     def __get__(self, instance: Model | None, cls: type[Model] | None = None) -> Any:
         if instance is None:
             return self
-        return key_of(instance.number)  # type: ignore[attr-defined]
+        return self.field.derive(instance.number)  # type: ignore[attr-defined]
 
     def __set__(self, instance: Model, value: Any) -> None:
         # Set only so that Django treats the field as loaded.
         instance.__dict__[self.field.attname] = value
 
 
-class NumberKeyField(ExactCharField[str, str]):
-    """The key of a row's number, written together with the number."""
+class _NumberField(ExactCharField[str, str]):
+    """A column that is written together with the number, from which it follows."""
 
     descriptor_class = _FromNumber
+    #: Returns the value for a number.
+    derive: Any
+
+
+class NumberKeyField(_NumberField):
+    """The key of a row's number."""
+
+    derive = staticmethod(key_of)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         options = {"verbose_name": _("number key"), "blank": True, "editable": False}
+        super().__init__(*args, **options | kwargs)
+
+
+class CountryField(_NumberField):
+    """The code of the country of a row's number, or blank."""
+
+    derive = staticmethod(country_of)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        options = {"verbose_name": _("country"), "blank": True, "max_length": 2}
         super().__init__(*args, **options | kwargs)
 
 

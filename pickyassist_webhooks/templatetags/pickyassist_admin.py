@@ -1,4 +1,4 @@
-"""The overview as a tag, for any page of the admin."""
+"""The overview as a tag for any page of the admin, and a filter for times."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 from django import template
 from django.contrib.admin.sites import all_sites, site
 
+from ..admin.labels import to_the_second
 from ..admin.overview import Overview
 
 register = template.Library()
+register.filter("to_the_second", to_the_second)
 
 
 @register.inclusion_tag("pickyassist_webhooks/admin/overview.html", takes_context=True)
