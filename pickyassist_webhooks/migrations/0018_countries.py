@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     dependencies = (("pickyassist_webhooks", "0017_secret_labels"),)
 
     operations = (
-        migrations.AddField("message", "country", CountryField(db_default="")),
+        migrations.AddField("message", "country", CountryField(default="", db_default="")),
         migrations.RemoveIndex("message", "pickyassist_message_facts"),
         migrations.AddIndex(
             "message",

@@ -75,7 +75,7 @@ class Message(models.Model):
     push_id = ExactCharField(_("push id"), blank=True)
     number = ExactCharField(_("number"), blank=True)
     number_key = NumberKeyField()
-    country = CountryField(db_default="")
+    country = CountryField(default="", db_default="")
     reference_number = ExactCharField(_("reference number"), blank=True)
     channel = ExactCharField(_("channel"), blank=True)
     status = models.BigIntegerField(_("status"), choices=DeliveryStatus.choices)
