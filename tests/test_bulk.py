@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from pickyassist_webhooks.bulk import choice
 from pickyassist_webhooks.bulk.choice import writer_of
-from pickyassist_webhooks.bulk.plan import Insert, Update
+from pickyassist_webhooks.bulk.plan import Change, Insert, Update
 from pickyassist_webhooks.bulk.writer import Writer
 from pickyassist_webhooks.exceptions import LeaseLost
 from pickyassist_webhooks.inbox.leases import advance, changed
@@ -139,6 +139,14 @@ class TestWriter:
         with pytest.raises(IntegrityError), transaction.atomic():
             writer.write(plan)
         assert Message.objects.count() == 1
+
+    def test_each_row_gets_its_own_object(self):
+        requests = [keep(delivery(row(str(number)))) for number in range(3)]
+        requests[0].receiver_seconds, requests[2].receiver_seconds = {"a": 1.5}, {"b'": 2}
+        step = Change(requests, {}, {"attempts": 3}, own=("receiver_seconds",))
+        writer_of("default").write([step])
+        stored = WebhookRequest.objects.order_by("pk").values_list("attempts", "receiver_seconds")
+        assert list(stored) == [(3, {"a": 1.5}), (3, None), (3, {"b'": 2})]
 
     def test_a_lease_that_is_lost_raises(self):
         held, lost = keep(delivery(row("1"))), keep(delivery(row("2")))

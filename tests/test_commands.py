@@ -27,6 +27,7 @@ from pickyassist_webhooks.inbox import spool
 from pickyassist_webhooks.inbox import worker as worker_module
 from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.management.arguments import moment, operator, positive
+from pickyassist_webhooks.management.base import AppCommand
 from pickyassist_webhooks.management.commands import pickyassist_process
 from pickyassist_webhooks.management.progress import Progress
 from pickyassist_webhooks.models import DeliveryReport, ReceiverFailure, WebhookRequest
@@ -429,6 +430,11 @@ class TestBatch:
             assert sweep() == {}
         assert sweep() == {"done": 3}
         assert len(calls) == 3
+
+
+def test_each_command_says_how_it_runs():
+    with pytest.raises(NotImplementedError):
+        AppCommand().run({})
 
 
 class TestReplay:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from importlib import import_module
 
 import pytest
+from django.contrib.admin import site
 from django.core import mail
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -18,6 +19,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.log import AdminEmailHandler
 
+from pickyassist_webhooks.admin.labels import duration
 from pickyassist_webhooks.exceptions import PickyAssistError
 from pickyassist_webhooks.models import ReceiverFailure, WebhookRequest
 from pickyassist_webhooks.redaction import HideSecrets
@@ -398,6 +400,21 @@ class TestDiagnosis:
         for name in ("erased_at", "problems_shown", "error", "project_id", "replays", "claimed_by"):
             assert f"field-{name}" not in page
         assert "Problems and errors" not in page
+
+    def test_all_sections_without_a_row(self):
+        names = [
+            name
+            for _title, names in site._registry[WebhookRequest].sections(None)
+            for name in names
+        ]
+        assert {"erased_at", "problems_shown"} <= {*names}
+
+    @pytest.mark.parametrize(
+        ("seconds", "shown"),
+        [(0.0123, "12 ms"), (1.25, "1.2 s"), (75, "1 min 15 s"), (3700, "1 h 1 min")],
+    )
+    def test_times(self, seconds, shown):
+        assert duration(seconds) == shown
 
     def test_how_long_it_took(self, listen, root):
         listen("delivery_received", lambda **named: None)

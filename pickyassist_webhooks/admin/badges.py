@@ -57,8 +57,6 @@ class TestEventFilter(admin.SimpleListFilter):
     parameter_name = "tests"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        if not has_tests(request, model_admin.model):
-            return []
         return [("only", _("Only test events")), ("none", _("No test events"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -105,8 +105,6 @@ class DiagnosisAdmin(ReadOnlyAdmin):
             )
             for problem in list(problems)[:most]
         ]
-        if not rows:
-            return self.get_empty_value_display()
         items = format_html_join(
             "", "<li><strong>{}</strong>: <code>{}</code>, {}</li>", self._worded(rows)
         )
