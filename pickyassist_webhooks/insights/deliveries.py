@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
-
-from django.db.models import Count, Q, Subquery, Value
-from django.db.models.functions import Coalesce
 
 from ..choices import DeliveryStatus
 from ..models import Message
-from ..models.together import rows_of
-from .overview import FAILED_ONLY, SAMPLE, TOP, midnight
+from ..models.together import tallies_of
+from .overview import SAMPLE, TOP, midnight
 
 #: Newest messages of each of the two periods that are counted.
-DELIVERY_SAMPLE = 20_000
+DELIVERY_SAMPLE = 10_000
 
-#: Country and channel, then the number of messages: submitted, delivered, failed and all.
-Counts = tuple[Any, ...]
+#: All are in one index.
+_COLUMNS = ("country", "channel", "status", "delivered", "failed_seen", "refunded")
+
+#: How often each row of these columns occurs.
+Tally = Counter[tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -51,64 +51,42 @@ def deliveries(days: Sequence[date]) -> Deliveries:
     """Return the rates of the messages that were first reported in these consecutive days."""
     start = midnight(days[0])
     earlier = midnight(days[0] - timedelta(days=len(days)))
-    messages = Message.objects.all()
-    now, before = rows_of(
-        [
-            _counted(messages.filter(first_reported_at__gte=start), start),
-            _counted(
-                messages.filter(first_reported_at__gte=earlier, first_reported_at__lt=start),
-                earlier,
-            ),
-        ]
-    )
-    is_cut = any(sum(row[5] for row in period) > DELIVERY_SAMPLE for period in (now, before))
+    newest: Any = Message.objects.order_by("-first_reported_at", "-pk").values_list(*_COLUMNS)
+    periods = [
+        newest.filter(first_reported_at__gte=start),
+        newest.filter(first_reported_at__gte=earlier, first_reported_at__lt=start),
+    ]
+    now, before = tallies_of([rows[:DELIVERY_SAMPLE] for rows in periods])
+    is_cut = max(now.total(), before.total()) == DELIVERY_SAMPLE
     return Deliveries(_rates(now, before, 0), _rates(now, before, 1), is_cut)
 
 
-def _counted(messages: Any, start: datetime) -> Any:
-    """Count the newest messages since ``start`` by country and channel.
-
-    Messages of one batch came at the same time, so all of them are counted or none.
-    """
-    times = messages.order_by("-first_reported_at", "-pk").values("first_reported_at")
-    oldest = Coalesce(Subquery(times[DELIVERY_SAMPLE : DELIVERY_SAMPLE + 1]), Value(start))
-    return (
-        messages.filter(first_reported_at__gte=oldest)
-        .order_by()
-        .values("country", "channel")
-        .annotate(
-            # Counted by a column that is in the index.
-            submitted_count=Count("status", filter=~Q(status=DeliveryStatus.ACCEPTED)),
-            delivered_count=Count("status", filter=Q(delivered=True)),
-            failed_count=Count("status", filter=FAILED_ONLY),
-            every_count=Count("status"),
-        )
-        .values_list(
-            *("country", "channel", "submitted_count", "delivered_count", "failed_count"),
-            "every_count",
-        )
-    )
-
-
-def _rates(now: list[Counts], before: list[Counts], column: int) -> list[Delivery]:
+def _rates(now: Tally, before: Tally, column: int) -> list[Delivery]:
     """Return the rates by the values of a column, those with most messages first."""
-    submitted, delivered = _sums(now, column, 2), _sums(now, column, 3)
-    failed = _sums(now, column, 4)
-    submitted_before, delivered_before = _sums(before, column, 2), _sums(before, column, 3)
+    earlier = _results(before, column)
     rows = []
-    for name, count in submitted.items():
-        rate = delivered[name] / count
-        earlier = submitted_before[name]
-        change = rate - delivered_before[name] / earlier if earlier else None
-        rows.append(Delivery(name, count, failed[name], rate, change))
+    for name, results in _results(now, column).items():
+        rate = results["delivered"] / results["submitted"]
+        change = None
+        if name in earlier:
+            change = rate - earlier[name]["delivered"] / earlier[name]["submitted"]
+        rows.append(Delivery(name, results["submitted"], results["failed"], rate, change))
     return sorted(rows, key=lambda row: (-row.submitted, row.name))[:TOP]
 
 
-def _sums(counted: Iterable[Counts], column: int, of: int) -> Counter[str]:
-    sums: Counter[str] = Counter()
-    for row in counted:
-        sums[str(row[column])] += int(row[of])
-    return +sums
+def _results(tally: Tally, column: int) -> dict[str, Counter[str]]:
+    """Return the number of messages for each value of a column, by their results."""
+    results: dict[str, Counter[str]] = {}
+    for row, count in tally.items():
+        _country, _channel, status, delivered, failed_seen, refunded = row
+        if status != DeliveryStatus.ACCEPTED:
+            of_value = results.setdefault(row[column], Counter())
+            of_value["submitted"] += count
+            if delivered:
+                of_value["delivered"] += count
+            elif failed_seen or refunded:
+                of_value["failed"] += count
+    return results
 
 
 def in_use() -> dict[str, set[str]]:

@@ -31,9 +31,6 @@ SAMPLE = 1000
 #: Counts in one statement, at most: SQLite allows 500.
 MOST_ARMS = 250
 
-#: Messages without a receipt, with a failure or refund.
-FAILED_ONLY = Q(Q(failed_seen=True) | Q(refunded=True), delivered=False)
-
 #: Rows of a table of the most frequent, or the latest.
 TOP = 10
 
@@ -129,7 +126,7 @@ def funnel(since: date) -> Funnel:
         "submitted": ~Q(status=DeliveryStatus.ACCEPTED),
         "delivered": Q(delivered=True),
         "read": Q(status=DeliveryStatus.READ),
-        "failed": FAILED_ONLY,
+        "failed": Q(Q(failed_seen=True) | Q(refunded=True), delivered=False),
         "refunded": Q(refunded=True),
         "accepted": Q(status=DeliveryStatus.ACCEPTED),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,3 +48,27 @@ def counts_of(querysets: Sequence[QuerySet[Any, Any]]) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(arms), params)
         return [count for _, count in sorted(cursor.fetchall())]
+
+
+def tallies_of(querysets: Sequence[QuerySet[Any, Any]]) -> list[Counter[tuple[Any, ...]]]:
+    """Return how often each row occurs in each queryset, at least one, which can have a limit.
+
+    Each has the same number and types of columns. Their values are as the driver returns them.
+    """
+    connection = connections[querysets[0].db]
+    arms, params = [], []
+    for number, queryset in enumerate(querysets):
+        compiler = queryset.query.get_compiler(connection=connection)
+        sql, own_params = compiler.as_sql()
+        columns = ", ".join(str(column) for column in range(2, 2 + len(compiler.select)))
+        arms.append(
+            f"SELECT {number}, t{number}.*, COUNT(*) FROM ({sql}) t{number}"  # noqa: S608
+            f" GROUP BY {columns}"
+        )
+        params += own_params
+    tallies: list[Counter[tuple[Any, ...]]] = [Counter() for _ in querysets]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(arms), params)
+        for number, *values, count in cursor.fetchall():
+            tallies[number][tuple(values)] = count
+    return tallies

@@ -316,6 +316,7 @@ def _message(made: Expressions) -> Columns:
     return {
         **columns,
         "key": made.sql.joined(columns["project_id"], "':'", columns["msg_id"]),
+        "country": case((f"{dice('n', 'country', 10)} < 3", "'BR'"), default="'DE'"),
         "channel": made.channel(),
         "status": status,
         "first_reported_at": made.moment(),

@@ -19,8 +19,8 @@ def is_whole_read(rows):
 @pytest.mark.parametrize(
     "rows",
     [
-        messages.filter(channel="none"),
-        messages.filter(channel="none").order_by("number"),
+        messages.filter(project_id="none"),
+        messages.filter(project_id="none").order_by("number"),
         messages.order_by("changed_at")[:50],
         messages.order_by("msg_id"),
     ],
