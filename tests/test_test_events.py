@@ -206,7 +206,7 @@ class TestUrlPage:
 
     def test_the_samples_are_accepted(self, root):
         page = root.post(self.page)
-        for sample in page.context["samples"]:
+        for sample in json.loads(page.context["samples"]):
             body = json.dumps(sample["payload"]).replace("MARK", "7")
             assert post(body.encode(), to=TEST_URL).json()["accepted"] == 1
         assert DeliveryReport.objects.get().msg_id == "TEST-7"

@@ -41,7 +41,6 @@ class AddressAdmin(ReadOnlyAdmin):
         """Show the URL of each secret."""
         if not request.user.has_perm(VIEW_URL):
             raise PermissionDenied
-        samples = _samples(MARK)
         [curl_sample, *_others] = _samples(uuid4().hex[:8].upper())
         return self.page(
             request,
@@ -50,7 +49,7 @@ class AddressAdmin(ReadOnlyAdmin):
             urls=urls(request),
             ours=app_settings.authenticates_by_secret,
             marker=TEST_MARKER,
-            samples=samples,
+            samples=json.dumps(_samples(MARK)),
             curl_sample=json.dumps(curl_sample["payload"]),
             tests_url=self.url("tests"),
             may_view=self.has_view_permission(request),

@@ -7,7 +7,6 @@ document.addEventListener("DOMContentLoaded", () => {
         return; // no URL is shown
     }
     const words = results.dataset;
-    const samples = document.getElementById("pickyassist-samples").textContent;
     const template = document.getElementById("pickyassist-test-row");
 
     function say(text) {
@@ -105,7 +104,7 @@ document.addEventListener("DOMContentLoaded", () => {
         results.replaceChildren();
         // New ids each time: a repeated id is a repeat.
         const mark = Date.now().toString(36).toUpperCase();
-        for (const sample of JSON.parse(samples.replaceAll("MARK", mark))) {
+        for (const sample of JSON.parse(words.samples.replaceAll("MARK", mark))) {
             await post(url, sample);
         }
         button.disabled = false;
