@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import django
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
@@ -118,3 +119,12 @@ def login(db):
 @pytest.fixture
 def root(login):
     return login(superuser=True)
+
+
+@pytest.fixture
+def admins(settings):
+    """Let Django mail an admin, in the way of its version."""
+    settings.ADMINS = ["ann@x.y"] if django.VERSION >= (6, 0) else [("Ann", "ann@x.y")]
+    if django.VERSION >= (6, 1):  # which warns of projects without it
+        backend = "django.core.mail.backends.locmem.EmailBackend"
+        settings.MAILERS = {"default": {"BACKEND": backend}}

@@ -10,7 +10,6 @@ from io import StringIO
 from pathlib import Path
 from threading import Timer
 
-import django
 import pytest
 from django.core import mail
 from django.core.management import call_command
@@ -208,11 +207,7 @@ class TestCallable:
         assert interleaved
         assert alarm.calls == [("waiting", "degraded")]
 
-    def test_mail_to_the_admins(self, clock, settings):
-        settings.ADMINS = ["ann@x.y"] if django.VERSION >= (6, 0) else [("Ann", "ann@x.y")]
-        if django.VERSION >= (6, 1):  # which warns of projects without it
-            backend = "django.core.mail.backends.locmem.EmailBackend"
-            settings.MAILERS = {"default": {"BACKEND": backend}}
+    def test_mail_to_the_admins(self, clock, settings, admins):
         settings.PICKYASSIST_WEBHOOKS = {
             **settings.PICKYASSIST_WEBHOOKS,
             "ALARM": "pickyassist_webhooks.alarms.mail_admins",

@@ -98,8 +98,8 @@ class TestRecord:
                 assert NUMBER not in repr(frame.f_globals)
         assert NUMBER not in logging.Formatter().format(record)
 
-    def test_passes_the_filter_and_is_mailed(self, record, settings):
-        settings.ADMINS = [("Ann", "ann@shop.test")]
+    @pytest.mark.usefixtures("admins")
+    def test_passes_the_filter_and_is_mailed(self, record):
         assert HideSecrets().filter(record)
         AdminEmailHandler(include_html=True).emit(record)
         [mailed] = mail.outbox

@@ -9,6 +9,8 @@ ISO 3166-1, and Kosovo as XK.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from .digits import digits_of
 from .phone_numbers import MAX_DIGITS, MIN_DIGITS
 
@@ -271,6 +273,8 @@ _LENGTHS = sorted({len(code) for code in _COUNTRIES}, reverse=True)
 COUNTRIES = frozenset(_COUNTRIES.values())
 
 
+# A row asks several times, and so do the next reports to the number.
+@lru_cache(maxsize=1000)
 def country_of(number: str) -> str:
     """Return the ISO 3166-1 alpha-2 code of a number's country, or an empty text.
 
