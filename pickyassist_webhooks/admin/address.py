@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.core.exceptions import PermissionDenied
+from django.core.serializers.json import DjangoJSONEncoder
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, URLPattern, path, reverse
@@ -49,7 +50,7 @@ class AddressAdmin(ReadOnlyAdmin):
             urls=urls(request),
             ours=app_settings.authenticates_by_secret,
             marker=TEST_MARKER,
-            samples=json.dumps(_samples(MARK)),
+            samples=json.dumps(_samples(MARK), cls=DjangoJSONEncoder),
             curl_sample=json.dumps(curl_sample["payload"]),
             tests_url=self.url("tests"),
             may_view=self.has_view_permission(request),
