@@ -31,7 +31,7 @@
             find("inline script", element.outerHTML);
         }
         for (const { name, value } of element.attributes) {
-            if (name === "value" && element.closest("#changelist-search")) {
+            if (name === "value" && element.closest("#changelist-search, .pickyassist-days")) {
                 continue; // what the person typed, and what of the URL a search keeps, unseen
             }
             texts.push(value);

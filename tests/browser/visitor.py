@@ -20,7 +20,7 @@ ELEMENTS = (
     "html head title meta link script body header nav main search section footer div p span a"
     " h1 h2 h3 h4 ul ol li dl dt dd"
     " table caption thead tbody tr th td form fieldset label input select option button"
-    " details summary strong code pre mark br wbr img template"
+    " details summary strong code pre mark br wbr bdi img template"
     " svg symbol use path rect line text desc"
 )
 
