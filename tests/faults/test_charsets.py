@@ -61,6 +61,7 @@ import sys
 from django.apps import apps
 skipped = {"token", "history"}
 skipped |= {"received_at", "due_at", "processed_at", "first_reported_at", "changed_at"}
+skipped |= {"finished_at", "receiver_seconds"}
 models = apps.get_app_config("pickyassist_webhooks").get_models()
 print(json.dumps({model._meta.model_name: [
     {name: str(value) for name, value in row.items() if name not in skipped}
