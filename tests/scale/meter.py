@@ -136,8 +136,8 @@ class Meter:
         response: Any = self.client.get(path)
         try:
             if response.streaming:
-                # An export may have all rows: measure only its first part.
-                next(iter(response))
+                # An export may have all rows: measure only its first part, if it has one.
+                next(iter(response), b"")
                 return response.status_code, ""
             return response.status_code, response.content.decode()
         finally:
