@@ -17,7 +17,7 @@ from tests.translations import LANGUAGES, LOCALE, Text
 
 COMMAND = "run: python -m tests.accept_translations"
 
-#: What a translation must keep: placeholders, tags, names of code, and numbers.
+#: Parts that a translation must keep: placeholders, tags, names of code, and numbers.
 KEPT = re.compile(r"%\(\w+\)[sd]|%%|\{\w*\}|<[^>]+>|(?a:\b[A-Za-z0-9]+(?:_[A-Za-z0-9]+)+\b|\d+)")
 
 TEXTS = translations.texts()

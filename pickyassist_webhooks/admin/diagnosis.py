@@ -1,4 +1,4 @@
-"""The beginning of a request's page: what is wrong, and what happens next."""
+"""The beginning of a request's page: its problem and the next step."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _RESTING = {
 
 class DiagnosisAdmin(ReadOnlyAdmin):
     def diagnosis(self, http_request: HttpRequest, shown: WebhookRequest) -> dict[str, Any] | None:
-        """Return what is wrong with a request, and what happens next. None if it is done."""
+        """Return the problem of a request and the next step, or ``None`` if it is done."""
         if shown.state == RequestState.DONE and not shown.problem_count:
             return None
         failures = []

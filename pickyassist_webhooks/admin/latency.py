@@ -1,4 +1,4 @@
-"""What is slow: a part of the overview, and the times on the page of a request."""
+"""Slow receivers: a part of the overview, and the times on the page of a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is slow: how long the newest requests took until they were done, and each receiver in them.
+"""The times of the newest requests until they were done, and of each receiver in them.
 
 The times were measured when the receivers were called, and are columns of the request.
 """
