@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from datetime import timedelta
 
 import django
@@ -21,9 +22,20 @@ VERSION_QUERIES = {
     "postgresql": "SELECT version()",
     "mysql": "SELECT version()",
 }
+#: Databases write, find and lock rows differently: with ``--share`` these run on each of them.
+ON_EACH = {
+    *("test_borders", "test_bulk", "test_calls", "test_care", "test_concurrency", "test_costs"),
+    *("test_endpoint", "test_ingest", "test_prepared", "test_reference", "test_store"),
+    *("test_storing", "test_streams", "test_values"),
+}
 MARKS = {"sqlite": "SQLite", "postgres": "PostgreSQL", "mariadb": "MariaDB"}
 
 server_version = pytest.StashKey[str]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    text = "half of the tests on PostgreSQL, the others on MariaDB, and those of storing on both"
+    parser.addoption("--share", action="store_true", help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,6 +57,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"database: {databases.chosen()} ({connection.vendor}), {config.stash[server_version]}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    name = databases.chosen()
+    if not config.getoption("share") or name == "sqlite":
+        return
+    half = list(databases.DEFAULT_URLS).index(name)
+    others = [
+        item
+        for item in items
+        if item.path.stem not in ON_EACH and zlib.crc32(item.nodeid.encode()) % 2 != half
+    ]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in set(others)]
 
 
 @pytest.fixture
