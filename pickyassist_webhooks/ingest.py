@@ -24,7 +24,7 @@ from .conf import app_settings
 from .exceptions import FAILURES, BodyErased, NothingToDiscard, RequestInWork
 from .inbox import intake, spool
 from .inbox.calls import call_again, due_calls
-from .inbox.worker import announce_new, store_new, work
+from .inbox.worker import store_new, work
 from .models import WebhookRequest
 from .models.failures import failures_of
 from .models.requests import database_of_requests, requests
@@ -62,14 +62,14 @@ def receive(body: bytes, **metadata: str) -> WebhookRequest:
     inline = processor == "inline"
     request = WebhookRequest.objects.new(body, claimed=inline, **metadata)
     began = time.monotonic()
-    result = failed = None
+    results = failed = None
     if inline and len(body) <= SMALL:
         try:
-            result = store_new(request)
+            results = store_new(request)
         except Exception as err:
             failed, request.pk = err, None
             logger.info("Request %s is not stored at once: %s", request.token, type(err).__name__)
-    if result is None:
+    if results is None:
         try:
             _keep(request, began, failed)
         except Exception as err:
@@ -83,10 +83,8 @@ def receive(body: bytes, **metadata: str) -> WebhookRequest:
             )
             return request
     try:
-        if result is not None:
-            announce_new(request, result)
-        elif inline:
-            work([request])
+        if inline:
+            work([request], results=results)
         elif processor != "none":
             import_string(processor)(request.pk)
     except FAILURES as err:
@@ -186,10 +184,10 @@ def _change(request: WebhookRequest, by: str, action: str, **changes: Any) -> No
 
 def _call_again(pk: int) -> WebhookRequest | None:
     """Make the due calls of a request, and return it."""
-    request = None
-    while pks := due_calls(of=[pk]):
-        request = call_again(pks) or request
-    return request and requests().get(pk=pk)
+    called = False
+    while (pks := due_calls(of=[pk])) and call_again(pks):
+        called = True
+    return requests().get(pk=pk) if called else None
 
 
 def _keep(request: WebhookRequest, began: float, failed: Exception | None) -> None:
@@ -203,14 +201,12 @@ def _keep(request: WebhookRequest, began: float, failed: Exception | None) -> No
     if isinstance(failed, DatabaseFault) and time.monotonic() - began > patience:
         raise failed
     connection = transaction.get_connection(database_of_requests())
-    keep, retries = intake.keep, 0
-    if failed is not None:
-        keep, retries = intake.keep_once, 1  # it may be committed, without an answer
-        if not connection.in_atomic_block and not isinstance(failed, _OF_ROWS):
-            reconnect(connection)
+    retries = 0 if failed is None else 1
+    if retries and not connection.in_atomic_block and not isinstance(failed, _OF_ROWS):
+        reconnect(connection)
     while True:
         try:
-            keep(request)
+            intake.keep_once(request)  # an attempt may be committed, without an answer
             return
         except Exception:
             is_away = retries > 0 and connection.connection is None
@@ -221,4 +217,3 @@ def _keep(request: WebhookRequest, began: float, failed: Exception | None) -> No
         time.sleep(_PAUSES[retries])
         retries += 1
         request.pk = None
-        keep = intake.keep_once

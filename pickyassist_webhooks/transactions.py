@@ -56,13 +56,11 @@ def has_unseen_transaction(connection: BaseDatabaseWrapper) -> bool:
 
     Always ``False`` on MariaDB, whose driver cannot tell.
     """
-    ask = _IN_TRANSACTION.get(connection.vendor)
-    if ask is None or connection.connection is None:
-        return False
+    ask = _IN_TRANSACTION.get(connection.vendor, lambda _: False)
     is_plain = connection.autocommit and not connection.in_atomic_block
     try:
         return is_plain and ask(connection.connection)
-    except Exception:  # SQLite's driver raises if it is closed
+    except Exception:  # the driver of SQLite raises if it is closed
         return False
 
 
@@ -119,6 +117,12 @@ def _idle_state(connection: BaseDatabaseWrapper) -> tuple[int, bool, bool]:
     return (0, connection.settings_dict["AUTOCOMMIT"], False)
 
 
+def _require_autocommit(connection: BaseDatabaseWrapper) -> None:
+    """Raise ``RuntimeError`` if someone else commits: Django's ``atomic`` then commits nothing."""
+    if not connection.in_atomic_block and not connection.get_autocommit():
+        raise RuntimeError("autocommit is off, so nothing would be committed")
+
+
 @contextmanager
 def committed(database: str) -> Iterator[None]:
     """Commit one statement: it commits itself unless a transaction is open.
@@ -126,6 +130,7 @@ def committed(database: str) -> Iterator[None]:
     Raises ``RuntimeError`` inside a transaction of Django, because nothing would be committed.
     """
     connection = connections[database]
+    _require_autocommit(connection)
     if connection.in_atomic_block or has_unseen_transaction(connection):
         with transaction.atomic(using=database, durable=True):
             yield
@@ -141,7 +146,7 @@ def own_transaction(database: str) -> Iterator[None]:
     write if another worker wrote since. Raises as ``committed`` does.
     """
     connection: Any = connections[database]
-    connection.ensure_connection()  # which sets the mode
+    _require_autocommit(connection)  # it also connects, which sets the mode
     mode = getattr(connection, "transaction_mode", None)
     connection.transaction_mode = "IMMEDIATE"  # only SQLite's backend reads it
     try:

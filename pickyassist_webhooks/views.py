@@ -101,10 +101,9 @@ def _without_secrets(query: str, secret: str) -> str:
 
 def _answer(kept: WebhookRequest) -> JsonResponse:
     """Answer a request whose bytes are committed."""
-    if kept.pk is None:
-        return _respond(200, {"ok": True, "id": str(kept.token), "state": "spooled"})
     if kept.processed_at is None:  # a worker will process it, or processing failed
-        return _respond(200, {"ok": True, "id": str(kept.token), "state": RequestState.RECEIVED})
+        state = RequestState.RECEIVED if kept.pk else "spooled"
+        return _respond(200, {"ok": True, "id": str(kept.token), "state": state})
     codes = {problem["code"] for problem in kept.problems}
     quarantined = kept.outcome == RequestState.QUARANTINED
     answer: dict[str, Any] = {

@@ -6,12 +6,19 @@ import threading
 from datetime import datetime, timezone
 
 import pytest
-from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+from django.db import (
+    DataError,
+    IntegrityError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
 from django.test.utils import CaptureQueriesContext
 
 from pickyassist_webhooks.bulk import choice
 from pickyassist_webhooks.bulk.choice import writer_of
-from pickyassist_webhooks.bulk.plan import Change, Insert, Update
+from pickyassist_webhooks.bulk.plan import Change, Insert, Update, give_ids
 from pickyassist_webhooks.bulk.writer import Writer
 from pickyassist_webhooks.exceptions import LeaseLost
 from pickyassist_webhooks.inbox.leases import advance, changed
@@ -43,6 +50,27 @@ def orm(monkeypatch):
         monkeypatch.setattr(choice, "WRITERS", {})
 
     return switch
+
+
+def test_new_rows_get_the_ids_of_their_keys():
+    first, second = DeliveryReport(key="a"), DeliveryReport(key="b")
+    give_ids([first, second], [(8, "b"), (7, "a")])
+    assert (first.pk, second.pk) == (7, 8)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_thread_opens_one_connection():
+    """Django would open another one to ask the server whether it is MariaDB."""
+    own, new, opened = connections["default"], connection.copy(), []
+    connect = new.get_new_connection
+    new.get_new_connection = lambda parameters: opened.append(1) or connect(parameters)
+    connections["default"] = new
+    try:
+        assert post(delivery(row("1", "4"))).status_code == 200
+    finally:
+        connections["default"] = own
+        new.close()
+    assert len(opened) == 1
 
 
 def rows():
@@ -225,3 +253,23 @@ def test_a_lease_that_was_lost_before_storing(way, orm):
     work([claimed])
     assert not DeliveryReport.objects.exists()
     assert WebhookRequest.objects.get().claimed_by == "another"
+
+
+def test_ids_of_a_database_that_returns_none(orm, listen, monkeypatch, clock):
+    """MySQL inserts several rows with one statement and does not say which ids they got."""
+    features = type(connection.features)
+    monkeypatch.setattr(features, "can_return_rows_from_bulk_insert", False)
+    orm()
+    called = []
+
+    def breaks(event, **named):
+        called.append(event.pk)
+        raise ValueError
+
+    listen("delivery_received", breaks)
+    post(delivery(row("1"), row("2")))
+    pks = list(DeliveryReport.objects.order_by("pk").values_list("pk", flat=True))
+    assert called == pks
+    clock.advance(minutes=5)
+    sweep()
+    assert called == pks * 2  # called again, as each failure knows its event

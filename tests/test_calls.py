@@ -6,13 +6,15 @@ from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from pickyassist_webhooks import ingest
-from pickyassist_webhooks.inbox import calls
+from pickyassist_webhooks.inbox import calls, outcome
 from pickyassist_webhooks.inbox.calls import call_again, due_calls
 from pickyassist_webhooks.inbox.sweep import sweep
-from pickyassist_webhooks.models import ReceiverFailure, WebhookRequest
+from pickyassist_webhooks.models import DeliveryReport, ReceiverFailure, WebhookRequest
+from pickyassist_webhooks.models.leases import LeasedQuerySet
 from tests.requests import delivery, post, row
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -152,3 +154,51 @@ def test_a_slow_failure_without_a_spool(patience, status, monkeypatch):
         assert post(delivery()).status_code == status
     assert len(tries) == 1
     assert WebhookRequest.objects.count() == (status == 200)
+
+
+def test_only_the_events_of_the_claimed_calls_are_read(receiver, monkeypatch):
+    monkeypatch.setattr(calls, "BATCH", 1)
+    read = []
+    monkeypatch.setattr(DeliveryReport, "from_db", noting(DeliveryReport.from_db, read))
+    assert sweep() == {"done": 1, "failing": 2}
+    assert receiver.called == ["1", "2", "3"]
+    assert len(read) == 3
+
+
+def noting(load, read):
+    @classmethod
+    def from_db(cls, *args, **named):
+        read.append(args)
+        return load(*args, **named)
+
+    return from_db
+
+
+def test_a_sweep_ends_while_others_lock_the_calls(receiver, monkeypatch):
+    """A locked row is skipped, and is due as before."""
+    monkeypatch.setattr(LeasedQuerySet, "claim", lambda calls, pks: [])
+    sweep()
+    assert receiver.called == []
+    assert left() == 3
+    # Nor does a person wait for them.
+    request = WebhookRequest.objects.get()
+    assert ingest.replay(request.pk, only_failed_receivers=True) is None
+
+
+def test_failures_are_saved_in_sets(listen, monkeypatch):
+    """One statement of thousands of tracebacks is larger than MariaDB accepts."""
+
+    def breaks(**named):
+        raise ValueError
+
+    listen("delivery_received", breaks)
+    monkeypatch.setattr(outcome, "_UPDATE_BATCH", 2)
+    with CaptureQueriesContext(connection) as queries:
+        post(delivery(*(row(str(number)) for number in range(5))))
+    inserts = [
+        query["sql"]
+        for query in queries
+        if query["sql"].startswith("INSERT") and "receiverfailure" in query["sql"]
+    ]
+    assert len(inserts) == 3
+    assert left() == 5

@@ -10,6 +10,7 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 
 from pickyassist_webhooks import ingest
+from pickyassist_webhooks.inbox import worker
 from pickyassist_webhooks.inbox.calling import describe
 from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.models import ReceiverFailure, WebhookRequest
@@ -60,6 +61,18 @@ class TestSession:
         listen("delivery_received", closes)
         assert post(delivery(row("1"))).json()["state"] == "done"
         assert called == ["1"]
+
+    def test_a_session_that_ends_before_the_rows_are_written(self, monkeypatch, listen):
+        def look_up(*args, **named):
+            monkeypatch.undo()
+            outlive_the_session()
+            return worker.look_up(*args, **named)
+
+        keep(delivery(row("1")))
+        heard = listen("delivery_received")
+        monkeypatch.setattr(worker, "look_up", look_up)
+        assert sweep() == {"done": 1}
+        assert len(heard) == 1
 
     def test_each_receiver_is_called_once(self, slow, listen):
         others = listen("delivery_received")
@@ -311,3 +324,16 @@ class TestRaised:
 
 def leave(pk):
     raise SystemExit
+
+
+def test_autocommit_that_is_off(listen):
+    """The rows would never be committed, so they are written on a new connection."""
+    heard = listen("delivery_received")
+    transaction.set_autocommit(False)
+    try:
+        assert post(delivery(row("1"))).json()["state"] == "done"
+        transaction.rollback()
+    finally:
+        transaction.set_autocommit(True)
+    assert WebhookRequest.objects.get().state == "done"
+    assert len(heard) == 1

@@ -138,6 +138,34 @@ def test_a_missing_folder_is_made(folder, away, monkeypatch):
         ]
 
 
+def test_a_folder_that_cannot_be_synced(folder, away, monkeypatch):
+    """As on some network disks; an error of the disk is another thing."""
+
+    def refuse(descriptor, fsync=os.fsync):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        fsync(descriptor)
+
+    monkeypatch.setattr("os.fsync", refuse)
+    number = errno.EINVAL
+    with away:
+        assert post(member()).json()["state"] == "spooled"
+    number = errno.EIO
+    with away:
+        assert post(member(2)).status_code == 503
+    assert drain() == 2
+
+
+def test_adopting_makes_the_folder(folder, away, settings, tmp_path):
+    with away:
+        post(member())
+    [path] = folder.iterdir()
+    moved = {**settings.PICKYASSIST_WEBHOOKS, "SPOOL_DIR": tmp_path / "of" / "another server"}
+    settings.PICKYASSIST_WEBHOOKS = moved
+    spool.adopt(path)
+    assert drain() == 1
+
+
 def test_without_a_spool_it_is_refused(away, caplog):
     with away:
         answer = post(member())
@@ -291,6 +319,8 @@ class TestDraining:
         assert Erasure(Number("15550001111")).find()["unreadable files"] == 2
         assert peak() - before < 100
         assert caplog.text.count("Skipped the spool file") == 2
+        assert drain() == 0  # a worker sweeps each second
+        assert caplog.text.count("Skipped the spool file") == 2
 
     def test_a_lower_limit_keeps_no_file_back(self, folder, settings):
         self.spooled(delivery())
@@ -435,7 +465,10 @@ class TestCommitting:
         assert drain() == 1
         assert WebhookRequest.objects.count() == 1
 
-    def test_it_stays_if_someone_else_commits(self, path):
+    @pytest.mark.parametrize("is_there", [False, True])
+    def test_it_stays_if_someone_else_commits(self, path, is_there):
+        if is_there:  # an earlier attempt committed it
+            intake.keep_once(spool.read(path))
         transaction.set_autocommit(False)
         try:
             assert drain() == 0

@@ -8,7 +8,7 @@ import re
 from datetime import datetime
 
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -18,6 +18,7 @@ from pickyassist_webhooks.bulk import plan as bulk_plan
 from pickyassist_webhooks.bulk import postgres
 from pickyassist_webhooks.bulk.choice import writer_of
 from pickyassist_webhooks.bulk.plan import Change
+from pickyassist_webhooks.inbox import worker
 from pickyassist_webhooks.inbox.decide import decide, rows_of
 from pickyassist_webhooks.inbox.histories import member_of
 from pickyassist_webhooks.inbox.look import NEWEST, look_up
@@ -146,6 +147,28 @@ class TestTogether:
         richer = [row(f"m{n}", 2, source="api") for n in range(5)]
         assert statements(delivery(*richer)) == [3, 0]
         assert DeliveryReport.objects.filter(source="api").count() == 5
+
+
+def test_a_lost_race_in_the_transaction_of_a_test(monkeypatch):
+    """Its isolation level is that of the test; another attempt is as good as the first."""
+
+    def lose(*args):
+        monkeypatch.setattr(worker, "decide", decide)
+        raise DatabaseError("as in a test")
+
+    request = keep(delivery(row("1")))
+    monkeypatch.setattr(worker, "decide", lose)
+    assert ingest.process(request.pk).state == "done"
+    assert worker.decide is decide
+
+
+def test_a_writer_that_guards_needs_no_locks(monkeypatch):
+    monkeypatch.setattr(type(writer_of("default")), "is_guarding", True)
+    request = keep(delivery(row("1")))
+    with CaptureQueriesContext(connection) as executed:
+        assert ingest.process(request.pk).state == "done"
+    # The claim skips locked rows instead of waiting for them.
+    assert not [query for query in executed if query["sql"].endswith("FOR UPDATE")]
 
 
 def test_a_report_without_a_message_id_does_not_hide_those_after_it():

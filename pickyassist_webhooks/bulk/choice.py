@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from django.db import connections
 
-from .compiled import SqliteWriter
+from .mariadb import MariadbWriter
 from .postgres import PostgresWriter
+from .values import SqliteWriter
 from .writer import Writer
 
-WRITERS: dict[str, type[Writer]] = {"postgresql": PostgresWriter, "sqlite": SqliteWriter}
+#: The writer of each database, by its ``display_name``.
+WRITERS: dict[str, type[Writer]] = {
+    "PostgreSQL": PostgresWriter,
+    "SQLite": SqliteWriter,
+    "MariaDB": MariadbWriter,
+}
 
 
 def writer_of(database: str) -> Writer:
     """Return a writer of a database, to be used for one transaction."""
-    return WRITERS.get(connections[database].vendor, Writer)(database)
+    connection = connections[database]
+    # Django asks a server for its name, and would open one more connection for that.
+    connection.ensure_connection()
+    return WRITERS.get(connection.display_name, Writer)(database)

@@ -1,4 +1,4 @@
-"""Statements that are made once for each model, and SQLite's way to use them.
+"""Statements that are made once for each model, and the rows that they find.
 
 Django's ORM compiles each statement again and prepares each value by itself, which takes longer
 than the database does.
@@ -7,29 +7,26 @@ than the database does.
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from functools import cache, partial
-from itertools import chain
+from collections.abc import Callable, Iterable
+from functools import cache
 from operator import attrgetter, methodcaller
 from typing import Any
 
 from django.db import models
 
 from ..models.columns import InstantField
+from ..models.encodings import holdable
 from .plan import NEW, OF_REQUEST, Change, model_of
 from .writer import Writer, changing_fields
 
-#: Parameters of one statement of SQLite at most, unless it was built with fewer.
-PARAMETERS = 32_766 if sqlite3.sqlite_version_info >= (3, 32) else 999
-
 ALL = methodcaller("fetchall")
 COUNT = attrgetter("rowcount")
-_LAST_ID = attrgetter("lastrowid")
+
+READ_COMMITTED = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
 
 
 def quoted(name: str) -> str:
-    """Return a name in SQL; SQLite and PostgreSQL quote alike."""
+    """Return a name in SQL."""
     return f'"{name}"'
 
 
@@ -38,6 +35,9 @@ def quoted(name: str) -> str:
 _BLANK: tuple[Any, ...] = ("", None, {})
 _NULL: tuple[Any, ...] = (None,)
 _BLANK_OF_REQUEST: tuple[Any, ...] = (None, NEW)
+
+
+_CONVERTED = (models.BinaryField, models.DateTimeField, models.JSONField, models.UUIDField)
 
 
 class Columns:
@@ -52,6 +52,10 @@ class Columns:
             (field.column, field) for field in fields if isinstance(field, InstantField)
         ]
         self.listed = ", ".join(quoted(field.column) for field in fields)
+        #: The fields whose values need a conversion, with their positions.
+        self.converted = [
+            (index, field) for index, field in enumerate(fields) if isinstance(field, _CONVERTED)
+        ]
         self.values_of = attrgetter(*[field.attname for field in fields])
 
 
@@ -98,7 +102,7 @@ def _changing(
 
 
 class Compiled(Writer):
-    #: The condition for a column that has one of a set of values; the set is one parameter.
+    #: The condition for a column that has one of several values, which are one parameter.
     is_one_of: str
     #: The value of a row in one parameter, which is a JSON object with the values of all by id.
     own_value: str
@@ -126,10 +130,23 @@ class Compiled(Writer):
             ]
             for values in (step.changes, step.guard)
         )
-        own = [json.dumps(step.own_values(name)) for name in step.own]
+        # Not escaped: a database that is not UTF-8 refuses an escape.
+        own = [
+            holdable(json.dumps(step.own_values(name), ensure_ascii=False), self.connection)
+            for name in step.own
+        ]
         names = (tuple(step.changes), tuple(step.guard), step.own)
-        statement = _changing(model, *names, self.own_value) + self.is_one_of
-        return statement, [*changes, *own, *guard, self.as_set([row.pk for row in step.rows])]
+        condition, pks = self.among([row.pk for row in step.rows])
+        statement = _changing(model, *names, self.own_value) + condition
+        return statement, [*changes, *own, *guard, pks]
+
+    def among(self, values: list[Any]) -> tuple[str, Any]:
+        """Return the condition for a column that has one of these values, and its parameter.
+
+        For one value it is a plain comparison: PostgreSQL then keeps the plan of a prepared
+        statement, and would otherwise plan each time.
+        """
+        return ("= %s", values[0]) if len(values) == 1 else (self.is_one_of, self.as_set(values))
 
     #: Makes one parameter of keys or ids.
     as_set: Callable[[list[Any]], Any]
@@ -147,78 +164,6 @@ class Compiled(Writer):
             row = model.from_db(self.database, table.names, values)
             rows[row.key] = row
         return rows
-
-
-class SqliteWriter(Compiled):
-    """Each set by one statement, as large as SQLite accepts.
-
-    Not with ``executemany``, which costs the same: django-debug-toolbar fails on it with SQLite,
-    and other packages that watch the database read the sets of values twice.
-    """
-
-    is_one_of = "IN (SELECT value FROM json_each(%s))"
-    own_value = "json_extract(%s, '$.\"' || id || '\"')"
-    as_set = staticmethod(json.dumps)
-
-    def insert(self, rows: list[Any]) -> None:
-        columns = table_of(model_of(rows)).written
-        for part in _parts(rows, columns):
-            last = self._insert(part, columns)
-            # Ids only grow, and no other worker writes until this transaction ends.
-            for pk, row in enumerate(part, last - len(part) + 1):
-                row.pk = pk
-
-    def update(self, rows: list[Any]) -> None:
-        table = table_of(model_of(rows))
-        names = [quoted(field.column) for field in table.changing.fields]
-        changes = ", ".join(f"{name} = excluded.{name}" for name in names)
-        for part in _parts(rows, table.all):
-            self._insert(part, table.all, f"ON CONFLICT (id) DO UPDATE SET {changes}")
-
-    def find_sorted(self, model: Any, keys: list[str], lock: bool) -> dict[str, Any]:
-        table = table_of(model)
-        select = f"SELECT {table.all.listed} FROM {table.name}"  # noqa: S608
-        statement = f"{select} WHERE key {self.is_one_of} ORDER BY key"
-        fetched = self.execute(ALL, statement, [self.as_set(keys)])
-        return self.loaded(model, fetched) if fetched else {}
-
-    def _insert(self, rows: list[Any], columns: Columns, or_else: str = "") -> int:
-        """Insert rows with one statement and return the last id."""
-        markers: list[str] = []
-        sent: list[Iterable[Any]] = []
-        by_column = zip(*map(columns.values_of, rows), strict=True)
-        for field, values in zip(columns.fields, by_column, strict=True):
-            # A column of blanks is a part of the statement: each parameter takes time.
-            blank = None if values[0] else _BLANKS.get(type(values[0]))
-            if blank and values.count(values[0]) == len(values):
-                markers.append(blank)
-            else:
-                markers.append("%s")
-                sent.append(self._converted(field, values))
-        row = f"({', '.join(markers)})"
-        into = f"INSERT INTO {table_of(model_of(rows)).name} ({columns.listed})"
-        statement = f"{into} VALUES {', '.join([row] * len(rows))} {or_else}"
-        by_row = chain.from_iterable(zip(*sent, strict=True))
-        return int(self.execute(_LAST_ID, statement, list(by_row)))
-
-    def _converted(self, field: Any, values: Iterable[Any]) -> Iterable[Any]:
-        if not isinstance(field, _CONVERTED):
-            return values
-        convert = partial(field.get_db_prep_value, connection=self.connection, prepared=True)
-        return map(remembering(convert), values)
-
-
-#: Fields whose Python values SQLite's driver does not take.
-_CONVERTED = (models.DateTimeField, models.JSONField, models.UUIDField, models.BinaryField)
-#: Blank values in SQL.
-_BLANKS = {str: "''", type(None): "NULL", dict: "'{}'", list: "'[]'"}
-
-
-def _parts(rows: list[Any], columns: Columns) -> Iterator[list[Any]]:
-    """Yield as many rows at once as fit into one statement."""
-    size = PARAMETERS // len(columns.fields)
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
 
 
 def remembering(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -84,6 +84,13 @@ def request_of(plan: Plan) -> Any:
     return first.rows[0] if is_new else None  # type: ignore[union-attr]
 
 
+def give_ids(rows: Iterable[Any], returned: Iterable[tuple[int, str]]) -> None:
+    """Give new rows the ids that the database returned, with their keys; a request has none."""
+    ids = {key: pk for pk, key in returned}
+    for row in rows:
+        row.pk = ids[getattr(row, "key", "")]
+
+
 def give_request(rows: Iterable[Any], pk: int) -> None:
     """Write the id of their request, now that it is known, into rows that lack it."""
     for row in rows:

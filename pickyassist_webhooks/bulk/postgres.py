@@ -9,14 +9,23 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 from django.db import models
 
 from ..models.encodings import holdable
-from .compiled import ALL, COUNT, Columns, Compiled, Table, quoted, remembering, table_of
+from .compiled import (
+    ALL,
+    COUNT,
+    READ_COMMITTED,
+    Columns,
+    Compiled,
+    Table,
+    quoted,
+    remembering,
+    table_of,
+)
 from .plan import (
     BATCH,
     OF_REQUEST,
@@ -25,6 +34,7 @@ from .plan import (
     Plan,
     Step,
     Update,
+    give_ids,
     give_request,
     model_of,
     request_of,
@@ -72,11 +82,11 @@ class PostgresWriter(Compiled):
         return self.connection._prepare_cursor(cursor)
 
     def see_new_commits(self) -> None:
-        # REPEATABLE READ and SERIALIZABLE fail at once if another worker was faster.
-        self.execute(COUNT, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED", [])
+        self.execute(COUNT, READ_COMMITTED, [])
 
     def find_sorted(self, model: Any, keys: list[str], lock: bool) -> dict[str, Any]:
-        fetched = self.execute(ALL, _finding(model, lock), [self.as_set(keys)])
+        condition, values = self.among(keys)
+        fetched = self.execute(ALL, _finding(model, condition, lock), [values])
         if not fetched:
             return {}
         rows = self.loaded(model, [row[1:] for row in fetched])
@@ -111,7 +121,7 @@ class PostgresWriter(Compiled):
             ids[number].append((pk, key))
         for number, step in enumerate(plan):
             if isinstance(step, Insert):
-                _give_ids(step.rows, ids[number])
+                give_ids(step.rows, ids[number])
                 self.mark_saved(step)
         if request is not None:
             for step in plan:
@@ -121,7 +131,7 @@ class PostgresWriter(Compiled):
         if not hasattr(model_of(rows), "key"):
             super().insert(rows)  # a request alone, by the plainest statement: its bytes are safe
         else:
-            _give_ids(rows, self.execute(ALL, *self._inserting(rows, False)))
+            give_ids(rows, self.execute(ALL, *self._inserting(rows, False)))
 
     def update(self, rows: list[Any]) -> None:
         self.execute(COUNT, *self._updating(rows, False))
@@ -177,10 +187,10 @@ class PostgresWriter(Compiled):
 
 
 @cache
-def _finding(model: Any, lock: bool) -> str:
+def _finding(model: Any, condition: str, lock: bool) -> str:
     table = table_of(model)
     select = f"SELECT xmin::text, {table.all.listed} FROM {table.name}"  # noqa: S608
-    return f"{select} WHERE key = ANY(%s) ORDER BY key{' FOR UPDATE' if lock else ''}"
+    return f"{select} WHERE key {condition} ORDER BY key{' FOR UPDATE' if lock else ''}"
 
 
 @cache
@@ -226,9 +236,3 @@ def _value(field: Any, has_request: bool) -> str:
     if isinstance(field, models.CharField | models.TextField):
         return f"coalesce({sent}, '')"
     return f"coalesce({sent}, '{{}}')" if isinstance(field, models.JSONField) else sent
-
-
-def _give_ids(rows: list[Any], returned: Iterable[tuple[int, str]]) -> None:
-    ids = {key: pk for pk, key in returned}
-    for row in rows:
-        row.pk = ids[getattr(row, "key", "")]

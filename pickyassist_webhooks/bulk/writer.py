@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connections, models
 
-from .plan import Change, Insert, Plan, Update, give_request, model_of, request_of
+from .plan import Change, Insert, Plan, Update, give_ids, give_request, model_of, request_of
 
 
 class Writer:
@@ -49,7 +49,12 @@ class Writer:
         self.rows_of(model).filter(pk=0).exists()
 
     def see_new_commits(self) -> None:
-        """Let this transaction, which just began, read what others commit while it runs."""
+        """Let this transaction, which just began, read what others commit while it runs.
+
+        With REPEATABLE READ or SERIALIZABLE, PostgreSQL fails if another worker was faster, and
+        MariaDB locks the gaps between rows, so that workers deadlock again and again.
+        SQLite has one writer at a time.
+        """
 
     def mark_saved(self, step: Insert) -> None:
         for row in step.rows:
@@ -61,10 +66,14 @@ class Writer:
             # Django would commit a set, and with it a transaction that was begun in plain SQL.
             rows[0].save(using=self.database, force_insert=True)
         else:
-            self.rows_of(model_of(rows)).bulk_create(rows)
+            model = model_of(rows)
+            self.rows_of(model).bulk_create(rows)
+            if rows[0].pk is None:  # MySQL returns no ids
+                keys = [row.key for row in rows]
+                give_ids(rows, self.rows_of(model).filter(key__in=keys).values_list("pk", "key"))
 
     def update(self, rows: list[Any]) -> None:
-        # MariaDB uses any unique key as the target, and accepts no name of one.
+        # MySQL uses any unique key as the target, and accepts no name of one.
         takes_target = self.connection.features.supports_update_conflicts_with_target
         self.rows_of(model_of(rows)).bulk_create(
             rows,

@@ -15,7 +15,6 @@ from ..models import (
     ReceiverFailure,
     WebhookRequest,
     durations,
-    keys,
 )
 from ..models.failures import failures_of
 from ..transactions import transaction_states
@@ -47,18 +46,19 @@ def signal_calls(
     request: WebhookRequest,
     events: Iterable[Any] | None = None,
     messages: Mapping[str, Message] | None = None,
+    of: Iterable[int | None] = (),
 ) -> Iterator[SignalCall]:
     """Yield the signal calls of a request, in the order of its events.
 
     Events, and messages by their keys, are read from the database if they are not given, as after
-    a crash.
+    a crash. ``of`` limits the events that are read to some ids.
     """
     named: dict[str, Any] = {"request": request, "is_replay": request.is_replay}
     if request.outcome == RequestState.QUARANTINED:
         yield SignalCall("webhook_quarantined", WebhookRequest, None, named)
         return
     if events is None:
-        events = _events_of(request)
+        events = _events_of(request, of)
     if messages is None:
         messages = _messages_of(request, events)
     for event in events:
@@ -70,8 +70,7 @@ def signal_calls(
             if name:
                 yield SignalCall(name, type(event), event, about)
             continue
-        key = keys.message(event.project_id, event.msg_id)
-        about["message"] = message = messages.get(key) if event.msg_id else None
+        about["message"] = message = messages.get(event.message_key) if event.msg_id else None
         yield SignalCall("delivery_received", DeliveryReport, event, about)
         if event.raised_status and message is not None:
             about = about | {"previous_status": event.previous_status}
@@ -87,16 +86,15 @@ def _plain_signal(event: Any) -> str | None:
     return SIGNALS_OF_KIND[event.kind][0]
 
 
-def _events_of(request: WebhookRequest) -> list[Any]:
+def _events_of(request: WebhookRequest, of: Iterable[int | None]) -> list[Any]:
     model: Any = MODELS[request.kind]
-    return list(model.objects.using(request._state.db).filter(request=request).in_order())
+    events = model.objects.using(request._state.db).filter(request=request)
+    return list((events.filter(pk__in=of) if of else events).in_order())
 
 
 def _messages_of(request: WebhookRequest, events: Iterable[Event]) -> dict[str, Message]:
     wanted = {
-        keys.message(event.project_id, event.msg_id)
-        for event in events
-        if isinstance(event, DeliveryReport) and event.msg_id
+        event.message_key for event in events if isinstance(event, DeliveryReport) and event.msg_id
     } | {e.answered for e in events if isinstance(e, ChatMessage) and e.context_msg_id}
     return Message.objects.using(request._state.db).in_bulk(sorted(wanted), field_name="key")
 

@@ -54,8 +54,9 @@ def call_again(pks: Iterable[int], stop: Callable[[], bool] = never) -> WebhookR
     claimed = failures().claim(pks)
     if not claimed:
         return None
-    request = requests().get(pk=claimed[0].request_id)
-    by_event = {(call.name, call.event_id): call for call in signal_calls(request)}
+    request = requests().defer("body").get(pk=claimed[0].request_id)
+    calls = signal_calls(request, of={failure.event_id for failure in claimed})
+    by_event = {(call.name, call.event_id): call for call in calls}
     keep_lease = renewal(claimed)
     made: list[Made] = []
     saved_at = time.monotonic()

@@ -24,7 +24,6 @@ from ..models import (
     Message,
     NewSubscriber,
     WebhookRequest,
-    keys,
 )
 from ..models.columns import build
 from ..models.leases import LEASE
@@ -51,7 +50,8 @@ class Result:
 def rows_of(requests: list[WebhookRequest], payloads: list[Payload]) -> Rows:
     """Return the events of each payload as unsaved rows, in the order of arrival."""
     rows: Rows = {}
-    for request, payload in sorted(zip(requests, payloads, strict=True), key=_arrival):
+    pairs = zip(requests, payloads, strict=True)
+    for request, payload in sorted(pairs, key=lambda pair: _id(pair[0])):
         if payload.events:
             rows.setdefault(MODELS[payload.kind], []).extend(_rows(request, payload))
     return rows
@@ -89,16 +89,14 @@ def decide(
             result.changes["finished_at"] = now
     ordered = [results[_id(request)] for request in requests]
     if requests[0].pk is None:
-        return [_new(requests[0], ordered[0]), *plan], ordered
+        # A copy, so that the request stays as it is until all is committed.
+        new = build(WebhookRequest, vars(requests[0]) | ordered[0].changes)
+        return [Insert([new]), *plan], ordered
     return [*plan, *_updates(requests, ordered)], ordered
 
 
 def _id(request: WebhookRequest) -> int:
     return request.pk or NEW
-
-
-def _arrival(pair: tuple[WebhookRequest, Payload]) -> int:
-    return _id(pair[0])
 
 
 def _rows(request: WebhookRequest, payload: Payload) -> Iterable[Any]:
@@ -151,7 +149,7 @@ def _absorb(reports: Iterable[Any], messages: dict[str, Message]) -> Plan:
     for report in reports:
         if not isinstance(report, DeliveryReport) or not report.msg_id:
             continue
-        key = keys.message(report.project_id, report.msg_id)
+        key = report.message_key
         message = messages.get(key)
         if message is None:
             message = messages[key] = new[key] = Message.of(report, key)
@@ -219,15 +217,6 @@ def _changes(payload: Payload, result: Result) -> dict[str, Any]:
         "error": "",
     }
     return changes if has_signals else changes | {"claimed_by": ""}
-
-
-def _new(request: WebhookRequest, result: Result) -> Insert:
-    """Return the insert of a request with its result. The request itself stays as it is."""
-    return Insert([build(WebhookRequest, _columns(request) | result.changes)])
-
-
-def _columns(request: WebhookRequest) -> dict[str, Any]:
-    return {name: value for name, value in vars(request).items() if name != "_state"}
 
 
 def _updates(requests: list[WebhookRequest], results: list[Result]) -> Plan:

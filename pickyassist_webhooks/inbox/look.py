@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
 from ..bulk.writer import Writer
-from ..choices import GroupAction
+from ..choices import GroupAction, progress
 from ..models import (
     ChatMessage,
     DeliveryReport,
@@ -21,7 +21,6 @@ from ..models import (
     GroupMemberEvent,
     Message,
     WebhookRequest,
-    keys,
 )
 from ..models.encodings import holdable
 from .histories import History, Member, member_of
@@ -54,8 +53,8 @@ def look_up(
 ) -> dict[type[Event], Recorded]:
     """Return what is recorded of these rows, and lock it if ``lock`` is true.
 
-    Unless ``thorough``, reports of a new message are not looked up: its first report creates the
-    message.
+    Unless ``thorough``, reports that raise the status of their message, or create it, are not
+    looked up: a recorded report has raised it before.
     """
     # All workers lock the tables in the same order, and the rows in the order of their keys.
     return {
@@ -71,19 +70,21 @@ def _keyed(model: Any, rows: list[Any], writer: Writer, lock: bool, thorough: bo
     wanted = {row.key for row in rows}
     if model is DeliveryReport:
         # Before the events: a lock on a message covers its reports.
-        of_message = {
-            row.key: keys.message(row.project_id, row.msg_id) for row in rows if row.msg_id
-        }
-        recorded.messages = writer.find(Message, set(of_message.values()), lock)
+        reported = {row.message_key for row in rows if row.msg_id}
+        recorded.messages = writer.find(Message, reported, lock)
         if not thorough:
-            wanted -= {
-                key for key, message in of_message.items() if message not in recorded.messages
-            }
+            wanted -= {row.key for row in rows if row.msg_id and _raises(row, recorded.messages)}
     if model is ChatMessage:
         answered = {row.answered for row in rows if row.context_msg_id}
         recorded.messages = writer.find(Message, answered, lock=False)
     recorded.events = writer.find(model, wanted, lock)
     return recorded
+
+
+def _raises(report: DeliveryReport, messages: dict[str, Message]) -> bool:
+    """Tell whether a report creates its message, or raises its status."""
+    message = messages.get(report.message_key)
+    return message is None or progress(report.status) > progress(message.status)
 
 
 def _members(
@@ -93,7 +94,7 @@ def _members(
     recorded = Recorded()
     events = GroupMemberEvent.objects.using(writer.database).order_by("pk")
     events = events.select_for_update() if lock else events
-    newest = partial(_newest, events, database=writer.database)
+    newest = partial(_newest, events)
     members = sorted(set(map(member_of, rows)))
     by_pk = {event.pk: event for event in newest(members)}
     # Unknown actions, however many, come between no two joins.
@@ -117,9 +118,10 @@ def _without_joins_and_exits(
 
 
 def _newest(
-    events: QuerySet[GroupMemberEvent], members: list[Member], database: str, is_known: bool = False
+    events: QuerySet[GroupMemberEvent], members: list[Member], is_known: bool = False
 ) -> Iterator[GroupMemberEvent]:
-    quote = connections[database].ops.quote_name
+    connection = connections[events.db]
+    quote = connection.ops.quote_name
     actions = f" AND action IN ({', '.join(map(str, GroupAction.values))})" if is_known else ""
     # The ORM cannot select the newest of each without reading all of them.
     of_member = (
@@ -127,13 +129,9 @@ def _newest(
         f" WHERE project_id = %s AND group_id = %s AND number = %s{actions}"
         f" ORDER BY id DESC LIMIT {NEWEST}"
     )
-    for chunk in _chunks(members):
+    for start in range(0, len(members), _MEMBERS_AT_ONCE):
+        chunk = members[start : start + _MEMBERS_AT_ONCE]
         parts = [f"SELECT id FROM ({of_member}) AS m{index}" for index in range(len(chunk))]  # noqa: S608
         ids = f"SELECT id FROM ({' UNION ALL '.join(parts)}) AS newest"  # noqa: S608
-        texts = [holdable(text, connections[database]) for member in chunk for text in member]
+        texts = [holdable(text, connection) for member in chunk for text in member]
         yield from events.filter(pk__in=RawSQL(ids, texts))  # noqa: S611
-
-
-def _chunks(members: list[Member]) -> Iterator[list[Member]]:
-    for start in range(0, len(members), _MEMBERS_AT_ONCE):
-        yield members[start : start + _MEMBERS_AT_ONCE]

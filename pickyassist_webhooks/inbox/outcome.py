@@ -56,7 +56,7 @@ def save_failures(request: WebhookRequest, failures: list[ReceiverFailure]) -> N
             for failure in failures:
                 failure.pk = None  # a first attempt may have been rolled back
                 vars(failure).update(_due(failure))
-            failures_of(request.pk).bulk_create(failures)
+            failures_of(request.pk).bulk_create(failures, batch_size=_UPDATE_BATCH)
             if request.is_recovered:
                 _take_over(request)
             changes.update(_rest(request))

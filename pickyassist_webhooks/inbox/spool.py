@@ -41,7 +41,8 @@ Sought = Callable[[bytes, str], bool]
 def write(request: WebhookRequest) -> bool:
     """Save a request durably in ``SPOOL_DIR``; return ``False`` if none is configured.
 
-    Raises ``OSError`` if this fails, and then leaves no file behind.
+    Raises ``OSError`` if this fails. If only its name could not be made durable, the file is left,
+    and drained unless the power fails.
     """
     folder = app_settings.spool_dir
     if folder is None:
@@ -53,9 +54,7 @@ def write(request: WebhookRequest) -> bool:
             "pickyassist_process --adopt for it.",
             request.token,
         )
-    if not folder.exists():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        spool_files.sync(folder.parent)
+    spool_files.make_folder(folder)
     header = spool_files.header_of(request) | owner.header
     spool_files.write(_target(folder, str(request.token), owner), header, bytes(request.body))
     return True
@@ -204,7 +203,9 @@ def adopt(path: Path) -> None:
         header = spool_files.read_header(file)
         body = spool_files.read_body(file, header)
         token = str(spool_files.request_of(header, body).token)
-    target = _target(app_settings.spool_dir or path.parent, token, owner)
+    folder = app_settings.spool_dir or path.parent
+    spool_files.make_folder(folder)
+    target = _target(folder, token, owner)
     spool_files.write(target, header | owner.header, body)
     if target.resolve() != path.resolve():
         path.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -32,6 +33,9 @@ _MAX_HEADER = 64 * 1024
 
 # Windows has neither flag, and no FIFOs in a folder.
 _CAREFULLY = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+#: A folder on some network disks cannot be synced; its names are then as safe as that disk.
+_CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
 Header = dict[str, Any]
 
@@ -82,6 +86,13 @@ def write(target: Path, header: Header, body: bytes = b"") -> None:
         unfinished.unlink(missing_ok=True)
         raise
     sync(target.parent)  # the name must survive too, not only the bytes
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for the files of customers, if there is none. Raises ``OSError``."""
+    if not folder.exists():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sync(folder.parent)
 
 
 @contextmanager
@@ -160,6 +171,9 @@ def sync(folder: Path) -> None:
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
+        except OSError as err:
+            if err.errno not in _CANNOT_SYNC:
+                raise
         finally:
             os.close(descriptor)
 

@@ -36,7 +36,7 @@ DRAINED = "drained"
 
 Progress = Callable[[Counter[str]], None]
 
-_warned: set[Path] = set()
+_logged: set[Path] = set()
 
 
 def ignore(counts: Counter[str]) -> None:
@@ -75,7 +75,7 @@ def _due_requests(batch: int, stop: Callable[[], bool]) -> Iterator[list[str]]:
 
 def _due_calls(stop: Callable[[], bool]) -> Iterator[list[str]]:
     """Make the due calls, and yield the state of their request after those of each request."""
-    failed = 0
+    failed = missed = 0
     while not stop() and (pks := due_calls()):
         try:
             request = call_again(pks, stop)
@@ -85,6 +85,9 @@ def _due_calls(stop: Callable[[], bool]) -> Iterator[list[str]]:
             if not _is_there() or (failed := failed + 1) == _MAX_FAILED:
                 break
             continue
+        missed = 0 if request else missed + 1
+        if missed == _MAX_FAILED:
+            break  # another transaction has locked these calls
         yield [RequestState(request.state).value] if request else []
 
 
@@ -108,9 +111,9 @@ def drain(stop: Callable[[], bool] = never) -> int:
         except (FileNotFoundError, ForeignSpoolFile):
             continue  # another worker was faster, or must take it
         except (NoSpoolFile, UnknownSpoolOwner) as err:
-            _warn_once(path, err)
+            _log_once(logging.WARNING, path, err)
         except (UnreadableSpoolFile, OSError) as err:
-            logger.error("Skipped the spool file %s: %s", path.name, err)
+            _log_once(logging.ERROR, path, err)
         except Exception as err:
             logger.error("Will retry the spool file %s: %s", path.name, type(err).__name__)
             _drop_connection()
@@ -128,11 +131,11 @@ def _drain(path: Path) -> bool:
     return False
 
 
-def _warn_once(path: Path, err: Exception) -> None:
+def _log_once(level: int, path: Path, err: Exception) -> None:
     """Log a file that needs a person only once, as a worker sweeps each second."""
-    if path not in _warned:
-        _warned.add(path)
-        logger.warning("Skipped the spool file %s: %s", path.name, err)
+    if path not in _logged:
+        _logged.add(path)
+        logger.log(level, "Skipped the spool file %s: %s", path.name, err)
 
 
 def _is_there() -> bool:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from django.db import DatabaseError
 
 from ..bulk.choice import writer_of
-from ..bulk.writer import Writer
+from ..bulk.plan import Plan
 from ..choices import RequestOrigin, RequestState
 from ..conf import app_settings
 from ..exceptions import LeaseLost
@@ -24,11 +24,11 @@ from ..models.requests import database_of_requests
 from ..parsing.payloads import Payload, parse, parse_pulled
 from ..parsing.values import Problem
 from ..tracing import span
-from ..transactions import committed, own_transaction
+from ..transactions import committed, drop_dead_connections, own_transaction
 from .announce import announce, signal_calls
 from .decide import Result, decide, rows_of
 from .leases import lock, never, release, renewal
-from .look import Rows, look_up
+from .look import look_up
 from .outcome import finish, give_up, postpone, save_failures
 
 logger = logging.getLogger(__name__)
@@ -44,44 +44,29 @@ _MAX_UNLOCKED = 200
 MAX_UNFINISHED = 1.0
 
 
-def store_new(request: WebhookRequest) -> Result:
+def store_new(request: WebhookRequest) -> dict[int, Result]:
     """Commit a new request together with its rows. Raises any error, and then commits nothing."""
     with span("store", requests=1):
-        return _store_new(request)
-
-
-def _store_new(request: WebhookRequest) -> Result:
-    payload = _understand(request)
-    writer = writer_of(database_of_requests())
-    rows = rows_of([request], [payload])
-    is_locking = _is_locking(writer, rows)
-    with own_transaction(writer.database) if is_locking else committed(writer.database):
-        writer.use_first(WebhookRequest)
-        recorded = look_up(rows, [request], writer, is_locking)
-        plan, [result] = decide([request], [payload], rows, recorded)
-        writer.write(plan)
+        plan, results = _attempt([request], [_understand(request)])
     vars(request).update(vars(plan[0].rows[0]))
-    return result
+    return {request.pk: results[0]}
 
 
-def announce_new(request: WebhookRequest, result: Result) -> None:
-    """Send the signals of a request that was just stored, if any receiver waits for them."""
-    if request.state == RequestState.STORED:
-        _announce([request], {request.pk: result}, never)
-
-
-def work(batch: list[WebhookRequest], stop: Callable[[], bool] = never) -> None:
+def work(
+    batch: list[WebhookRequest],
+    stop: Callable[[], bool] = never,
+    results: dict[int, Result] | None = None,
+) -> None:
     """Process requests that were claimed together, to their end.
 
-    The rows of all are stored in one transaction. ``stop`` is called between two requests; those
-    whose signals are not sent by then are released.
+    The rows of all are stored in one transaction; ``results`` are those of rows that already are.
+    ``stop`` is called between two requests; those whose signals are not sent by then are released.
     """
     for request in batch:
         if request.attempts > app_settings.max_attempts:
             with _faults_of(request):
                 give_up(request)
     received = [request for request in batch if request.state == RequestState.RECEIVED]
-    results: dict[int, Result] = {}
     try:
         if received:
             with span("store", requests=len(received)):
@@ -94,27 +79,24 @@ def work(batch: list[WebhookRequest], stop: Callable[[], bool] = never) -> None:
             logger.warning("Processing %d requests one by one: %s", len(batch), type(err).__name__)
             for request in received:
                 work([request], stop)
-    _announce([r for r in batch if r.state == RequestState.STORED and r.claimed_by], results, stop)
+    stored = [r for r in batch if r.state == RequestState.STORED and r.claimed_by]
+    _announce(stored, results or {}, stop)
 
 
 def _store(batch: list[WebhookRequest]) -> dict[int, Result]:
     """Commit the rows, the messages and the new states together; return the result of each."""
     payloads = [_understand(request) for request in batch]
-    database, races = str(batch[0]._state.db), 0
+    races = 0
     while True:
-        writer, rows = writer_of(database), rows_of(batch, payloads)
-        is_locking = races > 0 or _is_locking(writer, rows)
         try:
-            with _locked(batch, writer, races) if is_locking else committed(database):
-                recorded = look_up(rows, batch, writer, is_locking, thorough=races > 0)
-                plan, results = decide(batch, payloads, rows, recorded)
-                writer.write(plan)
+            _, results = _attempt(batch, payloads, races)
             break
         except DatabaseError:
             # The next attempt finds the rows of the faster worker.
             races += 1
             if races == MAX_RACES:
                 raise
+            drop_dead_connections()
             # Workers that collided must not retry at the same time.
             time.sleep(random.uniform(0, SHORTEST_PAUSE * 2**races))  # noqa: S311 -- no secret
     for request, result in zip(batch, results, strict=True):
@@ -122,19 +104,26 @@ def _store(batch: list[WebhookRequest]) -> dict[int, Result]:
     return {request.pk: result for request, result in zip(batch, results, strict=True)}
 
 
-def _is_locking(writer: Writer, rows: Rows) -> bool:
-    """Tell whether rows are stored with locks, because otherwise a faster worker is not noticed."""
+def _attempt(
+    batch: list[WebhookRequest], payloads: list[Payload], races: int = 0
+) -> tuple[Plan, list[Result]]:
+    """Commit the plan for new or claimed requests, and return it with the result of each."""
+    writer = writer_of(batch[0]._state.db or database_of_requests())
+    rows = rows_of(batch, payloads)
     is_many = sum(map(len, rows.values())) > _MAX_UNLOCKED
-    return not writer.is_guarding or GroupMemberEvent in rows or is_many
-
-
-@contextmanager
-def _locked(batch: list[WebhookRequest], writer: Writer, races: int) -> Iterator[None]:
-    with own_transaction(writer.database):
-        if races:
+    # Otherwise a faster worker is noticed by the write.
+    is_locking = races > 0 or not writer.is_guarding or GroupMemberEvent in rows or is_many
+    with (own_transaction if is_locking else committed)(writer.database):
+        if races and not writer.connection.savepoint_ids:  # a TestCase began the transaction
             writer.see_new_commits()
-        lock(batch)
-        yield
+        if batch[0].pk is None:
+            writer.use_first(WebhookRequest)
+        elif is_locking:
+            lock(batch)
+        recorded = look_up(rows, batch, writer, is_locking, thorough=races > 0)
+        plan, results = decide(batch, payloads, rows, recorded)
+        writer.write(plan)
+    return plan, results
 
 
 def _understand(request: WebhookRequest) -> Payload:

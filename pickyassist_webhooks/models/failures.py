@@ -18,10 +18,6 @@ from .requests import WebhookRequest, database_of_requests
 NEVER_RETURNED = "The worker crashed during this call, or is still waiting for it to return."
 
 
-class ReceiverFailureQuerySet(LeasedQuerySet["ReceiverFailure"]):
-    pass
-
-
 class ReceiverFailure(Leased):
     """A receiver that raised on one event. Only it is called again; success deletes the row."""
 
@@ -41,7 +37,7 @@ class ReceiverFailure(Leased):
     # The class of the exception, as a traceback names it; blank if the worker crashed.
     exception = ExactCharField(_("exception"), blank=True, default="", db_default="")
 
-    objects: ClassVar[ReceiverFailureQuerySet] = ReceiverFailureQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[LeasedQuerySet[ReceiverFailure]] = LeasedQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = _("receiver failure")
@@ -62,12 +58,12 @@ class ReceiverFailure(Leased):
         return (self.signal, self.event_id, self.receiver)
 
 
-def failures() -> ReceiverFailureQuerySet:
+def failures() -> LeasedQuerySet[ReceiverFailure]:
     """Return all calls that failed, from the database that the router returns for writes."""
     return ReceiverFailure.objects.using(database_of_requests())
 
 
-def failures_of(pk: int) -> ReceiverFailureQuerySet:
+def failures_of(pk: int) -> LeasedQuerySet[ReceiverFailure]:
     """Return the receivers that failed on a request and have not succeeded since."""
     # Not by the request's own relation: a router can send that to a replica that lags behind.
     return failures().filter(request=pk)

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..parsing.characters import printable
 from .columns import ExactCharField, InstantField, Row, UnicodeTextField
-from .moments import later
+from .moments import elapsed, later
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 #: How long a worker's claim lasts. The worker renews it while it works on the row; after a crash
 #: another worker can claim the row when this time has passed.
 LEASE = timedelta(seconds=60)
-
-_CLAIMS = ("claimed_by", "due_at")
 
 
 class LeasedQuerySet(models.QuerySet[Row]):
@@ -82,12 +80,14 @@ class Leased(models.Model):
 
     def is_claimed(self, now: datetime) -> bool:
         """Tell whether a worker claims this row at ``now``."""
-        return bool(self.claimed_by) and self.due_at is not None and self.due_at > now
+        if not self.claimed_by or self.due_at is None:
+            return False
+        return elapsed(now, self.due_at) > timedelta()
 
     @property
     def claim(self) -> dict[str, Any]:
         """The columns that guard an update: another worker that took over has changed them."""
-        return {name: getattr(self, name) for name in _CLAIMS}
+        return {"claimed_by": self.claimed_by, "due_at": self.due_at}
 
 
 def is_claimed(now: datetime) -> models.Q:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.expressions import OrderBy
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from ..choices import REPORTED, DeliveryStatus, EventKind, FilterStatus, progress
@@ -87,6 +88,11 @@ class DeliveryReport(Report):
 
     def __str__(self) -> str:
         return f"{visible(self.msg_id or self.push_id)}: {self.get_status_display()}"
+
+    @cached_property
+    def message_key(self) -> str:
+        """The key of the message of this report."""
+        return keys.message(self.project_id, self.msg_id)
 
     @property
     def raised_status(self) -> bool:

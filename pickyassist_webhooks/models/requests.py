@@ -64,11 +64,9 @@ class WebhookRequestQuerySet(LeasedQuerySet["WebhookRequest"]):
             "received_at": now,
             "due_at": later(now, -MAX_SKEW),
         }
-        request = build(WebhookRequest, values | metadata)
         if claimed:
-            request.due_at, request.claimed_by = later(now, LEASE), worker()
-            request.attempts = 1
-        return request
+            values |= {"due_at": later(now, LEASE), "claimed_by": worker(), "attempts": 1}
+        return build(WebhookRequest, values | metadata)
 
     def unfinished(self) -> WebhookRequestQuerySet:
         """Return the requests that a worker must still process, now or later."""
