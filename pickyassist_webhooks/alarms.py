@@ -6,6 +6,7 @@ import logging
 from datetime import timedelta
 
 from django.core import mail
+from django.db import Error as DatabaseFault
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -40,12 +41,19 @@ def look() -> Report:
         logger.warning("Could not store the new events of streams (%s)", type(err).__name__)
     report = health.report()
     if report.conditions[0].level == Level.OK:
-        stored = {alarm.condition: alarm for alarm in alarms()}
-        for condition in report.conditions:
-            if condition.condition != DATABASE:
-                _notice(condition, stored.get(condition.condition))
-        _call()
+        try:
+            _raise_and_clear(report)
+        except DatabaseFault as err:  # it may be read-only; the report is right all the same
+            logger.error("Could not raise or clear alarms (%s)", type(err).__name__)
     return report
+
+
+def _raise_and_clear(report: Report) -> None:
+    stored = {alarm.condition: alarm for alarm in alarms()}
+    for condition in report.conditions:
+        if condition.condition != DATABASE:
+            _notice(condition, stored.get(condition.condition))
+    _call()
 
 
 def _notice(condition: Condition, stored: Alarm | None) -> None:

@@ -337,3 +337,14 @@ class TestTheWorkerLooks:
 
 def test_an_alarm_is_named_by_its_condition():
     assert str(Alarm(condition="waiting")) == "waiting"
+
+
+def test_a_database_that_takes_no_alarm(edges, monkeypatch, caplog):
+    """After a failover it may be read-only; the report must come all the same."""
+
+    def refuses(*args, **named):
+        raise DatabaseError("read-only")
+
+    monkeypatch.setattr(alarms, "_notice", refuses)
+    assert alarms.look().conditions
+    assert "Could not raise or clear alarms (DatabaseError)" in caplog.text

@@ -30,6 +30,12 @@ def read(**fields):
     return event.fields, event.extra
 
 
+def test_the_id_of_the_answered_message_has_a_column_and_the_event_id_has_none():
+    fields, extra = read(context__msg__id="900001", event_id="")
+    assert fields["context_msg_id"] == "900001"
+    assert extra == {}
+
+
 class TestKind:
     @pytest.mark.parametrize("event_id", [None, "", "  "])
     @pytest.mark.parametrize("name", ["message-in", "message_in_raw", "message-in-raw"])

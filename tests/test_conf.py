@@ -98,6 +98,7 @@ def test_labels_are_compared_as_they_are_stored(configure):
         {"MAX_ATTEMPTS": True},
         {"MAX_ATTEMPTS": None},
         {"REPEAT_WINDOW": -1},
+        {"REPEAT_WINDOW": sys.maxsize},  # Python has no such duration
         {"PROCESSOR": None},
     ],
 )
@@ -200,6 +201,11 @@ class TestChecks:
         if warned:
             assert f"waits {warned} s" in checks()["W008"].msg
 
+    def test_a_database_that_commits_nothing(self, configure, monkeypatch):
+        configure({"SECRETS": [GOOD]})
+        monkeypatch.setitem(connection.settings_dict, "AUTOCOMMIT", False)
+        assert list(checks()) == ["E017"]
+
     def test_spool(self, configure, tmp_path, settings):
         file = tmp_path / "file"
         file.touch()
@@ -216,6 +222,22 @@ class TestChecks:
         configure({"SECRETS": [GOOD], "SPOOL_DIR": 7})
         assert list(checks()) == ["E004"]
         assert app_settings.spool_dir is None
+
+    def test_a_spool_in_a_folder_that_this_user_cannot_enter(self, configure, tmp_path):
+        (tmp_path / "locked").mkdir(mode=0o700)
+        configure({"SECRETS": [GOOD], "SPOOL_DIR": tmp_path / "locked" / "spool"})
+        is_root = os.geteuid() == 0
+        if is_root:
+            os.setresuid(65534, 65534, 0)
+        else:
+            (tmp_path / "locked").chmod(0)
+        try:
+            assert list(checks()) == ["E008"]
+        finally:
+            if is_root:
+                os.setresuid(0, 0, 0)
+            else:
+                (tmp_path / "locked").chmod(0o700)
 
     @pytest.mark.parametrize(
         ("path", "problem"),

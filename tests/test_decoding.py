@@ -237,3 +237,15 @@ def test_values_that_are_too_deep_are_kept_as_text():
     for _ in range(15):
         [kept] = kept
     assert kept == '["\xe9 \ufffd"]'
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        (b"a=%7B%22b%22%3A1%7D&c=2", {"a": '{"b":1}', "c": "2"}),
+        (b"a%5Bb%5D=1", {"a[b]": "1"}),  # a single field may be JSON, so it is not nested
+        (b"%7B%7D=", {"{}": ""}),
+    ],
+)
+def test_form_fields_beside_json(body, fields):
+    assert decode(body, FORM) == fields

@@ -30,13 +30,16 @@ from pickyassist_webhooks.models import (
     GroupMemberEvent,
     Message,
     NewSubscriber,
+    Push,
     ReceiverFailure,
     WebhookRequest,
 )
 from pickyassist_webhooks.privacy import chunks, erasure
 from pickyassist_webhooks.privacy.erasure import Erasure
 from pickyassist_webhooks.privacy.phone_numbers import Number
-from tests.requests import delivery, filtered, keep, member, post, row, subscriber, url
+from pickyassist_webhooks.pushes import record_push
+from pickyassist_webhooks.testing import push_answer
+from tests.requests import chat, delivery, filtered, keep, member, post, row, subscriber, url
 
 NUMBER = "15557654321"
 OTHER = "15550001111"
@@ -272,6 +275,31 @@ def test_rows_that_only_an_id_leads_to():
     assert (erased["DeliveryReport"], erased["NewSubscriber"]) == (2, 2)
     assert erased["bodies"] == 4
     assert DeliveryReport.objects.get().project_id == "another"
+
+
+def test_reports_of_a_message_whose_number_only_its_push_knows():
+    record_push(push_answer({"msg_id": "1", "number": NUMBER}), project_id="4100")
+    post(delivery(row("1", "2", number="", message="Dear Ada")))
+    post(delivery(row("1", "2", number="", message="Dear Bob"), project_id="another"))
+    erased = said()["erased"]
+    assert (erased["DeliveryReport"], erased["Message"]) == (1, 1)
+    assert "Dear Ada" not in everything()
+    assert DeliveryReport.objects.get().message == "Dear Bob"
+
+
+def test_chat_messages_with_the_number_in_an_id():
+    post(chat("1", number="", messenger_id=f"{NUMBER}@c.us", direction=0))
+    post(chat(f"false_{NUMBER}@c.us_3EB0", number="", messenger_id="7"))
+    assert said()["erased"]["ChatMessage"] == 2
+    assert NUMBER not in everything()
+
+
+def test_an_error_of_a_push():
+    push = record_push(push_answer(), project_id="4100")
+    Push.objects.filter(pk=push.pk).update(error=f"Picky Assist answered 9: bad {NUMBER}")
+    assert said("--dry-run")["found"] == {"Push": 1}
+    assert said()["erased"] == {"Push": 1}
+    assert Push.objects.get().error == "Erased."
 
 
 def test_rows_whose_request_is_pruned():

@@ -40,6 +40,18 @@ def test_every_result_has_its_sample():
     assert results == {f"{path.name}.expected" for path in SAMPLES}
 
 
+@pytest.mark.parametrize("data", ["[]", "{}"])
+def test_a_form_without_rows(data):
+    payload = parse(f"event_id=1&data={data}".encode(), CONTENT_TYPES[".form"])
+    assert payload.kind == "delivery_report"
+    assert payload.events == payload.problems == []
+
+
+def test_a_row_may_have_fields_that_usually_stand_next_to_the_rows():
+    [event] = parse(b'{"event_id":1,"data":[{"msg_id":"1","status":1,"event_id":5}]}').events
+    assert event.extra == {"event_id": 5}
+
+
 def test_problems_and_warnings_beyond_a_thousand_are_counted():
     invalid, replaced = (
         b'{"msg_id":"1","status":"none of them"}',

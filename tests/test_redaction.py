@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import OrderedDict
 from io import StringIO
 from logging.config import dictConfig
+from types import MappingProxyType
 
 import pytest
 from django.apps import apps
@@ -13,6 +15,8 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.signals import got_request_exception
 from django.db import connection
+from django.http import QueryDict
+from django.http.request import HttpHeaders
 from django.test import Client
 from django.urls import reverse
 from django.views.debug import ExceptionReporter
@@ -175,6 +179,8 @@ class TestFilter:
             ("/elsewhere/events/%s/", ("7",), "/elsewhere/events/7/"),
             # Paths that lead to no view: one with a language, and a mistyped one.
             ("%s", ("/de/x/events/wrong-of-16-letters-or-more/",), "/de/x/events/***/"),
+            ("%(a)s", (MappingProxyType({"a": f"no {CANARY}"}),), "no ***"),
+            ("%(user-agent)s", (HttpHeaders({"HTTP_USER_AGENT": "curl"}),), "curl"),
         ],
     )
     def test_hidden_texts(self, log, message, arguments, expected):
@@ -242,6 +248,28 @@ class TestFilter:
         record = logging.makeLogRecord({"msg": "as it is"})
         assert HideSecrets().filter(record)
         assert record.getMessage() == "as it is"
+
+    def test_a_name_without_a_value(self):
+        record = logging.makeLogRecord({"msg": "%(b)s", "args": MappingProxyType({"a": CANARY})})
+        assert HideSecrets().filter(record)
+        assert record.args == {"a": "***"}
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            OrderedDict(a=CANARY),
+            {CANARY},
+            {"a": {CANARY}},
+            [frozenset([CANARY])],
+            QueryDict(f"a={CANARY}"),
+            ValueError(CANARY),
+            bytearray(CANARY.encode()),
+        ],
+    )
+    def test_additions_of_the_project(self, value):
+        record = logging.makeLogRecord({"msg": "", "data": value})
+        HideSecrets().filter(record)
+        assert CANARY not in repr(record.data)
 
     def test_values_without_a_text_pass(self):
         class Odd:

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from pickyassist_webhooks.choices import RequestState
-from pickyassist_webhooks.management.commands import pickyassist_prune
+from pickyassist_webhooks.management import stopping
 from pickyassist_webhooks.models import (
     MODELS,
     DeliveryReport,
@@ -231,10 +231,22 @@ def test_max_seconds(clock, monkeypatch):
     post_all()
     clock.advance(days=21)
     now = iter(range(100))
-    monkeypatch.setattr(pickyassist_prune.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(stopping.time, "monotonic", lambda: next(now))
     text = prune("--max-seconds", "6")
     assert "run this again for the rest" in text
     assert 0 < sum(counts()) < 11
+
+
+def test_the_time_to_answer_does_not_count(clock, monkeypatch):
+    monkeypatch.setattr(retention, "CHUNK", 1)
+    post_all()
+    clock.advance(days=21)
+    now = [0.0]
+    monkeypatch.setattr(stopping.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda text: now.append(now.pop() + 60) or "y")
+    assert "run this again" not in prune("--max-seconds", "6")
+    assert sum(counts()) == 0
 
 
 def test_nothing_to_prune(days):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.http import JsonResponse
 from django.test import AsyncClient, Client, TestCase
 from django.urls import clear_script_prefix, set_script_prefix
 
@@ -53,6 +54,10 @@ def only_let_friends_in(request, secret):
     if secret == "friend":
         return "friends"
     raise PermissionDenied
+
+
+def closed(get_response):
+    return lambda request: JsonResponse(["closed"], safe=False)
 
 
 def test_every_kind_has_a_builder():
@@ -215,6 +220,10 @@ class TestPosting:
     def test_a_response_of_a_middleware(self, settings):
         settings.SECURE_SSL_REDIRECT = True
         assert post_event(Client(), delivery_report()).status_code == 301
+
+    def test_a_response_of_a_middleware_in_json(self, settings):
+        settings.MIDDLEWARE = ["tests.test_testing.closed", *settings.MIDDLEWARE]
+        assert post_event(Client(), delivery_report()).json() == ["closed"]
 
     def test_without_a_url(self, settings):
         settings.ROOT_URLCONF = "tests.urls_admin_only"

@@ -52,8 +52,8 @@ _RETURNS = {
 @register(_OURS)
 def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Check the ``PICKYASSIST_WEBHOOKS`` dict."""
-    checks = (_label, _shape, _secrets, _importable, _spool, _pool, _retention, _reconciling, _api)
-    return [message for check in checks for message in check()]
+    ours = (_label, _shape, _secrets, _importable, _spool, _retention, _reconciling)
+    return [message for check in (*ours, _database, _api) for message in check()]
 
 
 def _error(number: int, message: str, hint: str) -> Error:
@@ -180,7 +180,9 @@ def _spool() -> Iterator[CheckMessage]:
     folder = app_settings.spool_dir
     if folder is None:
         return
-    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    # Path.exists() raises an error inside a folder that this user cannot enter.
+    paths = (folder, *folder.absolute().parents)
+    nearest = next(path for path in paths if os.access(path, os.F_OK))
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         yield _error(
             8,
@@ -197,9 +199,16 @@ def _spool() -> Iterator[CheckMessage]:
             )
 
 
-def _pool() -> Iterator[CheckMessage]:
+def _database() -> Iterator[CheckMessage]:
     database = database_of_requests()
-    pool = connections[database].settings_dict["OPTIONS"].get("pool")
+    settings = connections[database].settings_dict
+    if not settings["AUTOCOMMIT"]:
+        yield _error(
+            17,
+            f"DATABASES[{database!r}] has AUTOCOMMIT = False, so no event can be stored.",
+            "Remove it, or let a router put this app's tables into another database.",
+        )
+    pool = settings["OPTIONS"].get("pool")
     seconds = pool.get("timeout", _POOL_TIMEOUT) if isinstance(pool, dict) else _POOL_TIMEOUT
     if pool and seconds > MAX_POOL_TIMEOUT:
         yield _warning(

@@ -17,6 +17,7 @@ from django.conf import settings
 from ..choices import EventKind
 from ..parsing.characters import MAX_LABEL, bare, printable
 from .values import (
+    MAX_SECONDS,
     either,
     is_api_url,
     is_between,
@@ -67,7 +68,9 @@ KEYS: dict[str, Key] = {
     "MAX_BODY_BYTES": Key(10485760, "a number of bytes, 1 or more", is_count(1), 10485760),
     "PROCESSOR": Key("inline", '"inline", "none" or a dotted path', is_text, "inline"),
     "MAX_ATTEMPTS": Key(8, "a whole number, 1 or more", is_count(1), 8),
-    "REPEAT_WINDOW": Key(32400, "a number of seconds, 0 or more", is_count(0), 32400),
+    "REPEAT_WINDOW": Key(
+        32400, f"a number of seconds, 0 to {MAX_SECONDS}", is_between(0, MAX_SECONDS), 32400
+    ),
     "SPOOL_DIR": Key(None, "None or the path of a folder", either(is_none, is_path), None),
     # An invalid one stays invalid: without it one tenant would take another's requests.
     "SPOOL_SCOPE": Key(None, "None or a dotted path", either(is_none, is_text), ""),
@@ -95,8 +98,11 @@ KEYS: dict[str, Key] = {
     "SILENCE": Key(
         {},
         f"a dict of event types ({', '.join(EventKind.values)}), each with a number of seconds, 1 "
-        "or more, or None",
-        lambda value: is_dict_of(either(is_none, is_count(1)))(value) and all(map(is_kind, value)),
+        f"to {MAX_SECONDS}, or None",
+        lambda value: (
+            is_dict_of(either(is_none, is_between(1, MAX_SECONDS)))(value)
+            and all(map(is_kind, value))
+        ),
         {},
     ),
 }

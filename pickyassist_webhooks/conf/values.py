@@ -57,7 +57,11 @@ def is_between(least: int, most: int) -> Callable[[Any], bool]:
     return lambda value: is_count(least)(value) and value <= most
 
 
-is_days = is_between(1, 36500)
+#: A hundred years: there is no date much longer ago.
+MAX_DAYS = 36500
+MAX_SECONDS = MAX_DAYS * 24 * 60 * 60
+
+is_days = is_between(1, MAX_DAYS)
 
 
 def is_tokens(value: Any) -> bool:

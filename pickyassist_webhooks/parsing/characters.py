@@ -15,6 +15,8 @@ UNSEEN = re.compile(
     "\ufff9-\ufffb\ud800-\udfff]"
 )
 
+_UNSEEN_IN_LINES = re.compile(rf"(?![\t\n]){UNSEEN.pattern}")
+
 # White space of every script and invisible characters: copying a secret can add them to its ends.
 _BLANKS = "\u200c\u200d\ufeff" + "".join(
     character
@@ -52,6 +54,11 @@ def storable(text: str) -> str:
 def visible(text: str) -> str:
     r"""Return text on one line, with invisible characters written as ``\uXXXX``."""
     return UNSEEN.sub(escaped, text)
+
+
+def visible_lines(text: str) -> str:
+    r"""Return text with its line breaks and tabs; other invisible characters are written out."""
+    return _UNSEEN_IN_LINES.sub(escaped, text.replace("\r\n", "\n"))
 
 
 def escaped(match: re.Match[str]) -> str:

@@ -76,52 +76,45 @@ def parse_pulled(body: bytes, project_id: str) -> Payload:
 
 def _with_stack(read: Callable[[bytes, str], Payload], body: bytes, argument: str) -> Payload:
     try:
-        return read(body, argument)
-    except RecursionError:
-        # The caller's stack is nearly full; a thread has a stack of its own.
-        with ThreadPoolExecutor(1) as thread:
-            return thread.submit(read, body, argument).result()
+        try:
+            return read(body, argument)
+        except RecursionError:
+            # The caller's stack is nearly full; a thread has a stack of its own.
+            with ThreadPoolExecutor(1) as thread:
+                return thread.submit(read, body, argument).result()
+    except UnreadablePayload as err:
+        return Payload(problems=[Problem("", err.code, err.expected)])
+    except InvalidPayload as err:
+        return Payload(problems=[err.problem])
 
 
 def _parse_pulled(body: bytes, project_id: str) -> Payload:
-    warnings: list[Problem] = []
-    try:
-        envelope = FieldReader(json_object(body), "", warnings)
-        project_id = project_id or envelope.identifier("project_id")
-        shared = {
-            "push_id": envelope.identifier("push_id"),
-            "channel_id": envelope.identifier("application"),
-        }
-        if "data" not in envelope.source:
-            raise envelope.missing("data", "a list of rows")
-        rows = rows_of(envelope.source["data"])
-        _refuse_many(rows)
-    except UnreadablePayload as err:
-        return Payload(project_id=project_id, problems=[Problem("", err.code, err.expected)])
-    except InvalidPayload as err:
-        return Payload(project_id=project_id, problems=[err.problem])
+    envelope = FieldReader(json_object(body), "", [])
+    project_id = project_id or envelope.identifier("project_id")
+    shared = {
+        "push_id": envelope.identifier("push_id"),
+        "channel_id": envelope.identifier("application"),
+    }
+    if "data" not in envelope.source:
+        raise envelope.missing("data", "a list of rows")
+    rows = rows_of(envelope.source["data"])
+    _refuse_many(rows)
     completed = [shared | row if isinstance(row, dict) else row for row in rows]
     extra = _shared_extra(envelope, len(rows), _NEXT_TO_PULLED)
     return _read(DELIVERY_REPORTS, project_id, envelope, completed, extra)
 
 
 def _parse(body: bytes, content_type: str) -> Payload:
-    warnings: list[Problem] = []
-    try:
-        source = decode(body, content_type)
-        message = chat.message_of(source)
-        envelope = FieldReader(source if message is None else message, "", warnings)
-        if message is None:
-            project_id = envelope.identifier("project_id")
-            event_type = _event_type_of(envelope)
-            rows = _rows_in(event_type, envelope.source)
-        else:
-            project_id = envelope.identifier("project-id")
-            event_type, rows = CHAT_MESSAGE, [message]
-    except UnreadablePayload as err:
-        return Payload(problems=[Problem("", err.code, err.expected)])
-    except InvalidPayload as err:
-        return Payload(problems=[err.problem])
+    source = decode(body, content_type)
+    message = chat.message_of(source)
+    envelope = FieldReader(source if message is None else message, "", [])
+    if message is None:
+        project_id = envelope.identifier("project_id")
+        event_type = _event_type_of(envelope)
+        rows = _rows_in(event_type, envelope.source)
+    else:
+        project_id = envelope.identifier("project-id")
+        event_type, rows = CHAT_MESSAGE, [message]
     is_flat = bool(rows) and rows[0] is envelope.source
     shared = {} if is_flat else _shared_extra(envelope, len(rows), _NEXT_TO_DATA)
     return _read(event_type, project_id, envelope, rows, shared)

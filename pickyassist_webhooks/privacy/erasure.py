@@ -31,6 +31,7 @@ from ..models import (
     Event,
     Message,
     NewSubscriber,
+    Push,
     ReceiverFailure,
     WebhookRequest,
 )
@@ -57,6 +58,10 @@ IN_WORK, ENCODED, UNREADABLE = _("in work"), _("encoded bodies"), _("unreadable 
 Rows = dict[type[models.Model], set[int]]
 
 _WITH_NUMBERS: tuple[type[models.Model], ...] = (*MODELS.values(), Message)
+_NAMED: tuple[type[models.Model], ...] = (*_WITH_NUMBERS, Push)
+
+#: Ids that can contain a number.
+_IDS = ("subscriber_id", "msg_id", "messenger_id", "unique_id")
 
 # Such a request is the only copy of other people's events, too.
 _NOT_PARSED = Q(state__in=(RequestState.RECEIVED, RequestState.DEAD), processed_at=None)
@@ -87,7 +92,8 @@ class Erasure:
         counts = Counter({model.__name__: len(pks) for model, pks in rows.items()})
         counts[BODIES] = len(self.requests)
         counts[MENTIONS] = mentions.count(self.number, self.database, rows.get(ChatMessage, set()))
-        counts[TRACEBACKS] = len(self._tracebacks())
+        counts[TRACEBACKS] = len(self._errors(ReceiverFailure))
+        counts[Push.__name__] = len(self._errors(Push))
         counts[FILES] = len(self._files())
         counts[UNREADABLE] = self.unreadable
         counts[ENCODED] = self.encoded
@@ -119,9 +125,9 @@ class Erasure:
         for model, pks in self._rows().items():
             erased[model.__name__] += self._delete(model, sorted(pks))
         erased[MENTIONS] += mentions.empty(self.number, self.database)
-        for chunk in chunks(self._tracebacks()):
-            failures = ReceiverFailure.objects.using(self.database).filter(pk__in=chunk)
-            erased[TRACEBACKS] += failures.update(error=ERASED)
+        for model, name in ((ReceiverFailure, TRACEBACKS), (Push, Push.__name__)):
+            for chunk in chunks(self._errors(model)):
+                erased[name] += self._all(model).filter(pk__in=chunk).update(error=ERASED)
         for path in self._files():
             try:
                 is_certain = once_committed(self.database, partial(spool.erase, path))
@@ -176,6 +182,9 @@ class Erasure:
                 pks |= _sharing("messenger_id", owned, rows)
             elif hasattr(model, "msg_id"):
                 pks |= _sharing("msg_id", owned, rows.filter(number=""))
+                # A recorded push can know the number of a message, and its reports not.
+                messages = self._all(Message).filter(number_key=self.number.key)
+                pks |= _sharing("msg_id", messages, rows.filter(number=""))
             if issubclass(model, Event):
                 pks |= self._hidden_in(rows.exclude(number_key=self.number.key))
             else:
@@ -190,7 +199,7 @@ class Erasure:
             for row in others.filter(request__in=chunk).iterator():
                 texts = [row.number]
                 if not row.number:
-                    texts = [getattr(row, name, "") for name in ("subscriber_id", "msg_id")]
+                    texts = [getattr(row, name, "") for name in _IDS]
                     texts.append(json.dumps(row.extra, default=str))
                 if any(map(self.number.is_in, texts)):
                     pks.add(row.pk)
@@ -222,9 +231,10 @@ class Erasure:
             waiting += requests().due().filter(pk__in=chunk).values_list("pk", flat=True)
         return waiting
 
-    def _tracebacks(self) -> list[int]:
-        failures = ReceiverFailure.objects.using(self.database).only("error")
-        return [failure.pk for failure in failures.iterator() if self.number.is_in(failure.error)]
+    def _errors(self, model: type[models.Model]) -> list[int]:
+        """Return the rows of failed calls whose error contains the number."""
+        rows = self._all(model).exclude(error="").only("error")
+        return [row.pk for row in rows.iterator() if self.number.is_in(row.error)]
 
     def _files(self) -> list[Path]:
         paths: list[Path] = []
@@ -270,7 +280,7 @@ class Erasure:
 
 def described(counts: Counter[str]) -> str:
     """Return the counts in words."""
-    names = {model.__name__: model._meta.verbose_name_plural for model in _WITH_NUMBERS}
+    names = {model.__name__: model._meta.verbose_name_plural for model in _NAMED}
     parts = [f"{names.get(name) or gettext(name)}: {count}" for name, count in counts.items()]
     return ", ".join(parts) or gettext("nothing")
 

@@ -63,7 +63,10 @@ class Trace:
         self.digits = digits
         self._significant = digits.rstrip("0")
         # Not behind another digit of the same float: it would be tried once for each of its digits.
-        mantissa = r"(?<![1-9])(?<![1-9]\.)" + r"\.?".join(self._significant)
+        # The first digit comes before these conditions, as a plain character is found faster.
+        first, others = self._significant[0], self._significant[1:]
+        begun = rf"{first}(?<![1-9]{first})(?<![1-9]\.{first})"
+        mantissa = r"\.?".join([begun, *others])
         self._float = re.compile(rf"{mantissa}[0.]{{0,{_MAX_ZEROS}}}[eE][-+]?[0-9]{{1,9}}")
 
     def is_in(self, text: str) -> bool:

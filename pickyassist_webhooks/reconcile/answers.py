@@ -31,8 +31,10 @@ def require_reports(body: bytes, push_id: str, token: str) -> None:
         raise ReportsNotFetched("token", "the answer repeats the token, so it is not stored")
     if refusal := refusal_of(answer):
         code, message = refusal
+        # The log has the code: a text can contain anything.
+        logged = code if code.isascii() and code.isdecimal() and len(code) < 7 else "refused"
         raise ReportsNotFetched(
-            code, f"Picky Assist answered {code}: {message}", stops_project=code in STOPPING
+            logged, f"Picky Assist answered {code}: {message}", stops_project=code in STOPPING
         )
     try:
         answered = FieldReader(answer, "", []).identifier("push_id")

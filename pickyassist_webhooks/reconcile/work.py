@@ -25,7 +25,7 @@ from ..ingest import process
 from ..models import Push, WebhookRequest
 from ..models.leases import is_claimed
 from ..models.moments import elapsed, later
-from ..models.pushes import PushQuerySet, pushes
+from ..models.pushes import PushQuerySet, is_pending, pushes
 from ..models.rates import DELIVERY_REPORTS, LONGEST_HOLD, hold, take_turn
 from .answers import require_reports
 from .client import fetch
@@ -68,6 +68,12 @@ class Wanted:
         wanted = self.pushes().filter(state=PushState.OPEN)
         now = timezone.now()
         return wanted.exclude(is_claimed(now)) if self.push_ids else wanted.filter(due_at__lte=now)
+
+    def to_ask(self) -> PushQuerySet:
+        """Return the pushes that a run would ask for, as it opens those named by their ids."""
+        free = self.pushes().exclude(is_claimed(timezone.now()))
+        chosen = free if self.push_ids else self.due()
+        return chosen.filter(is_pending(chosen.db))
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Set
 from copy import copy
 from typing import Any
 
@@ -13,6 +14,10 @@ from .texts import hidden, hidden_within
 
 # All other attributes are additions of the project.
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"asctime", "message", "request", "taskName"}
+
+
+# Types that hold texts: other values are shown only if a formatter asks for it.
+_HOLDERS = (Mapping, Set, list, tuple, bytearray, BaseException)
 
 
 class HideSecrets(logging.Filter):
@@ -28,10 +33,17 @@ class HideSecrets(logging.Filter):
         if isinstance(record.args, dict):  # gunicorn's, which has a value for every name
             record.args = copy(record.args)
             record.args.update({name: hidden(value) for name, value in record.args.items()})
+        elif isinstance(record.args, Mapping):
+            try:  # it may find names in any case, which a dict does not
+                text = record.getMessage()
+            except Exception:  # a name without a value, which the handler reports
+                record.args = {name: hidden(value) for name, value in record.args.items()}
+            else:
+                record.msg, record.args = hidden(text), ()
         elif record.args:
             record.args = tuple(map(hidden, record.args))
         for name in vars(record).keys() - _OWN:
-            setattr(record, name, hidden_within(getattr(record, name)))
+            setattr(record, name, _hidden_addition(getattr(record, name)))
         record.stack_info = hidden(record.stack_info)
         if isinstance(request := getattr(record, "request", None), HttpRequest):
             record.request = reported_request(request, failed=bool(record.exc_info))
@@ -45,3 +57,8 @@ class HideSecrets(logging.Filter):
         )
         if (shown := reported_error(error)) is not error:
             record.exc_info = (type(shown), shown, traceback)
+
+
+def _hidden_addition(value: Any) -> Any:
+    value = hidden_within(value)
+    return hidden(value) if isinstance(value, _HOLDERS) else value

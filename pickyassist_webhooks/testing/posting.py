@@ -83,6 +83,8 @@ def _log_failures(response: Response) -> None:
     try:
         answer = response.json()
     except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
         return  # the response is from a middleware of the project
     if answer.get("state") in (RequestState.FAILING, RequestState.DEAD):
         failures = ReceiverFailure.objects.filter(request__token=answer["id"])
