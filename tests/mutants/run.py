@@ -19,17 +19,16 @@ LEAST = 90
 
 #: The tests of each module. Only those of the parser need no database.
 PARSER = [
-    f"tests/test_{name}.py" for name in ("payloads", "event_types", "decoding", "values", "depth")
+    f"tests/test_{name}.py"
+    for name in ("payloads", "pulled", "event_types", "decoding", "values", "depth")
 ]
-# The tests of large batches take as long as all others together.
-SLOW = "--deselect=tests/test_store.py::test_statements_do_not_grow"
 TESTS: dict[str, Sequence[str]] = {
     "parsing.decoding": PARSER,
     "parsing.values": PARSER,
-    "parsing.event_types": PARSER,
+    "parsing.event_types": [*PARSER, "tests/test_chat_fields.py"],
     "parsing.payloads": PARSER,
     "models.keys": ["tests/test_keys.py"],
-    "inbox.decide": ["tests/test_storing.py", "tests/test_bulk.py", SLOW],
+    "inbox.decide": ["tests/test_deciding.py", "tests/test_storing.py", "tests/test_bulk.py"],
 }
 
 
