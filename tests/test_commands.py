@@ -33,7 +33,7 @@ from pickyassist_webhooks.management.progress import Progress
 from pickyassist_webhooks.models import DeliveryReport, ReceiverFailure, WebhookRequest
 from pickyassist_webhooks.models.requests import WebhookRequestQuerySet
 from tests import databases
-from tests.requests import delivery, filtered, keep, member, post, row, subscriber
+from tests.requests import SECRET, delivery, filtered, keep, member, post, row, subscriber
 from tests.terminal import Terminal
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -83,6 +83,15 @@ class TestProcess:
         assert "1,000 of 1,000 done (100%" in terminal.getvalue()
         Progress(OutputWrapper(terminal), 0, "done")(0)
         assert "0 of 1 done (0%" in terminal.getvalue()
+
+    def test_progress_ends_a_line_that_it_began(self):
+        terminal = Terminal()
+        with Progress(OutputWrapper(terminal), 1, "done"):
+            pass
+        assert terminal.getvalue() == ""
+        with Progress(OutputWrapper(terminal), 1, "done") as line:
+            line(1)
+        assert terminal.getvalue().endswith("/s) \n")
 
     def test_a_spool_is_drained(self, settings, tmp_path):
         settings.PICKYASSIST_WEBHOOKS = {**settings.PICKYASSIST_WEBHOOKS, "SPOOL_DIR": tmp_path}
@@ -503,6 +512,14 @@ class TestReplay:
         keep(b"{}", claimed=True)
         result = json.loads(call("replay", "--state", "received", "--json"))
         assert result["states"] == {"skipped": 1}
+        assert "Processed 0 again (1 skipped)." in call("replay", "--state", "received")
+
+    def test_an_unknown_id(self):
+        pk = WebhookRequest.objects.first().pk
+        for unknown in ("999999999", "1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b"):
+            with pytest.raises(CommandError, match=f"No request has the ID or token '{unknown}'"):
+                call("replay", str(pk), unknown)
+        assert set(WebhookRequest.objects.values_list("replays", flat=True)) == {0}
 
     def test_a_person_is_asked(self, monkeypatch):
         answers = ["no", "y"]
@@ -511,6 +528,24 @@ class TestReplay:
         assert call("replay", "--all") == "Selected 3 (2 done, 1 quarantined).\n"
         assert "Processed 3 again" in call("replay", "--all")
         assert "Processed 3 again" in call("replay", "--all", "--no-input")
+
+    def test_a_person_ends_the_input(self, monkeypatch):
+        def end(question):
+            raise EOFError
+
+        monkeypatch.setattr("sys.stdin", Terminal())
+        monkeypatch.setattr("builtins.input", end)
+        assert call("replay", "--all") == "Selected 3 (2 done, 1 quarantined).\n"
+
+    def test_without_standard_input(self, monkeypatch):
+        monkeypatch.setattr("sys.stdin", None)
+        assert "Processed 3 again" in call("replay", "--all")
+
+    def test_a_label_that_is_stored_in_other_letters(self, settings):
+        settings.PICKYASSIST_WEBHOOKS = {"SECRETS": {"B\u00fcro": SECRET}}
+        post(delivery(row("office")))
+        for label in ("B\u00fcro", "B\udcff" + "ro"):
+            assert "Selected 1 (1 done)" in call("replay", "--secret-label", label, "--dry-run")
 
     @pytest.mark.parametrize("wrong", ["yesterday", "2026-13-01", "2026-01-32T10:00"])
     def test_a_wrong_moment(self, wrong):

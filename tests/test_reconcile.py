@@ -28,7 +28,6 @@ from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.management.commands import pickyassist_reconcile
 from pickyassist_webhooks.models import CallRate, DeliveryReport, Message, Push, WebhookRequest
 from pickyassist_webhooks.models.rates import DELIVERY_REPORTS, LONGEST_HOLD, take_turn
-from pickyassist_webhooks.parsing.payloads import parse_pulled
 from pickyassist_webhooks.pushes import record_push
 from pickyassist_webhooks.reconcile import client, work
 from pickyassist_webhooks.testing import vendor as stand_in
@@ -243,7 +242,7 @@ ANSWERS = {
     "not_an_object": Misbehaviour(body=b"[]"),
     "101": stand_in.refusal(101),
     "403": stand_in.refusal("403"),
-    "True": stand_in.refusal(True),
+    "refused": stand_in.refusal(True),
     "push_id": Misbehaviour(body=b'{"push_id": 1, "data": [{"msg_id": "1", "status": 2}]}'),
     "push_id ": Misbehaviour(body=b'{"push_id": [1], "data": [{"msg_id": "1", "status": 2}]}'),
     "no data": Misbehaviour(body=b'{"message": "no such push"}'),
@@ -533,6 +532,14 @@ class TestStops:
         clock.advance(minutes=2)
         assert run() == result(asked=2, reports=2, settled=2)
 
+    def test_the_log_has_no_text_of_the_answer(self, vendor, clock, caplog):
+        send(vendor)
+        clock.advance(hours=1)
+        vendor.misbehave(stand_in.refusal("15557654321 is bad", "15557654321"))
+        assert run()["failed"] == 1
+        assert "push 1: refused" in re.sub(r"push \d+", "push 1", caplog.text)
+        assert "15557654321" not in caplog.text
+
     def test_others_continue(self, vendor, clock, configure):
         tokens = {PROJECT: stand_in.TEST_TOKEN, "bad": "another-token"}
         configure(API_URL=vendor.api_url, API_TOKENS=tokens)
@@ -661,6 +668,10 @@ class TestOptions:
         assert call("--dry-run") == "Would ask for 3 pushes (project 4100: 2, project 5: 1).\n"
         assert run("--dry-run") == {"dry_run": True, "due": 3, "projects": {PROJECT: 2, "5": 1}}
         assert list(Push.objects.values()) == before
+        Push.objects.update(state="given_up")
+        [first, *_] = Push.objects.order_by("pk")
+        text = call("--push-id", first.push_id, "--dry-run")
+        assert text == "Would ask for 1 push (project 4100: 1).\n"
         assert not vendor.calls
         assert not CallRate.objects.exists()
 
@@ -873,53 +884,6 @@ class TestToken:
             client.fetch("1", stand_in.TEST_TOKEN)
         assert caught.value.__context__ is None
         assert caught.value.__cause__ is None
-
-
-class TestParse:
-    def test_the_documented_answer(self):
-        body = (
-            b'{"project_id":"41","push_id":700001,"application":"8","message_type":"3",'
-            b'"time":"05-02-2024 03:07 PM","data":[{"number":"15550001111","msg_id":"900001",'
-            b'"status":"1","error_code":"","error_message":""}]}'
-        )
-        payload = parse_pulled(body, "4100")
-        assert (payload.kind, payload.project_id) == ("delivery_report", "4100")
-        assert not payload.problems
-        [event] = payload.events
-        fields = {name: value for name, value in event.fields.items() if value != ""}
-        assert fields == {
-            "msg_id": "900001",
-            "push_id": "700001",
-            "number": "15550001111",
-            "status": 1,
-            "channel": "8",
-        }
-        assert event.extra == {"message_type": "3", "time": "05-02-2024 03:07 PM"}
-
-    @pytest.mark.parametrize(
-        ("body", "code"),
-        [
-            (b"<html>", "not_json"),
-            (b"[]", "not_an_object"),
-            (b"{}", "missing"),
-            (b'{"data": [], "push_id": []}', "wrong_type"),
-            (b'{"data": [%s1]}' % (b"1," * 15000), "too_many_rows"),
-        ],
-    )
-    def test_problems(self, body, code):
-        payload = parse_pulled(body, "41")
-        assert [problem.code for problem in payload.problems] == [code]
-        assert (payload.events, payload.project_id) == ([], "41")
-
-    def test_without_a_project(self):
-        body = b'{"project_id": 41, "push_id": 7, "data": [{"msg_id": "1", "status": 1}]}'
-        assert parse_pulled(body, "").project_id == "41"
-        assert parse_pulled(body, "42").project_id == "42"
-
-    def test_a_row_without_an_id_of_its_message(self):
-        body = b'{"push_id": 7, "data": [{"number": "15550001111", "status": 2}]}'
-        [event] = parse_pulled(body, "41").events
-        assert (event.fields["push_id"], event.fields["msg_id"]) == ("7", "")
 
 
 class TestVendor:

@@ -16,6 +16,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
 from pickyassist_webhooks.inbox import worker
+from pickyassist_webhooks.management.addresses import address
 from pickyassist_webhooks.management.commands import pickyassist_setup
 from pickyassist_webhooks.testing import (
     batch,
@@ -106,6 +107,13 @@ class TestUrls:
         errors = StringIO()
         setup(base_url=base, no_wait=True, stderr=errors)
         assert ("ALLOWED_HOSTS does not contain" in errors.getvalue()) is warned
+
+    def test_each_secret_of_a_list_has_its_url(self, settings):
+        settings.PICKYASSIST_WEBHOOKS = {"SECRETS": [SECRET, "b" * 30]}
+        output = setup(no_wait=True)
+        assert f"The URL: https://your.host/pickyassist/events/{SECRET}/\n" in output
+        assert f"secret 2: https://your.host/pickyassist/events/{'b' * 30}/\n" in output
+        assert address("http://127.0.0.1:8000").path == f"/pickyassist/events/{SECRET}/"
 
     def test_json(self):
         result = json.loads(setup(json=True, base_url="https://shop.example"))
@@ -202,6 +210,13 @@ class TestWaiting:
         configured = {**settings.PICKYASSIST_WEBHOOKS, "PROCESSOR": "none"}
         settings.PICKYASSIST_WEBHOOKS = configured
         assert "pickyassist_process" in self.waited(delivery_report())
+
+    @pytest.mark.django_db(transaction=True, databases=["default", "own"])
+    def test_a_replica_that_is_late(self, settings, monkeypatch):
+        monkeypatch.setattr(pickyassist_setup, "SOON", 0.2)
+        settings.DATABASE_ROUTERS = ["tests.test_change_feed.Replica"]
+        settings.PICKYASSIST_WEBHOOKS = {**settings.PICKYASSIST_WEBHOOKS, "PROCESSOR": "none"}
+        assert "pickyassist_process" in self.waited(delivery_report(), first=False)
 
     def test_no_request(self):
         with pytest.raises(CommandError, match="No request in 1 seconds"):

@@ -321,6 +321,11 @@ class TestPosting:
         with pytest.raises(CommandError, match="Cannot serve on port 99999"):
             simulate("--lose", "5", "--api-port", "99999")
 
+    @pytest.mark.parametrize("option", [("--kind", "group_member"), ("--recorded",)])
+    def test_only_delivery_reports_can_be_lost(self, option, simulate):
+        with pytest.raises(CommandError, match="--lose cannot be combined"):
+            simulate("--lose", "5", *option)
+
     def test_progress_on_a_terminal(self, simulate):
         terminal = Terminal()
         simulate("--count", "5", stderr=terminal)

@@ -14,17 +14,16 @@ from ..conf import app_settings
 
 def base_url(text: str) -> str:
     """Return the base URL of a project. Raise ``ArgumentTypeError`` if it is invalid."""
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    parts = _parts(text)
+    if parts is None or parts.query or parts.fragment:
         raise ArgumentTypeError(f"expected a URL such as https://your.host, not {text!r}")
     return text
 
 
 def webhook_urls(base: str, secrets: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the URL of each secret by its label, below the base URL of the project.
+
+    In a list no secret has a label: the first has a blank one, the second is ``secret 2``.
 
     Raise ``CommandError`` if an ``AUTHENTICATOR`` is set, or if no URL leads to the view.
     """
@@ -35,8 +34,10 @@ def webhook_urls(base: str, secrets: Iterable[tuple[str, str]]) -> dict[str, str
         )
     try:
         paths = {
-            label: reverse("pickyassist_webhooks:events", args=[secret])
-            for label, secret in secrets
+            label or ("" if number == 1 else f"secret {number}"): reverse(
+                "pickyassist_webhooks:events", args=[secret]
+            )
+            for number, (label, secret) in enumerate(secrets, 1)
         }
     except NoReverseMatch as err:
         raise CommandError(
@@ -51,12 +52,8 @@ def address(url: str) -> SplitResult:
 
     Raise ``CommandError`` if the URL is invalid or there is no secret.
     """
-    try:
-        parts = urlsplit(url)
-        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # an invalid port, half an IPv6 address
-        is_valid = False
-    if not is_valid or not url.isascii() or not url.isprintable() or " " in url:
+    parts = _parts(url)
+    if parts is None or not url.isascii() or not url.isprintable() or " " in url:
         raise CommandError(
             "Expected a URL such as http://127.0.0.1:8000 or a complete webhook URL. The invalid "
             "text is not shown, because it can contain a secret."
@@ -67,3 +64,13 @@ def address(url: str) -> SplitResult:
             raise CommandError("SECRETS is empty; run pickyassist_setup to create a secret.")
         return urlsplit(urls[0])
     return parts
+
+
+def _parts(url: str) -> SplitResult | None:
+    """Return the parts of an HTTP URL with a host, or ``None``."""
+    try:
+        parts = urlsplit(url)
+        is_valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # an invalid port, half an IPv6 address
+        return None
+    return parts if is_valid else None

@@ -24,15 +24,17 @@ def operator() -> str:
 
 def positive(text: str) -> int:
     """Return a whole number of 1 or more. Raise ``ArgumentTypeError`` if it is invalid."""
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text)):
-        raise ArgumentTypeError(f"expected a whole number of 1 or more, not {text!r}")
-    return int(text)
+    return _whole(text, range(1, 10**9), "of 1 or more")
 
 
 def percent(text: str) -> int:
     """Return a whole number from 0 to 100. Raise ``ArgumentTypeError`` if it is invalid."""
-    if not (text.isascii() and text.isdecimal() and len(text) < 4 and int(text) <= 100):
-        raise ArgumentTypeError(f"expected a whole number from 0 to 100, not {text!r}")
+    return _whole(text, range(101), "from 0 to 100")
+
+
+def _whole(text: str, allowed: range, words: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) in allowed):
+        raise ArgumentTypeError(f"expected a whole number {words}, not {text!r}")
     return int(text)
 
 

@@ -43,15 +43,21 @@ class AppCommand(BaseCommand):
         if not options["json"]:
             self.stdout.write(text)
 
-    def print_json(self, options: dict[str, Any], result: Any) -> None:
-        """Print the result for programs."""
+    def say_result(self, options: dict[str, Any], result: Any, text: str = "") -> None:
+        """Print the result for programs, or a text for people if there is one."""
         if options["json"]:
             self.stdout.write(json.dumps(result))
+        elif text:
+            self.stdout.write(text)
 
     def confirm(self, question: str, options: dict[str, Any]) -> bool:
         """Return whether to go on: ask if a person can answer; a script has already decided."""
         if options["dry_run"]:
             return False
-        if not options["interactive"] or options["json"] or not sys.stdin.isatty():
+        is_terminal = sys.stdin is not None and sys.stdin.isatty()
+        if not options["interactive"] or options["json"] or not is_terminal:
             return True
-        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+        try:
+            return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+        except EOFError:  # Ctrl-D
+            return False

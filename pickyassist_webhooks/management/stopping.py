@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from typing import Any
 
 from django.db import close_old_connections, reset_queries
@@ -16,15 +17,17 @@ logger = logging.getLogger(__name__)
 
 
 class Stop:
-    """Whether the worker must stop.
+    """Whether to stop: a signal asked for it, or the given number of seconds is over.
 
     Not a ``threading.Event``: if a signal sets it during a wait, it can deadlock.
     """
 
-    asked = False
+    def __init__(self, seconds: float | None = None) -> None:
+        self.asked = False
+        self.end = inf if seconds is None else time.monotonic() + seconds
 
     def __call__(self) -> bool:
-        return self.asked
+        return self.asked or time.monotonic() >= self.end
 
     def wait(self, seconds: float) -> None:
         """Return after ``seconds``, or soon after a request to stop."""

@@ -32,18 +32,16 @@ class Command(AppCommand):
             erasure = Erasure(Number.given(options["number"]))
         except NotANumber as err:
             raise CommandError(str(err)) from err
-        line = Progress(self.stderr, requests().filter(erased_at=None).count(), "requests read")
-        counts = erasure.find(line)
-        line.end()
+        total = requests().filter(erased_at=None).count()
+        with Progress(self.stderr, total, "requests read") as line:
+            counts = erasure.find(line)
         self.say(options, f"Found for number {erasure.number}: {described(counts)}")
         erased: Counter[str] = Counter()
         question = f"Erase all data about {erasure.number}?"
         if self.confirm(question, options):
             erased = erasure.carry_out(options["by"])
         result = {"found": counts, "erased": erased, "dry_run": options["dry_run"]}
-        self.print_json(options, result)
-        if erased:
-            self.say(options, f"Erased: {described(erased)}")
+        self.say_result(options, result, f"Erased: {described(erased)}" if erased else "")
         if erased[IN_WORK]:
             raise CommandError(
                 f"Skipped {erased[IN_WORK]} requests with this number: they are in progress or "

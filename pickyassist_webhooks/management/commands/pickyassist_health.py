@@ -18,7 +18,7 @@ class Command(AppCommand):
 
     def run(self, options: dict[str, Any]) -> None:
         report = look()
-        self.print_json(options, report.as_dict())
+        self.say_result(options, report.as_dict())
         for condition in report.conditions:
             # With --verbosity 0, cron has nothing to mail while all is ok.
             if options["verbosity"] or condition.level != Level.OK:

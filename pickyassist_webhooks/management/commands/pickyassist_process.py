@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -11,7 +10,6 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.db import Error as DatabaseFault
 from django.db.models import Min
-from django.utils import timezone
 
 from ...alarms import look
 from ...choices import WAITING
@@ -20,11 +18,10 @@ from ...inbox import spool
 from ...inbox.sweep import BATCH, DRAINED, sweep
 from ...models.failures import failures
 from ...models.heartbeats import PROCESS, beat
-from ...models.moments import elapsed
 from ...models.requests import requests
 from ..arguments import positive
 from ..base import AppCommand
-from ..progress import Progress, in_words
+from ..progress import Progress, in_words, seconds_until
 from ..stopping import Stop, keep_on, stopped_by_signals
 
 #: Seconds between two heartbeats of a worker, and between two looks at the health.
@@ -86,19 +83,19 @@ class Command(AppCommand):
         """Sweep once, print the result, and return the number of processed requests."""
         self._beat()
         total = 0 if quiet else requests().due().count() + failures().due().count()
-        line = Progress(self.stderr, total, "processed")
         began = time.monotonic()
-        counts = sweep(
-            options["batch"],
-            stopped,
-            lambda counts: self._report(line, counts, began),
-        )
+        with Progress(self.stderr, total, "processed") as line:
+            counts = sweep(
+                options["batch"], stopped, lambda counts: self._report(line, counts, began)
+            )
         drained = counts.pop(DRAINED, 0)
-        if counts and not quiet:
-            line.end()
         if not quiet or counts or drained:
-            result = self._result(counts, drained, time.monotonic() - began, options)
-            self.stdout.write(result if quiet or options["json"] else result + _waiting())
+            text = f"Processed {counts.total()}{in_words(counts)}."
+            text += f" Took {drained} from the spool." if drained else ""
+            result = {"processed": counts.total(), "states": dict(counts), "drained": drained}
+            result["seconds"] = round(time.monotonic() - began, 3)
+            text += "" if quiet or options["json"] else _waiting()
+            self.say_result(options, result, text)
         self._look()
         return counts.total() + drained
 
@@ -118,15 +115,6 @@ class Command(AppCommand):
             beat(PROCESS)
             self._beat_at = time.monotonic() + BEAT
 
-    def _result(
-        self, counts: Counter[str], drained: int, seconds: float, options: dict[str, Any]
-    ) -> str:
-        if options["json"]:
-            result = {"processed": counts.total(), "states": dict(counts), "drained": drained}
-            return json.dumps(result | {"seconds": round(seconds, 3)})
-        text = f"Processed {counts.total()}{in_words(counts)}."
-        return f"{text} Took {drained} from the spool." if drained else text
-
 
 def _adopt(paths: Iterable[Path]) -> None:
     for path in paths:
@@ -144,5 +132,4 @@ def _waiting() -> str:
     first = min(filter(None, due), default=None)
     if not count or first is None:
         return ""
-    seconds = max(0, round(elapsed(timezone.now(), first).total_seconds()))
-    return f" {count} more in progress or waiting; next retry in {seconds} s."
+    return f" {count} more in progress or waiting; next retry in {seconds_until(first)} s."

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -11,6 +10,7 @@ from ...privacy.retention import prunable, prune
 from ..arguments import positive
 from ..base import AppCommand
 from ..progress import Progress
+from ..stopping import Stop
 
 
 class Command(AppCommand):
@@ -39,7 +39,6 @@ class Command(AppCommand):
                 'RETENTION_DAYS has neither "bodies" nor "events", so everything is kept; '
                 'set it, for example to {"bodies": 90, "events": 365}.'
             )
-        began = time.monotonic()
         chosen = prunable(
             state for state in (RequestState.QUARANTINED, RequestState.DEAD) if options[state.value]
         )
@@ -47,25 +46,20 @@ class Command(AppCommand):
         total = sum(counts.values())
         self.say(options, f"{_counted(counts)} older than RETENTION_DAYS allows")
         pruned = dict.fromkeys(counts, 0)
-        finished = not total
-
-        def is_late() -> bool:
-            limit = options["max_seconds"]
-            return limit is not None and time.monotonic() - began >= limit
+        finished, rest = not total, ""
 
         if total and self.confirm(f"Delete {total} rows?", options):
-            line = Progress(self.stderr, total, "pruned")
-            for rows in chosen:
-                for count in prune(rows, is_late):
-                    pruned[rows.model] += count
-                    line(sum(pruned.values()))
-            line.end()
+            is_late = Stop(options["max_seconds"])
+            with Progress(self.stderr, total, "pruned") as line:
+                for rows in chosen:
+                    for count in prune(rows, is_late):
+                        pruned[rows.model] += count
+                        line(sum(pruned.values()))
             finished = sum(pruned.values()) >= total or not is_late()
-        result = {"found": _named(counts), "pruned": _named(pruned), "finished": finished}
-        self.print_json(options, result | {"dry_run": options["dry_run"]})
-        if any(pruned.values()):
             rest = "" if finished else "; time limit reached, run this again for the rest"
-            self.say(options, f"{_counted(pruned)} pruned{rest}")
+        result = {"found": _named(counts), "pruned": _named(pruned), "finished": finished}
+        text = f"{_counted(pruned)} pruned{rest}" if any(pruned.values()) or rest else ""
+        self.say_result(options, result | {"dry_run": options["dry_run"]}, text)
 
 
 def _counted(counts: dict[Any, int]) -> str:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from importlib.util import find_spec
@@ -8,15 +7,13 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db.models import Count, Min
-from django.utils import timezone
 
 from ...choices import PushState
 from ...conf import NAME, app_settings
-from ...models.moments import elapsed
 from ...reconcile.work import Run, Wanted, open_again, reconcile
 from ..arguments import moment, positive
 from ..base import AppCommand
-from ..progress import Progress
+from ..progress import Progress, counted, seconds_until
 from ..stopping import Stop, keep_on, stopped_by_signals
 
 #: Seconds between two looks of a worker; the second after the database has failed.
@@ -66,10 +63,10 @@ class Command(AppCommand):
         wanted = Wanted(tuple(options["push_id"]), tuple(options["project"]), options["since"])
         _require_recorded(wanted)
         if options["dry_run"]:
-            self.stdout.write(_planned(wanted, options["json"]))
+            self._plan(wanted, options)
             return
         open_again(wanted)
-        stopped = _Until(options["max_seconds"])
+        stopped = Stop(options["max_seconds"])
         with stopped_by_signals(stopped):
             if options["loop"]:
                 self._loop(wanted, stopped, options)
@@ -78,11 +75,9 @@ class Command(AppCommand):
 
     def _once(self, wanted: Wanted, stopped: Stop, options: dict[str, Any]) -> None:
         run, began = Run(), time.monotonic()
-        line = Progress(self.stderr, wanted.due().unsettled().count(), "asked")
-        reconcile(wanted, run, stopped, stopped.wait, line)
-        if run.counts["asked"]:
-            line.end()
-        self.stdout.write(_result(run, time.monotonic() - began, options["json"], wanted))
+        with Progress(self.stderr, wanted.due().unsettled().count(), "asked") as line:
+            reconcile(wanted, run, stopped, stopped.wait, line)
+        self._report(run, began, options, "" if options["json"] else _waiting(wanted))
         if run.stopped:
             raise CommandError(" ".join(_reasons(run)))
 
@@ -96,22 +91,37 @@ class Command(AppCommand):
                 reconcile(wanted, run, stopped, stopped.wait)
             finally:
                 if +run.counts:
-                    self.stdout.write(_result(run, time.monotonic() - began, options["json"]))
+                    self._report(run, began, options)
                 for reason in _reasons(Run(stopped=dict(run.stopped.items() - before.items()))):
                     self.stderr.write(reason)
             return PAUSE
 
         keep_on(once, stopped, "Reconciling", PAUSE_AFTER_FAULT)
 
+    def _plan(self, wanted: Wanted, options: dict[str, Any]) -> None:
+        """Print for how many pushes a run would ask now, in each project."""
+        due = wanted.to_ask().order_by().values("project_id").annotate(count=Count("*"))
+        projects = dict(due.values_list("project_id", "count").order_by("project_id"))
+        total = sum(projects.values())
+        words = ", ".join(f"project {project}: {count}" for project, count in projects.items())
+        text = f"Would ask for {counted(total, 'push', 'pushes')}{words and f' ({words})'}."
+        self.say_result(options, {"dry_run": True, "due": total, "projects": projects}, text)
 
-class _Until(Stop):
-    """Stop at a signal, or after some seconds."""
-
-    def __init__(self, seconds: int | None) -> None:
-        self.end = None if seconds is None else time.monotonic() + seconds
-
-    def __call__(self) -> bool:
-        return self.asked or (self.end is not None and time.monotonic() >= self.end)
+    def _report(self, run: Run, began: float, options: dict[str, Any], waiting: str = "") -> None:
+        counts = run.counts
+        names = ("asked", "reports", "settled", "open", "given_up", "failed")
+        result: dict[str, Any] = {"dry_run": False} | {name: counts[name] for name in names}
+        stopped = {project: reason for project, (reason, _) in run.stopped.items()}
+        result |= {"stopped": stopped, "seconds": round(time.monotonic() - began, 3)}
+        parts = [
+            counted(counts["reports"], "new report"),
+            f"{counts['failed']} failed",
+            f"{counts['given_up']} given up",
+        ]
+        words = ", ".join(part for part in parts if not part.startswith("0 "))
+        text = f"Asked for {counted(counts['asked'], 'push', 'pushes')}{words and f' ({words})'}."
+        text += f" Settled {counts['settled']}." if counts["settled"] else ""
+        self.say_result(options, result, text + waiting)
 
 
 def _require_settings() -> None:
@@ -134,47 +144,13 @@ def _require_recorded(wanted: Wanted) -> None:
             raise CommandError(f"No push with the id {push_id!r} is recorded.")
 
 
-def _planned(wanted: Wanted, as_json: bool) -> str:
-    """Return for how many pushes a run would ask now, in each project."""
-    due = wanted.due().unsettled().order_by().values("project_id").annotate(count=Count("*"))
-    projects = dict(due.values_list("project_id", "count").order_by("project_id"))
-    total = sum(projects.values())
-    if as_json:
-        return json.dumps({"dry_run": True, "due": total, "projects": projects})
-    counted = ", ".join(f"project {project}: {count}" for project, count in projects.items())
-    return f"Would ask for {_counted(total, 'push', 'pushes')}{counted and f' ({counted})'}."
-
-
-def _result(run: Run, seconds: float, as_json: bool, wanted: Wanted | None = None) -> str:
-    counts = run.counts
-    if as_json:
-        names = ("asked", "reports", "settled", "open", "given_up", "failed")
-        result = {"dry_run": False} | {name: counts[name] for name in names}
-        stopped = {project: reason for project, (reason, _) in run.stopped.items()}
-        return json.dumps(result | {"stopped": stopped, "seconds": round(seconds, 3)})
-    parts = [
-        _counted(counts["reports"], "new report", "new reports"),
-        f"{counts['failed']} failed",
-        f"{counts['given_up']} given up",
-    ]
-    words = ", ".join(part for part in parts if not part.startswith("0 "))
-    text = f"Asked for {_counted(counts['asked'], 'push', 'pushes')}{words and f' ({words})'}."
-    text += f" Settled {counts['settled']}." if counts["settled"] else ""
-    return text + (_waiting(wanted) if wanted else "")
-
-
 def _waiting(wanted: Wanted) -> str:
     left = (
         wanted.pushes().filter(state=PushState.OPEN).aggregate(count=Count("*"), at=Min("due_at"))
     )
     if not left["count"]:
         return ""
-    seconds = max(0, round(elapsed(timezone.now(), left["at"]).total_seconds()))
-    return f" Still open: {left['count']}; the next is due in {seconds} s."
-
-
-def _counted(count: int, singular: str, plural: str) -> str:
-    return f"{count} {singular if count == 1 else plural}"
+    return f" Still open: {left['count']}; the next is due in {seconds_until(left['at'])} s."
 
 
 def _reasons(run: Run) -> list[str]:

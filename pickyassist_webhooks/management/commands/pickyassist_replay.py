@@ -12,13 +12,24 @@ from ... import ingest
 from ...choices import EventKind, RequestState
 from ...exceptions import BodyErased, RequestInWork
 from ...models import WebhookRequest
+from ...models.ids import id_of
 from ...models.requests import WebhookRequestQuerySet, requests
+from ...parsing.characters import MAX_LABEL, printable
 from ..arguments import moment, operator
 from ..base import AppCommand
-from ..progress import Progress, in_words
+from ..progress import Progress, counted, in_words
 
 #: Counted like a state: requests that cannot be replayed.
 SKIPPED = "skipped"
+
+#: The look-up of each option that selects requests.
+_LOOK_UPS = {
+    "kind": "kind__in",
+    "state": "state__in",
+    "secret_label": "secret_label__in",
+    "since": "received_at__gte",
+    "until": "received_at__lt",
+}
 
 
 class Command(AppCommand):
@@ -50,34 +61,31 @@ class Command(AppCommand):
         total = sum(counts.values())
         self.say(options, f"Selected {total}{in_words(counts)}.")
         outcomes: Counter[str] = Counter()
-        question = f"Process {total} request{'s' if total > 1 else ''} again?"
+        question = f"Process {counted(total, 'request')} again?"
         if total and self.confirm(question, options):
             outcomes = self._replay(chosen, total, options)
         result = {"chosen": counts, "dry_run": options["dry_run"], "states": dict(outcomes)}
-        self.print_json(options, result)
-        if outcomes:
-            self.say(options, f"Processed {outcomes.total()} again{in_words(outcomes)}.")
+        done = outcomes.total() - outcomes[SKIPPED]
+        text = f"Processed {done} again{in_words(outcomes)}." if outcomes else ""
+        self.say_result(options, result, text)
 
     def _chosen(self, options: dict[str, Any]) -> WebhookRequestQuerySet:
-        given = ("ids", "kind", "state", "secret_label", "since", "until", "all")
-        if not any(options[name] for name in given):
+        given = {look_up: options[name] for name, look_up in _LOOK_UPS.items() if options[name]}
+        if not (given or options["ids"] or options["all"]):
             raise CommandError(
                 "Select requests: give IDs, a filter such as --state dead, or --all."
             )
-        chosen = requests()
+        if options["secret_label"]:  # as it is stored
+            labels = [printable(label, MAX_LABEL) for label in options["secret_label"]]
+            given["secret_label__in"] = labels
+        if options["kind"]:
+            given["kind__in"] = ["" if kind == "unknown" else kind for kind in options["kind"]]
+        chosen = requests().filter(**given)
+        for text in options["ids"]:
+            if not requests().filter(_by_id([text])).exists():
+                raise CommandError(f"No request has the ID or token {text!r}.")
         if options["ids"]:
             chosen = chosen.filter(_by_id(options["ids"]))
-        if options["kind"]:
-            kinds = ["" if kind == "unknown" else kind for kind in options["kind"]]
-            chosen = chosen.filter(kind__in=kinds)
-        if options["state"]:
-            chosen = chosen.filter(state__in=options["state"])
-        if options["secret_label"]:
-            chosen = chosen.filter(secret_label__in=options["secret_label"])
-        if options["since"]:
-            chosen = chosen.filter(received_at__gte=options["since"])
-        if options["until"]:
-            chosen = chosen.filter(received_at__lt=options["until"])
         if options["only_failed_receivers"]:
             callable_again = chosen.filter(ingest.may_call_receivers_again())
             chosen = requests().filter(pk__in=callable_again.values("pk"))
@@ -87,32 +95,36 @@ class Command(AppCommand):
         self, chosen: WebhookRequestQuerySet, total: int, options: dict[str, Any]
     ) -> Counter[str]:
         outcomes: Counter[str] = Counter()
-        line = Progress(self.stderr, total, "processed again")
         # Read all IDs first, because a replay can change which rows match.
-        for done, pk in enumerate(list(chosen.values_list("pk", flat=True)), 1):
-            try:
-                request = ingest.replay(pk, options["by"], options["only_failed_receivers"])
-            except (RequestInWork, BodyErased, WebhookRequest.DoesNotExist):
-                outcomes[SKIPPED] += 1
-            except DatabaseFault as err:
-                raise CommandError(
-                    f"The database failed after {done - 1} of {total} requests "
-                    f"({type(err).__name__}). No data is lost; run this again."
-                ) from err
-            else:
-                # None: a worker has already claimed it and runs this replay.
-                state = request.state if request else RequestState.RECEIVED
-                outcomes[RequestState(state).value] += 1
-            line(done)
-        line.end()
+        pks = list(chosen.values_list("pk", flat=True))
+        with Progress(self.stderr, total, "processed again") as line:
+            for done, pk in enumerate(pks, 1):
+                try:
+                    outcomes[_replayed(pk, options)] += 1
+                except DatabaseFault as err:
+                    raise CommandError(
+                        f"The database failed after {done - 1} of {total} requests "
+                        f"({type(err).__name__}). No data is lost; run this again."
+                    ) from err
+                line(done)
         return outcomes
+
+
+def _replayed(pk: int, options: dict[str, Any]) -> str:
+    """Process a request again, and return its state."""
+    try:
+        request = ingest.replay(pk, options["by"], options["only_failed_receivers"])
+    except (RequestInWork, BodyErased, WebhookRequest.DoesNotExist):
+        return SKIPPED
+    # None: a worker has already claimed it and runs this replay.
+    return RequestState(request.state if request else RequestState.RECEIVED).value
 
 
 def _by_id(ids: list[str]) -> Q:
     pks, tokens = [], []
     for text in ids:
-        if text.isascii() and text.isdecimal() and len(text) < 19:
-            pks.append(int(text))
+        if (pk := id_of(text)) is not None:
+            pks.append(pk)
             continue
         try:
             tokens.append(UUID(text))

@@ -16,6 +16,8 @@ from ...models.requests import requests
 from ..addresses import base_url, webhook_urls
 from ..arguments import positive
 from ..base import AppCommand
+from ..progress import counted
+from ..stopping import Stop
 
 #: The base URL of the project if none is given.
 YOUR_HOST = "https://your.host"
@@ -63,8 +65,8 @@ class Command(AppCommand):
     def run(self, options: dict[str, Any]) -> None:
         made = self._made(options["label"])
         urls = webhook_urls(options["base_url"], made or app_settings.secrets)
+        self.say_result(options, {"settings": dict(made), "urls": urls})
         if options["json"]:
-            self.stdout.write(json.dumps({"settings": dict(made), "urls": urls}))
             return
         for label, secret in made:
             self._show_setting(label, secret)
@@ -121,7 +123,7 @@ class Command(AppCommand):
 
     def _wait(self, seconds: int | None) -> None:
         """Wait for the next request and describe it."""
-        began = time.monotonic()
+        is_late = Stop(seconds)
         try:
             newest = requests().order_by("-pk").values_list("pk", flat=True).first() or 0
             self.stdout.write(
@@ -130,16 +132,16 @@ class Command(AppCommand):
             )
             self.stdout.flush()
             while (request := requests().filter(pk__gt=newest).order_by("pk").first()) is None:
-                if seconds is not None and time.monotonic() - began >= seconds:
+                if is_late():
                     raise CommandError(
                         f"No request in {seconds} seconds. Check that the URL is saved and that "
                         "your server can be reached from the internet, and read its log."
                     )
                 time.sleep(PAUSE)
-            received = time.monotonic()
-            while request.processed_at is None and time.monotonic() - received < SOON:
+            is_late = Stop(SOON)
+            while request.processed_at is None and not is_late():
                 time.sleep(PAUSE)
-                request.refresh_from_db()
+                request.refresh_from_db(using=request._state.db)
         except KeyboardInterrupt:
             return
         self.stdout.write(described(request))
@@ -156,11 +158,7 @@ def described(request: WebhookRequest) -> str:
         return f"A request arrived and is stored, but it is invalid: expected {expected}."
     if not rows:
         return f"{kind} without rows. It works."
-    text = f"{kind}, {_counted(rows)}. It works."
+    text = f"{kind}, {counted(rows, 'row')}. It works."
     if not request.problem_count:
         return text
-    return f"{text} Invalid: {_counted(request.problem_count)}; see the request in the admin."
-
-
-def _counted(rows: int) -> str:
-    return f"{rows} row{'s' if rows > 1 else ''}"
+    return f"{text} Invalid: {counted(request.problem_count, 'row')}; see the request in the admin."

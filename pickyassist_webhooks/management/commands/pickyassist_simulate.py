@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import random
 import statistics
 import time
@@ -104,6 +103,8 @@ class Command(AppCommand):
                 f"{to.hostname} is not this machine, and it would store the simulated events; "
                 "add --yes-remote if you want this."
             )
+        if options["lose"] is not None and (options["kind"] or options["recorded"]):
+            raise CommandError("--lose cannot be combined with --kind or --recorded.")
         require_server(to)
         chance = random.Random(options["seed"])  # noqa: S311
         noise = Noise(*(options[name] / 100 for name in ("repeats", "disorder", "garbage")))
@@ -160,7 +161,7 @@ class Command(AppCommand):
         began = time.monotonic()
         answers, interrupted = self._post(postings, to, options)
         summary = summarize(answers, time.monotonic() - began)
-        self.stdout.write(json.dumps(summary) if options["json"] else in_words(summary))
+        self.say_result(options, summary, in_words(summary))
         if interrupted:
             message = "Interrupted; the responses until then are above."
             raise CommandError(message, returncode=_INTERRUPTED)
@@ -194,19 +195,16 @@ class Command(AppCommand):
         self, postings: Iterator[Posting], to: SplitResult, options: dict[str, Any]
     ) -> tuple[list[Answer], bool]:
         """Return the responses, and whether the user interrupted the command."""
-        line = Progress(self.stderr, options["count"], "posted")
         answers: list[Answer] = []
-        interrupted = False
+        posted = post_all(postings, to, rate=options["rate"], connections=options["connections"])
         try:
-            for answer in post_all(
-                postings, to, rate=options["rate"], connections=options["connections"]
-            ):
-                answers.append(answer)
-                line(len(answers))
+            with Progress(self.stderr, options["count"], "posted") as line:
+                for answer in posted:
+                    answers.append(answer)
+                    line(len(answers))
         except KeyboardInterrupt:
-            interrupted = True
-        line.end()
-        return answers, interrupted
+            return answers, True
+        return answers, False
 
 
 def summarize(answers: list[Answer], seconds: float) -> dict[str, Any]:
