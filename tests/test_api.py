@@ -15,6 +15,7 @@ from pickyassist_webhooks import ingest, signals
 from pickyassist_webhooks.models import (
     DeliveryReport,
     GroupMemberEvent,
+    Message,
     NewSubscriber,
     WebhookRequest,
 )
@@ -30,6 +31,7 @@ LISTS = {
     "subscriber": "newsubscriber",
     "message": "message",
 }
+ARABIC_DIGITS = {ord("0") + digit: 0x660 + digit for digit in range(10)}
 each_list = pytest.mark.parametrize("name", LISTS)
 
 
@@ -121,6 +123,16 @@ def test_a_message_has_its_current_state(filled, root):
     assert message["conflict"] is True
     assert message["status_label"] == "delivered"
     assert "key" not in message
+
+
+@pytest.mark.parametrize("name", ["request-detail", "message-detail", "replies"])
+def test_an_id_is_written_with_the_digits_0_to_9(filled, root, name):
+    model = WebhookRequest if name == "request-detail" else Message
+    pk = f"0{model.objects.first().pk}"
+    assert root.get(url(name, pk)).status_code == 200
+    arabic = pk.translate(ARABIC_DIGITS)
+    for other in (arabic, f"+{pk}", f"0_{pk}"):
+        assert root.get(url(name, other)).status_code == 404
 
 
 class TestRequest:
@@ -269,6 +281,10 @@ class TestCurrentState:
         assert sorted(numbers) == ["15550000002", "15550000003"]
         others = root.get(page, {"project_id": "9"}).json()["results"]
         assert [each["number"] for each in others] == ["15550000003"]
+        same = root.get(page, {"project_id": " 9"}).json()["results"]
+        assert same == others
+        every = root.get(page, {"project_id": ""}).json()["results"]
+        assert len(every) == 2
         assert root.get(url("members", "120363041@g.us?")).json()["results"] == []
 
     def test_verdict_for_a_number(self, root, login):
@@ -398,3 +414,30 @@ class TestReplay:
 
     def test_an_unknown_request(self, root):
         assert self.replay(root, 1).status_code == 404
+
+
+def test_pages_of_a_database_with_a_time_zone_of_its_own(root, monkeypatch):
+    for number in range(3):
+        post(member(number=f"1555000000{number}"))
+    monkeypatch.setitem(connection.settings_dict, "TIME_ZONE", "Europe/Berlin")
+    connection.__dict__.pop("timezone", None)
+    connection.__dict__.pop("timezone_name", None)
+    try:
+        page, seen = root.get(url("group-event-list"), {"page_size": 1}).json(), []
+        while page["next"]:
+            seen += page["results"]
+            page = root.get(page["next"]).json()
+        assert len(seen + page["results"]) == 3
+    finally:
+        connection.__dict__.pop("timezone", None)
+        connection.__dict__.pop("timezone_name", None)
+
+
+def test_statistics_by_country_and_of_times(root, login):
+    post(delivery(row("1", "1", number="5511987654321"), row("2", "2", number="5511987654322")))
+    numbers = root.get(url("stats")).json()
+    [country] = numbers["deliveries"]["countries"]
+    assert country == {"name": "BR", "submitted": 2, "failed": 1, "rate": 0.5, "change": None}
+    assert numbers["latencies"][0]["slowest"] == WebhookRequest.objects.get().pk
+    hidden = login().get(url("stats")).json()
+    assert hidden["deliveries"] is hidden["latencies"] is None

@@ -27,10 +27,9 @@ from rest_framework.permissions import AllowAny
 from rest_framework.throttling import UserRateThrottle
 
 from pickyassist_webhooks.api import document as openapi
-from pickyassist_webhooks.api import views, webhooks
+from pickyassist_webhooks.api import examples, views, webhooks
 from pickyassist_webhooks.api.components import named, ref
 from pickyassist_webhooks.api.example_payloads import WEBHOOKS
-from pickyassist_webhooks.api.examples import row
 from pickyassist_webhooks.api.pagination import encode_cursor
 from pickyassist_webhooks.choices import EventKind
 from pickyassist_webhooks.parsing.decoding import decode
@@ -127,7 +126,7 @@ class TestDocument:
     def test_a_page_of_the_change_feed_has_its_own_schema(self, document):
         content = document["paths"]["/requests/"]["get"]["responses"]["200"]["content"]
         usual, change_feed = content["application/json"]["schema"]["oneOf"]
-        page = {"next": "https://example.com", "more": False, "results": [row("FollowedRequest")]}
+        page = examples.change_feed()
         check(document, page, change_feed)
         with pytest.raises(jsonschema.ValidationError):
             check(document, page, usual)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 from django.db.models import QuerySet
@@ -19,7 +19,7 @@ from . import texts
 from .commit_horizon import below_horizon
 from .filters import refuse_unknown
 from .pagination import SIZE, bad, encode_cursor, identifier, page_size, read_cursor
-from .request_serializers import FollowedRequestSerializer
+from .request_serializers import FollowedRequestPageSerializer
 
 AFTER = "after"
 
@@ -44,23 +44,22 @@ def change_feed(request: Request, requests: QuerySet[WebhookRequest], context: A
     after, waiting = _position(request)
     # Read the primary: a replica can have a row before one with a lower id.
     requests = requests.using(database_of_requests())
-    newer = requests.filter(pk__gt=after).order_by("pk")
+    ordered = requests.order_by("pk").values_list("pk", "received_at", "state", "event_count")
     room = min(size, max(MAX_WAITING - len(waiting), 0))
-    rows = list(newer.values_list("pk", "received_at", "state", "event_count")[:room])
+    rows = list(ordered.filter(pk__gt=after)[:room])
     safe = below_horizon(after, [(pk, at) for pk, at, _, _ in rows])
-    old = requests.filter(pk__in=waiting).values_list("pk", "received_at", "state", "event_count")
-    candidates = [*old.order_by("pk"), *(row for row in rows if row[0] in safe)]
+    candidates = [*ordered.filter(pk__in=waiting), *(row for row in rows if row[0] in safe)]
     chosen = _choose(candidates, wanted, size, after)
     page, events = _read(requests, chosen.delivered)
-    if (fits := _fitting(page, events)) < len(page):
+    if (fits := texts.fitting([events[request.pk] for request in page])) < len(page):
         size = chosen.delivered.index(page[fits].pk)
         chosen, page = _choose(candidates, wanted, size, after), page[:fits]
-    context["events"] = _complete(page, events)
+    context["events"] = events
     cursor = encode_cursor({"after": chosen.after, "waiting": _steps(sorted(chosen.unfinished))})
     url = replace_query_param(request.build_absolute_uri(), AFTER, cursor)
     more = chosen.more or (len(rows) == room == len(safe) and room > 0)
-    results = FollowedRequestSerializer(page, many=True, context=context).data
-    return Response({"next": url, "more": more, "results": results})
+    answer = {"next": url, "more": more, "results": page}
+    return Response(FollowedRequestPageSerializer(answer, context=context).data)
 
 
 @dataclass
@@ -108,29 +107,6 @@ def _read(requests: Any, pks: list[int]) -> tuple[list[WebhookRequest], Events]:
         for event in texts.shortened(rows).order_by("request", "index"):
             events[event.request_id].append(event)
     return page, events
-
-
-def _fitting(page: list[WebhookRequest], events: Events) -> int:
-    """Return how many requests fit on the page with the texts of their events."""
-    weights = dict.fromkeys(events, 0)
-    for rows in _by_kind(events):
-        for event, weight in zip(rows, texts.weigh(rows), strict=True):
-            weights[event.request_id] += weight
-    return texts.fitting(weights[request.pk] for request in page)
-
-
-def _complete(page: list[WebhookRequest], events: Events) -> Events:
-    shown = {request.pk: events[request.pk] for request in page}
-    for rows in _by_kind(shown):
-        texts.complete(rows)
-    return shown
-
-
-def _by_kind(events: Events) -> list[list[Any]]:
-    kinds: dict[str, list[Any]] = {}
-    for event in chain.from_iterable(events.values()):
-        kinds.setdefault(event.kind, []).append(event)
-    return list(kinds.values())
 
 
 def _steps(pks: list[int]) -> list[int]:

@@ -14,6 +14,7 @@ from django.db import OperationalError, connections, transaction
 from django.utils import timezone
 
 from ..models import WebhookRequest
+from ..models.moments import elapsed
 from ..models.requests import database_of_requests
 
 #: How long to wait for a missing id. A commit takes far less time; a failed insert never uses its
@@ -46,13 +47,20 @@ def below_horizon(after: int, rows: list[tuple[int, datetime]]) -> set[int]:
     read_pks = set(pks)
     early = set(takewhile(read_pks.__contains__, committed))
     safe: set[int] = set()
-    young = timezone.now() - PATIENCE
+    now = timezone.now()
     for pk, at in rows:
-        if pk not in early or (pk != after + 1 and at > young):
+        if pk not in early or (pk != after + 1 and is_young(at, now)):
             break
         safe.add(pk)
         after = pk
     return safe
+
+
+def is_young(at: datetime, now: datetime) -> bool:
+    """Tell whether a row may have neighbours that are not committed yet."""
+    # Without USE_TZ the column does not tell the two times apart that an hour has twice.
+    ages = [elapsed(at.replace(fold=fold), now) for fold in (0, 1)]
+    return any(age < PATIENCE for age in ages if age >= timedelta()) or max(ages) < timedelta()
 
 
 def _older_than_running(after: int, last: int) -> list[int]:

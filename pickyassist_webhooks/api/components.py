@@ -1,23 +1,16 @@
-"""Shared by all parts of the API description: the name prefix and the OpenAPI version."""
+"""Shared by all parts of the API description: the names of components and operations."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
-
-from drf_spectacular.settings import spectacular_settings
 
 Schema = dict[str, Any]
 
-#: Starts the name of each component, because a project can have its own ``Message``.
-PREFIX = "PickyAssist"
-
-#: Keys whose values are data, not schemas.
-_DATA = frozenset({"default", "enum", "example", "examples"})
-
 
 def named(name: str) -> str:
-    """Return the full name of a component of this API."""
-    return f"{PREFIX}{name}"
+    """Return the full name of a component: a project can have its own ``Message``."""
+    return f"PickyAssist{name}"
 
 
 def ref(name: str) -> Schema:
@@ -35,22 +28,7 @@ def tag(resource: str) -> str:
     return f"pickyassist-{resource}"
 
 
-def for_version(schema: Any) -> Any:
-    """Convert an OpenAPI 3.1 schema to the version of the document."""
-    return _to_3_0(schema) if spectacular_settings.OAS_VERSION.startswith("3.0") else schema
-
-
-def _to_3_0(schema: Any) -> Any:
-    if isinstance(schema, list):
-        return [_to_3_0(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    older = {name: value if name in _DATA else _to_3_0(value) for name, value in schema.items()}
-    if isinstance(older.get("type"), list):
-        [older["type"]] = [name for name in older["type"] if name != "null"]
-        older["nullable"] = True
-    if "const" in older:
-        older["enum"] = [older.pop("const")]
-    if older.pop("contentEncoding", None):
-        older["format"] = "byte"
-    return older
+def known_codes(labels: Mapping[Any, Any]) -> str:
+    """Return the description of a vendor code, with the labels of the known ones."""
+    codes = ", ".join(f"{code} {label}" for code, label in labels.items())
+    return f"Known codes: {codes}. Other codes are stored unchanged."

@@ -6,83 +6,76 @@ from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound
-from rest_framework.generics import ListAPIView
+from rest_framework.generics import ListAPIView, get_object_or_404
 
-from ..choices import EventKind
 from ..models import ChatMessage, FilterReport, GroupMemberEvent, Message
-from . import filters, serializers
-from .pagination import KeysetPagination
-from .views import ReadingView
+from ..models.ids import id_of
+from . import filters
+from .views import EventsView
 
 
-class CurrentStateView(ReadingView, ListAPIView[Any]):
-    """Base for the current state of a group or a number."""
+class CurrentStateView(EventsView, ListAPIView[Any]):
+    """Base for the current state that belongs to the one value in the URL."""
 
-    filter_backends = (filters.StrictBackend,)
     filterset_class = filters.ProjectFilters
-    pagination_class = KeysetPagination
-    orderings: tuple[str, ...] = ("received_at", "id")
-    parameters: frozenset[str] = frozenset()
 
-    def url_text(self, name: str) -> str:
-        """Return a text from the URL. Raise ``NotFound`` for NUL, which PostgreSQL refuses."""
-        text: str = self.kwargs[name]
-        if "\0" in text:
+    def get_queryset(self) -> QuerySet[Any]:
+        """Return the rows of the value. Raise ``NotFound`` for NUL, which PostgreSQL refuses."""
+        [name] = self.paths
+        value: str = self.kwargs[name]
+        if "\0" in value:
             raise NotFound
-        return text
+        project_id = self.request.query_params.get("project_id", "").strip()
+        return self.rows_of(value, project_id or None)
+
+    def rows_of(self, value: str, project_id: str | None) -> QuerySet[Any]:
+        raise NotImplementedError
 
 
 class MembersView(CurrentStateView):
     """Current members of a group: their join events."""
 
     queryset = GroupMemberEvent.objects.all()
-    serializer_class = serializers.EVENTS[EventKind.GROUP_MEMBER]
     resource, part = "groups", "members"
     paths: ClassVar = {"group_id": {"description": "The group ID, as Picky Assist sends it."}}
 
-    def get_queryset(self) -> QuerySet[Any]:
-        project_id = self.request.query_params.get("project_id")
-        return GroupMemberEvent.objects.members_of(self.url_text("group_id"), project_id)
+    def rows_of(self, value: str, project_id: str | None) -> QuerySet[Any]:
+        return GroupMemberEvent.objects.members_of(value, project_id)
 
 
-class VerdictView(CurrentStateView):
+class NumberView(CurrentStateView):
+    """Base for the current state of a number."""
+
+    resource = "numbers"
+    paths: ClassVar = {"number": {"description": "The full number with its country code."}}
+
+
+class VerdictView(NumberView):
     """The current report of each project for a number: on WhatsApp or not."""
 
     queryset = FilterReport.objects.all()
-    serializer_class = serializers.EVENTS[EventKind.FILTER_REPORT]
-    resource, part = "numbers", "verdict"
-    paths: ClassVar = {"number": {"description": "The full number with its country code."}}
+    part = "verdict"
 
-    def get_queryset(self) -> QuerySet[Any]:
-        return FilterReport.objects.for_number(self.url_text("number")).verdicts()
+    def rows_of(self, value: str, project_id: str | None) -> QuerySet[Any]:
+        return FilterReport.objects.for_number(value).verdicts()
 
 
-class ConversationView(CurrentStateView):
+class ConversationView(NumberView):
     """The direct chat messages from and to a number, newest first."""
 
     queryset = ChatMessage.objects.all()
-    serializer_class = serializers.EVENTS[EventKind.CHAT_MESSAGE]
-    resource, part = "numbers", "conversation"
-    paths: ClassVar = {"number": {"description": "The full number with its country code."}}
+    part = "conversation"
 
-    def get_queryset(self) -> QuerySet[Any]:
-        project_id = self.request.query_params.get("project_id")
-        return ChatMessage.objects.conversation(self.url_text("number"), project_id)
+    def rows_of(self, value: str, project_id: str | None) -> QuerySet[Any]:
+        return ChatMessage.objects.conversation(value, project_id)
 
 
 class RepliesView(CurrentStateView):
     """The chat messages that answer or quote a message, newest first."""
 
     queryset = ChatMessage.objects.all()
-    serializer_class = serializers.EVENTS[EventKind.CHAT_MESSAGE]
     resource, part = "messages", "replies"
     paths: ClassVar = {"pk": {"description": "The `id` of the message."}}
 
-    def get_queryset(self) -> QuerySet[Any]:
-        pk = self.url_text("pk")
-        if not (pk.isascii() and pk.isdecimal() and len(pk) < 19):
-            raise NotFound
-        message = Message.objects.filter(pk=pk).first()
-        if message is None:
-            raise NotFound
-        return message.replies()
+    def rows_of(self, value: str, project_id: str | None) -> QuerySet[Any]:
+        return get_object_or_404(Message, pk=id_of(value)).replies()

@@ -15,18 +15,25 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
-from . import webhooks
+from . import views, webhooks
 from .components import Schema, tag
-from .views import EVENT_LISTS
+
+_VIEWS = (
+    views.WebhookRequestViewSet,
+    views.DeliveryReportViewSet,
+    views.FilterReportViewSet,
+    views.GroupMemberEventViewSet,
+    views.NewSubscriberViewSet,
+    views.ChatMessageViewSet,
+    views.MessageViewSet,
+    views.StatisticsView,
+)
 
 #: The description of each tag.
 _TAGS = {
-    "requests": "Accepted POSTs and their state.",
-    **{view.resource: str(view.__doc__) for view in EVENT_LISTS.values()},
-    "messages": "The current state of each message.",
+    **{view.resource: str(view.__doc__) for view in _VIEWS},
     "groups": "Current members of a group.",
     "numbers": "The current report for a number: on WhatsApp or not.",
-    "stats": "The statistics of the admin overview.",
     "webhooks": "Requests from Picky Assist and the responses to them.",
 }
 
@@ -74,8 +81,7 @@ def generate() -> Schema:
     # Always in English, because the result is cached.
     with _one_at_a_time, translation.override(None), patched_settings(SETTINGS):
         generator = SchemaGenerator(urlconf="pickyassist_webhooks.api.urls")
-        document: Schema = generator.get_schema(request=None, public=True)
-    return document
+        return generator.get_schema(request=None, public=True)
 
 
 _generated = cache(generate)

@@ -8,25 +8,31 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.plumbing import get_class
+from drf_spectacular.utils import OpenApiExample
 from rest_framework import ISO_8601
 from rest_framework.fields import DateTimeField
 
 from ..choices import EventKind, RequestState
+from ..insights.conversations import Conversations
+from ..insights.deliveries import Deliveries, Delivery
+from ..insights.errors import Error
+from ..insights.latency import Latency
+from ..insights.overview import Funnel
 from ..models import MODELS, Message, WebhookRequest
 from ..parsing.payloads import parse
 from ..permissions import VIEW_PERSONAL_DATA
 from . import request_serializers
 from .example_payloads import WEBHOOKS
-from .serializers import EVENTS, MessageSerializer
+from .serializers import RowSerializer
 
 _REQUEST_ID = "1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b"
 
-#: Status, description, component and example of each response to a webhook.
-ANSWERS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+#: Status, description and example of each response to a webhook.
+ANSWERS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     (
         "200",
         "The body is committed to the database or synced to the spool, even if it is invalid.",
-        "WebhookAnswer",
         {
             "ok": True,
             "id": _REQUEST_ID,
@@ -40,25 +46,21 @@ ANSWERS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         "400",
         "Empty: nothing is stored. Neither a JSON object nor form fields: the request is stored "
         "and quarantined.",
-        "WebhookRefusal",
         {"ok": False, "error": "empty", "expected": "a JSON object in the body"},
     ),
     (
         "403",
         "The secret is missing or wrong. Nothing is stored.",
-        "WebhookRefusal",
         {"ok": False, "error": "forbidden", "expected": "the webhook URL with its secret"},
     ),
     (
         "413",
         "Larger than `MAX_BODY_BYTES`. Nothing is stored.",
-        "WebhookRefusal",
         {"ok": False, "error": "too_large", "expected": "at most 10485760 bytes"},
     ),
     (
         "415",
         "`Content-Encoding` is not supported. The body is stored, and the request quarantined.",
-        "WebhookAnswer",
         {
             "ok": False,
             "id": _REQUEST_ID,
@@ -72,51 +74,9 @@ ANSWERS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     (
         "503",
         "Neither the database nor the spool could store the body. Nothing is stored.",
-        "WebhookRefusal",
         {"ok": False, "error": "unavailable", "expected": "a retry later"},
     ),
 )
-
-_COUNT = {"last_at": None, "count": 0, "per_day": [{"day": "2026-05-29", "count": 0}]}
-_TALK = {"received": 2, "sent": 1, "questions": 1, "answered": 1, "seconds_to_answer": 75.0}
-
-_STATISTICS: dict[str, Any] = {
-    "days": 1,
-    "since": "2026-05-29",
-    "kinds": {
-        "delivery_report": {
-            "last_at": "2026-05-29T10:31:07.120000Z",
-            "count": 1,
-            "per_day": [{"day": "2026-05-29", "count": 1}],
-        },
-        "filter_report": None,
-        "group_member": _COUNT,
-        "new_subscriber": _COUNT,
-        "chat_message": _COUNT,
-    },
-    "messages": {
-        "submitted": 1,
-        "delivered": 1,
-        "read": 0,
-        "failed": 0,
-        "refunded": 0,
-        "accepted": 0,
-    },
-    "conflicts": 0,
-    "conversations": _TALK,
-    "errors": [
-        {
-            "error_code": "470",
-            "error_explanation": "",
-            "error_message": "More than # hours",
-            "count": 2,
-        }
-    ],
-    "requests": {"received": 0, "stored": 0, "failing": 0, "quarantined": 1, "dead": 0},
-    "waiting_since": None,
-    "receivers": [],
-    "channels": [{"channel": "8", "count": 1}],
-}
 
 _AT = datetime(2026, 5, 29, 10, 31, 7, 120_000, timezone.utc)
 _DONE = _AT + timedelta(milliseconds=31)
@@ -138,18 +98,53 @@ _REQUEST = WebhookRequest(
     body=json.dumps(WEBHOOKS[EventKind.DELIVERY_REPORT]).encode(),
 )
 
+_DAY = _AT.date()
+_TRAFFIC = {
+    "last_at": "2026-05-29T10:31:07.120000Z",
+    "count": 1,
+    "per_day": [{"day": _DAY, "count": 1}],
+}
+_STATISTICS: dict[str, Any] = {
+    "days": 1,
+    "since": _DAY,
+    "kinds": {kind.value: _TRAFFIC for kind in EventKind} | {"filter_report": None},
+    "messages": Funnel(submitted=1, delivered=1, read=0, failed=0, refunded=0),
+    "deliveries": Deliveries(
+        [Delivery("US", 1, 0, 1.0, 0.25)], [Delivery("8", 1, 0, 1.0, None)], False
+    ),
+    "conflicts": 0,
+    "conversations": Conversations(2, 1, 1, 1, timedelta(seconds=75)),
+    "errors": [Error("131026", "Message undeliverable", 2, 5)],
+    "requests": {"received": 0, "stored": 0, "failing": 0, "quarantined": 1, "dead": 0},
+    "waiting_since": None,
+    "latencies": [Latency("", 1, 0.043, 0.043, 0.043, 0.043, 3)],
+    "receivers": [],
+    "channels": [{"channel": "8", "count": 1}],
+}
 
-def row(schema: str, may_view: bool = True) -> dict[str, Any]:
-    """Return a row of a resource, by schema name, with or without personal data."""
-    if schema == "Statistics":
-        return _STATISTICS
-    serializer = _SERIALIZERS[schema](context=_context(may_view))
-    for field in serializer.fields.values():
+
+def of(serializer: Any) -> list[OpenApiExample]:
+    """Return the examples of a serializer, with and without personal data."""
+    rows = {"usual": row(serializer), "without_view_personal_data": row(serializer, False)}
+    if rows["without_view_personal_data"] == rows["usual"]:
+        del rows["without_view_personal_data"]
+    return [OpenApiExample(name, value) for name, value in rows.items()]
+
+
+def row(serializer: Any, may_view: bool = True) -> dict[str, Any]:
+    """Return a row as a serializer shows it, with or without personal data."""
+    shown: Any = get_class(serializer)(context=_context(may_view))
+    for field in shown.fields.values():
         if isinstance(field, DateTimeField):
             # The settings of the project have no effect.
             field.timezone, field.format = timezone.utc, ISO_8601
-    row: dict[str, Any] = serializer.to_representation(_instance(schema))
-    return row
+    return shown.to_representation(_instance(shown))
+
+
+def change_feed() -> dict[str, Any]:
+    """Return a page of the change feed."""
+    followed = row(request_serializers.FollowedRequestSerializer)
+    return {"next": "https://example.com/?after=eyJ9", "more": False, "results": [followed]}
 
 
 def _context(may_view: bool) -> dict[str, Any]:
@@ -160,29 +155,24 @@ def _context(may_view: bool) -> dict[str, Any]:
     }
 
 
-def _instance(schema: str) -> Any:
-    if schema == "Message":
-        report = _event(EventKind.DELIVERY_REPORT)
-        message = Message.of(report, report.key)
-        message.pk = 5
-        message.absorb(report)
-        return message
-    kinds = {model.__name__: kind for kind, model in MODELS.items()}
-    return _event(kinds[schema]) if schema in kinds else _REQUEST
+def _instance(serializer: Any) -> Any:
+    if not isinstance(serializer, RowSerializer):
+        return _STATISTICS
+    model = serializer.Meta.model
+    if model is WebhookRequest:
+        return _REQUEST
+    if model is not Message:
+        return _event(model.kind)
+    report = _event(EventKind.DELIVERY_REPORT)
+    message = Message.of(report, report.key)
+    message.pk = 5
+    message.absorb(report)
+    return message
 
 
-def _event(kind: str) -> Any:
+def _event(kind: EventKind) -> Any:
     """Return the event of a kind that the parser reads from its example."""
-    payload = parse(json.dumps(WEBHOOKS[EventKind(kind)]).encode())
+    payload = parse(json.dumps(WEBHOOKS[kind]).encode())
     event = payload.events[0]
     shared = {"pk": 7, "request": _REQUEST, "received_at": _AT, "project_id": payload.project_id}
     return MODELS[kind](**shared, index=event.index, extra=event.extra, **event.fields)
-
-
-_SERIALIZERS: dict[str, Any] = {
-    "WebhookRequest": request_serializers.WebhookRequestSerializer,
-    "WebhookRequestDetail": request_serializers.WebhookRequestDetailSerializer,
-    "FollowedRequest": request_serializers.FollowedRequestSerializer,
-    "Message": MessageSerializer,
-    **{model.__name__: EVENTS[kind] for kind, model in MODELS.items()},
-}

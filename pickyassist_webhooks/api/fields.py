@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -13,20 +12,16 @@ from ..insights.error_codes import explained
 from .components import named
 
 
-@extend_schema_field(OpenApiTypes.STR)
-class StatusLabel(serializers.SerializerMethodField):
+class StatusLabel(serializers.CharField):
     """The label of a code; blank if the vendor does not document the code."""
 
     def __init__(self, field: str) -> None:
         self.code = field
-        super().__init__()
+        super().__init__(source="*", read_only=True)
 
     def to_representation(self, value: Any) -> str:
         field: Any = value._meta.get_field(self.code)
         return str(dict(field.flatchoices).get(getattr(value, self.code), ""))
-
-    def bind(self, field_name: str, parent: Any) -> None:
-        serializers.Field.bind(self, field_name, parent)
 
 
 @extend_schema_field({"type": "integer", "format": "int64"})
@@ -44,25 +39,13 @@ def _word(name: str, description: str, words: list[str]) -> type[serializers.Cha
 ContentWord = _word("Content", "Content of a chat message.", Content.values)
 State = _word("RequestState", "The state of a request.", RequestState.values)
 Kind = _word(
-    "EventKind",
-    "The kind of event; blank if the payload was invalid.",
-    [*EventKind.values, ""],
+    "EventKind", "The kind of event; blank if the payload was invalid.", [*EventKind.values, ""]
 )
 Origin = _word(
     "RequestOrigin",
     "Whether a request was posted, or pulled from the delivery report API.",
     RequestOrigin.values,
 )
-
-
-@extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
-class Extra(serializers.JSONField):
-    """Unknown fields; null without the permission to view personal data."""
-
-
-@extend_schema_field({"type": ["array", "null"], "items": {}})
-class Listed(serializers.JSONField):
-    """A list as sent; null without the permission to view personal data."""
 
 
 @extend_schema_field(

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.apps import apps
-from django.db.models import Model, QuerySet
+from django.db.models import IntegerField, Model, QuerySet
 from django_filters import rest_framework as filters
 from django_filters.rest_framework import DjangoFilterBackend
 from django_filters.utils import translate_validation
@@ -16,6 +16,7 @@ from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 
 from ..choices import RequestState
+from ..models import MODELS, Event
 from ..models.moments import moment
 from ..models.numbers import of_number
 from ..permissions import VIEW_PERSONAL_DATA, hidden_look_ups
@@ -84,7 +85,7 @@ class _True(forms.Field):
         return True if value else None
 
 
-@extend_schema_field({"type": "boolean", "const": True})
+@extend_schema_field({"type": "boolean", "enum": [True]})
 class Only(filters.Filter):
     """Only rows with a property; all rows if the parameter is missing."""
 
@@ -129,28 +130,20 @@ class EventFilters(Received):
     number = OfNumber()
 
 
-class ReportFilters(EventFilters):
-    status = Whole()
-    msg_id = filters.CharFilter()
-    reference_number = filters.CharFilter()
+def _of_event(model: type[Event]) -> type[EventFilters]:
+    """Return the filters of a kind of event: one for each column with an index."""
+    indexed = dict.fromkeys(index.fields[0] for index in model._meta.indexes)
+    names = [name for name in indexed if name not in ("number_key", "received_at")]
+    attributes = {name: _of_column(model._meta.get_field(name)) for name in names}
+    return type(f"{model.__name__}Filters", (EventFilters,), attributes)
 
 
-class GroupFilters(EventFilters):
-    action = Whole()
-    group_id = filters.CharFilter()
+def _of_column(field: Any) -> filters.Filter:
+    return Whole() if isinstance(field, IntegerField) else filters.CharFilter()
 
 
-class SubscriberFilters(EventFilters):
-    subscriber_id = filters.CharFilter()
-    channel = filters.CharFilter()
-
-
-class ChatFilters(EventFilters):
-    direction = Whole()
-    unique_id = filters.CharFilter()
-    messenger_id = filters.CharFilter()
-    group_id = filters.CharFilter()
-    context_msg_id = filters.CharFilter()
+#: The filters of each kind of event.
+OF_EVENTS = {kind: _of_event(model) for kind, model in MODELS.items()}
 
 
 class MessageFilters(filters.FilterSet):

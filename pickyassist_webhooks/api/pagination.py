@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
+from drf_spectacular.plumbing import append_meta
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -17,8 +18,8 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.utils.urls import replace_query_param
 
+from ..models.moments import in_utc
 from . import texts
-from .components import for_version
 
 #: Rows on a page if neither the request nor the project's ``PAGE_SIZE`` sets a number.
 PAGE_SIZE, MAX_PAGE_SIZE = 100, 1000
@@ -42,7 +43,8 @@ class KeysetPagination(BasePagination):
         if position:
             rows = rows.filter(_beyond(self.field, position, descending != backward))
         rows_and_next = list(texts.shortened(rows)[: self.size + 1])
-        page = texts.page(rows_and_next[: self.size])
+        page = rows_and_next[: self.size]
+        page = page[: texts.fitting([[row] for row in page])]
         more = len(rows_and_next) > len(page)
         if backward:
             page.reverse()
@@ -57,29 +59,24 @@ class KeysetPagination(BasePagination):
         return Response({"next": after, "previous": before, "results": data})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        link = for_version({"type": ["string", "null"], "format": "uri"})
-        return {
-            "type": "object",
-            "required": ["next", "previous", "results"],
-            "properties": {"next": link, "previous": link, "results": schema},
-        }
+        url = {"type": "string", "format": "uri", "example": "https://example.com/?cursor=eyJ9"}
+        link = append_meta(url, {"nullable": True})
+        properties = {"next": link, "previous": link, "results": schema}
+        return {"type": "object", "required": [*properties], "properties": properties}
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        orderings = [sign + field for field in view.orderings for sign in ("-", "")]
         return [
             _parameter(CURSOR, "The cursor from `next` or `previous`.", {"type": "string"}),
             _parameter(
                 SIZE, "Rows on a page.", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE}
             ),
             _parameter(
-                ORDERING,
-                "`-` puts the newest first.",
-                {"type": "string", "enum": orderings},
+                ORDERING, "`-` puts the newest first.", {"type": "string", "enum": _orderings(view)}
             ),
         ]
 
     def _ordering(self, request: Request, view: Any) -> str:
-        allowed = [sign + field for field in view.orderings for sign in ("-", "")]
+        allowed = _orderings(view)
         ordering = str(request.query_params.get(ORDERING) or allowed[0])
         if ordering not in allowed:
             raise ValidationError({ORDERING: [f"Expected one of: {', '.join(allowed)}."]})
@@ -106,13 +103,17 @@ class KeysetPagination(BasePagination):
         value = getattr(row, self.field)
         position = {
             "by": self.field,
-            "value": value if self.field == "id" else value.isoformat(),
+            "value": value if self.field == "id" else _text(value),
             "id": row.pk,
             "back": back,
         }
         return replace_query_param(
             self.request.build_absolute_uri(), CURSOR, encode_cursor(position)
         )
+
+
+def _orderings(view: Any) -> list[str]:
+    return [sign + field for field in view.orderings for sign in ("-", "")]
 
 
 def page_size(request: Request) -> int:
@@ -152,6 +153,11 @@ def identifier(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
         raise ValueError(value)
     return value
+
+
+def _text(value: datetime) -> str:
+    # A database with a TIME_ZONE of its own returns moments with another offset.
+    return (in_utc(value) if settings.USE_TZ else value).isoformat()
 
 
 def _moment(text: str) -> datetime:

@@ -21,8 +21,7 @@ def without_links(renderer: BaseRenderer) -> BaseRenderer:
     if not isinstance(renderer, BrowsableAPIRenderer):
         return renderer
     kind: Any = type(renderer)
-    plain: BaseRenderer = _plain(kind)()
-    return plain
+    return _plain(kind)()
 
 
 @cache

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from ..models import MODELS, Event, WebhookRequest
+from ..models import MODELS, WebhookRequest
 from ..permissions import VIEW_PERSONAL_DATA, to_view
 from .components import ref
 from .fields import Kind, Origin, State, StatusLabel
@@ -74,7 +75,7 @@ class WebhookRequestDetailSerializer(WebhookRequestSerializer):
         allow_null=True,
         help_text="The seconds of the slowest receivers, by their paths.",
     )
-    body = serializers.SerializerMethodField()
+    body = serializers.SerializerMethodField(allow_null=True)
 
     class Meta(WebhookRequestSerializer.Meta):
         fields = (
@@ -90,7 +91,7 @@ class WebhookRequestDetailSerializer(WebhookRequestSerializer):
             "body",
         )
 
-    @extend_schema_field({"type": ["string", "null"], "contentEncoding": "base64"})
+    @extend_schema_field(OpenApiTypes.BYTE)
     def get_body(self, request: WebhookRequest) -> str | None:
         reader = self.context["request"].user
         if request.erased_at or not reader.has_perm(VIEW_PERSONAL_DATA):
@@ -101,22 +102,29 @@ class WebhookRequestDetailSerializer(WebhookRequestSerializer):
 class FollowedRequestSerializer(WebhookRequestSerializer):
     """With the events that first appeared in this request."""
 
-    events = serializers.SerializerMethodField()
+    events = serializers.SerializerMethodField(allow_null=True)
 
     class Meta(WebhookRequestSerializer.Meta):
         fields = (*WebhookRequestSerializer.Meta.fields, "events")
 
-    @extend_schema_field({"type": ["array", "null"], "items": {"anyOf": _EVENTS}})
+    @extend_schema_field({"type": "array", "items": {"anyOf": _EVENTS}})
     def get_events(self, request: WebhookRequest) -> list[dict[str, Any]] | None:
         """Return the events, or null if the user may not view this kind."""
         model = MODELS.get(request.kind)
         if model and not self.context["request"].user.has_perm(to_view(model)):
             return None
-        events: list[Event] = self.context["events"].get(request.pk, [])
+        events = self.context["events"].get(request.pk)
         if not events:
             return []
-        serializer = EVENTS[events[0].kind]
-        return list(serializer(events, many=True, context=self.context).data)
+        return list(EVENTS[request.kind](events, many=True, context=self.context).data)
+
+
+class FollowedRequestPageSerializer(serializers.Serializer[Any]):
+    """The requests finished since the cursor in ``after``."""
+
+    next = serializers.URLField()
+    more = serializers.BooleanField(help_text="Whether to continue at once.")
+    results = FollowedRequestSerializer(many=True)
 
 
 class ReplaySerializer(serializers.Serializer[Any]):

@@ -8,10 +8,10 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 
 from . import errors, examples, fields, request_serializers, serializers
-from .components import PREFIX, Schema, for_version, named, operation_id, tag
+from .components import Schema, known_codes, named, operation_id, tag
 
 #: The description of a request ID in a URL.
 ID: Schema = {
@@ -31,17 +31,8 @@ class Described(AutoSchema):
     Names have our prefix; paths, settings and hooks of a project do not change them.
     """
 
-    def get_operation(self, *args: Any) -> Schema:
+    def get_operation(self, *args: Any) -> Any:
         operation: Any = super().get_operation(*args)
-        name = self._name()
-        is_page = self._is_list_view()
-        success = operation["responses"]["200"]
-        for content in success["content"].values():
-            row = content["schema"]["$ref"].rpartition("/")[2].removeprefix(PREFIX)
-            content["examples"] = _examples(row.removesuffix("Page") if is_page else row, is_page)
-            if name == "requests_list":
-                content["examples"] |= {"change_feed": {"value": _change_feed_page()}}
-                content["schema"] = {"oneOf": [content["schema"], self._change_feed()]}
         for parameter in operation.get("parameters", ()):
             if parameter["in"] == "query" and parameter["schema"]["type"] != "array":
                 parameter["allowEmptyValue"] = True  # forms send empty fields
@@ -49,18 +40,26 @@ class Described(AutoSchema):
                 parameter |= self.view.paths.get(parameter["name"], {})
             if parameter["schema"] == {"type": "string"}:
                 parameter["schema"] = _WITHOUT_NUL
-        success["description"] = "One page of rows." if is_page else "The current state."
-        statuses = {"401", "403", "404", "406"} | set(operation.pop("x-answers", ()))
-        # A single request is read without filters, so no filter can fail.
-        if name != "requests_retrieve":
-            statuses.add("400")
-        if self.view.get_throttles():
-            statuses.add("429")
-        for component, schema in errors.COMPONENTS.items():
-            self._register(component, schema)
-        operation["responses"] |= errors.responses(name, statuses, list(success["content"]))
-        described: Schema = for_version(operation)
-        return described
+        if self._name() == "requests_list":
+            for content in operation["responses"]["200"]["content"].values():
+                self._add_change_feed(content)
+        self._register("BadRequest", errors.BAD_REQUEST)
+        return operation
+
+    def get_response_serializers(self) -> Any:
+        serializer: Any = super().get_response_serializers()
+        is_page = self._is_list_view(serializer)
+        description = "One page of rows." if is_page else "The current state."
+        success = OpenApiResponse(serializer, description, examples.of(serializer))
+        return {"200": success} | errors.responses(self._name(), bool(self.view.get_throttles()))
+
+    def _add_change_feed(self, content: Schema) -> None:
+        for event in serializers.EVENTS.values():
+            self.resolve_serializer(event, "response")
+        page = request_serializers.FollowedRequestPageSerializer
+        component = self.resolve_serializer(page, "response")
+        content["schema"] = {"oneOf": [content["schema"], component.ref]}
+        content["examples"]["ChangeFeed"] = {"value": examples.change_feed()}
 
     def get_operation_id(self) -> str:
         return operation_id(self._name())
@@ -110,37 +109,13 @@ class Described(AutoSchema):
     def _map_serializer_field(self, field: Any, *args: Any, **kwargs: Any) -> Schema:
         mapped: Schema = super()._map_serializer_field(field, *args, **kwargs)
         if isinstance(field, fields.Code):
-            codes = ", ".join(f"{code} {label}" for code, label in field.choices.items())
-            mapped["description"] = f"Known codes: {codes}. Other codes are stored unchanged."
-        older: Schema = for_version(mapped)
-        return older
+            mapped["description"] = known_codes(field.choices)
+        return mapped
 
-    def _change_feed(self) -> Schema:
-        for event in serializers.EVENTS.values():
-            self.resolve_serializer(event, "response")
-        row = self.resolve_serializer(request_serializers.FollowedRequestSerializer, "response").ref
-        page = {
-            "type": "object",
-            "description": "The requests finished since the cursor in `after`.",
-            "required": ["next", "more", "results"],
-            "properties": {
-                "next": {"type": "string", "format": "uri"},
-                "more": {
-                    "type": "boolean",
-                    "description": "Whether to continue at once.",
-                },
-                "results": {"type": "array", "items": row},
-            },
-        }
-        return self._register("FollowedRequestPage", page)
-
-    def _register(self, name: str, schema: Schema, kind: str = ResolvedComponent.SCHEMA) -> Schema:
+    def _register(self, name: str, schema: Schema, kind: str = ResolvedComponent.SCHEMA) -> None:
         full_name = named(name)
-        component = ResolvedComponent(
-            name=full_name, type=kind, schema=for_version(schema), object=full_name
-        )
+        component = ResolvedComponent(name=full_name, type=kind, schema=schema, object=full_name)
         self.registry.register_on_missing(component)
-        return dict(component.ref)
 
 
 def described(**options: Any) -> Callable[[Any], Any]:
@@ -151,22 +126,3 @@ def described(**options: Any) -> Callable[[Any], Any]:
         return extend_schema(**options)(operation)
 
     return decorate
-
-
-def _examples(schema: str, is_page: bool) -> Schema:
-    whole = examples.row(schema)
-    rows = {"usual": whole}
-    if (hidden := examples.row(schema, may_view=False)) != whole:
-        rows["without_view_personal_data"] = hidden
-    if not is_page:
-        return {name: {"value": row} for name, row in rows.items()}
-    page = {"next": "https://example.com/?cursor=eyJ9", "previous": None}
-    return {name: {"value": {**page, "results": [row]}} for name, row in rows.items()}
-
-
-def _change_feed_page() -> Schema:
-    return {
-        "next": "https://example.com/?after=eyJ9",
-        "more": False,
-        "results": [examples.row("FollowedRequest")],
-    }

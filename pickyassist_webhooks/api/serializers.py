@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from ..models import MODELS, Event, Message
 from ..permissions import VIEW_PERSONAL_DATA
-from .fields import Code, ContentWord, Explanation, Extra, Listed, StatusLabel
+from .fields import Code, ContentWord, Explanation, StatusLabel
 
 _EVENT = ("id", "project_id", "request", "index", "received_at")
 
@@ -36,11 +36,14 @@ class EventSerializer(RowSerializer):
     """One event: its fields are those of its model."""
 
     serializer_choice_field = Code
-    extra = Extra(read_only=True)
+    # Objects and lists are null without the permission to view personal data.
+    extra = serializers.DictField(read_only=True, allow_null=True)
 
     def build_standard_field(self, field_name: str, model_field: Any) -> Any:
         if model_field.get_internal_type() == "JSONField":
-            return (Listed if model_field.default is list else Extra), {}
+            is_list = model_field.default is list
+            kind = serializers.ListField if is_list else serializers.DictField
+            return kind, {"allow_null": True}
         if model_field.choices and model_field.get_internal_type() == "CharField":
             return ContentWord, {}
         return super().build_standard_field(field_name, model_field)

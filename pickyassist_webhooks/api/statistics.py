@@ -6,16 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..insights import conversations, errors, overview
-from ..insights.error_codes import explained
-from ..models import (
-    MODELS,
-    ChatMessage,
-    Message,
-    NewSubscriber,
-    ReceiverFailure,
-    WebhookRequest,
-)
+from ..insights import conversations, deliveries, errors, latency, overview
+from ..models import MODELS, ChatMessage, Message, NewSubscriber, ReceiverFailure, WebhookRequest
 from ..permissions import VIEW_PERSONAL_DATA, to_view
 
 
@@ -34,11 +26,13 @@ def statistics(days: int, may: Callable[[str], bool]) -> dict[str, Any]:
             kind: part(model, partial(_traffic, model, period)) for kind, model in MODELS.items()
         },
         "messages": part(Message, lambda: overview.funnel(since)),
+        "deliveries": part(Message, lambda: deliveries.deliveries(period)),
         "conflicts": part(Message, overview.conflicts),
         "conversations": part(ChatMessage, lambda: conversations.conversations(since)),
-        "errors": part(Message, lambda: _errors(since, may(VIEW_PERSONAL_DATA))),
+        "errors": part(Message, lambda: errors.errors(since, may(VIEW_PERSONAL_DATA))),
         "requests": part(WebhookRequest, overview.states),
         "waiting_since": part(WebhookRequest, overview.waiting_since),
+        "latencies": part(WebhookRequest, latency.latencies),
         "receivers": part(ReceiverFailure, overview.failing_receivers),
         "channels": part(NewSubscriber, lambda: _channels(since)),
     }
@@ -52,18 +46,6 @@ def _traffic(model: Any, period: Any) -> dict[str, Any]:
         "count": sum(traffic.per_day),
         "per_day": [{"day": day, "count": count} for day, count in counts],
     }
-
-
-def _errors(since: Any, may_view_texts: bool) -> list[dict[str, Any]]:
-    return [
-        {
-            "error_code": error.code,
-            "error_explanation": explained(error.code),
-            "error_message": error.text,
-            "count": error.count,
-        }
-        for error in errors.errors(since, may_view_texts)
-    ]
 
 
 def _channels(since: Any) -> list[dict[str, Any]]:

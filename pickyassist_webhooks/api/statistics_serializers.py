@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
+from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
+
+from ..insights.overview import Funnel
+from .fields import Explanation
 
 
 class PeriodSerializer(serializers.Serializer[Any]):
@@ -22,13 +27,28 @@ class TrafficSerializer(serializers.Serializer[Any]):
     per_day = DaySerializer(many=True)
 
 
-class FunnelSerializer(serializers.Serializer[Any]):
+class DeliverySerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(allow_blank=True)
     submitted = serializers.IntegerField()
-    delivered = serializers.IntegerField()
-    read = serializers.IntegerField()
     failed = serializers.IntegerField()
-    refunded = serializers.IntegerField()
-    accepted = serializers.IntegerField()
+    rate = serializers.FloatField()
+    change = serializers.FloatField(allow_null=True)
+
+
+class DeliveriesSerializer(serializers.Serializer[Any]):
+    countries = DeliverySerializer(many=True)
+    channels = DeliverySerializer(many=True)
+    is_cut = serializers.BooleanField()
+
+
+class LatencySerializer(serializers.Serializer[Any]):
+    receiver = serializers.CharField(allow_blank=True)
+    count = serializers.IntegerField()
+    p50 = serializers.FloatField()
+    p95 = serializers.FloatField()
+    last = serializers.FloatField()
+    longest = serializers.FloatField()
+    slowest = serializers.IntegerField()
 
 
 class ConversationsSerializer(serializers.Serializer[Any]):
@@ -40,9 +60,9 @@ class ConversationsSerializer(serializers.Serializer[Any]):
 
 
 class ErrorCountSerializer(serializers.Serializer[Any]):
-    error_code = serializers.CharField(allow_blank=True)
-    error_explanation = serializers.CharField(allow_blank=True)
-    error_message = serializers.CharField(allow_blank=True)
+    error_code = serializers.CharField(source="code")
+    error_explanation = Explanation(source="code")
+    error_message = serializers.CharField(source="text")
     count = serializers.IntegerField()
 
 
@@ -61,11 +81,17 @@ class StatisticsSerializer(serializers.Serializer[Any]):
     days = serializers.IntegerField()
     since = serializers.DateField()
     kinds = serializers.DictField(child=TrafficSerializer(allow_null=True))
-    messages = FunnelSerializer(allow_null=True)
+    messages = inline_serializer(
+        "Funnel",
+        {count.name: serializers.IntegerField() for count in fields(Funnel)},
+        allow_null=True,
+    )
+    deliveries = DeliveriesSerializer(allow_null=True)
     conflicts = serializers.IntegerField(allow_null=True)
     conversations = ConversationsSerializer(allow_null=True)
     errors = ErrorCountSerializer(many=True, allow_null=True)
     requests = serializers.DictField(child=serializers.IntegerField(), allow_null=True)
     waiting_since = serializers.DateTimeField(allow_null=True)
+    latencies = LatencySerializer(many=True, allow_null=True)
     receivers = ReceiverCountSerializer(many=True, allow_null=True)
     channels = ChannelCountSerializer(many=True, allow_null=True)

@@ -6,7 +6,7 @@ reads those of the rows that fit. A page without long texts costs one statement.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -23,8 +23,6 @@ MAX_BYTES = 8 * 1024 * 1024
 
 #: Texts of at most this many bytes are read with their row.
 SHORT = 2048
-
-_LONG = "long_texts"
 
 # Without it, a missing object would look like one that is too long.
 _NULL = Value(False, output_field=models.JSONField())
@@ -43,10 +41,7 @@ class Bytes(Func):
     output_field = models.BigIntegerField()
 
     def as_sql(self, compiler: Any, connection: Any, *args: Any, **named: Any) -> Any:
-        sql_and_parameters: Any = super().as_sql(
-            compiler, connection, template=_TEMPLATES.get(connection.vendor)
-        )
-        return sql_and_parameters
+        return super().as_sql(compiler, connection, template=_TEMPLATES.get(connection.vendor))
 
 
 def columns(model: type[models.Model]) -> list[Any]:
@@ -55,7 +50,7 @@ def columns(model: type[models.Model]) -> list[Any]:
 
 
 def shortened(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Omit long texts; ``complete`` reads them."""
+    """Omit long texts; ``fitting`` reads them."""
     unlimited = columns(rows.model)
     short: dict[str, Any] = {
         _short(field): Case(
@@ -68,34 +63,49 @@ def shortened(rows: QuerySet[Any]) -> QuerySet[Any]:
     return rows.defer(*(field.name for field in unlimited)).annotate(**short)
 
 
-def weigh(rows: Sequence[Any]) -> list[int]:
-    """Set the short texts on rows from ``shortened``; return the bytes of each row."""
+def fitting(groups: Sequence[Sequence[Any]]) -> int:
+    """Return how many of the first groups fit on a page, at least one, and set their texts.
+
+    A group has rows from ``shortened`` that stay together, of one or several models.
+    """
+    weigh([row for group in groups for row in group])
+    totals = accumulate(sum(row.bytes for row in group) for group in groups)
+    count = max(1, sum(total <= MAX_BYTES for total in totals))
+    _complete([row for group in groups[:count] for row in group if row.long_texts])
+    return count
+
+
+def weigh(rows: Sequence[Any]) -> None:
+    """Set the short texts of rows, and the bytes of all texts of each row."""
     for row in rows:
         _set_short_texts(row)
-    long = _sizes([row for row in rows if getattr(row, _LONG)])
-    return [long.get(row.pk, 0) + _size(row) for row in rows]
+    for of_model in _by_model([row for row in rows if row.long_texts]):
+        sizes = (Coalesce(Bytes(F(name)), Value(0)) for name in _names(of_model))
+        measured = _again(of_model).annotate(bytes=sum(sizes, start=Value(0)))
+        long = dict(measured.values_list("pk", "bytes"))
+        for row in of_model:
+            row.bytes += long.get(row.pk, 0)
 
 
-def fitting(weights: Iterable[int]) -> int:
-    """Return how many of the first rows fit on a page: at least one."""
-    return max(1, sum(total <= MAX_BYTES for total in accumulate(weights)))
+def _complete(rows: Sequence[Any]) -> None:
+    for of_model in _by_model(rows):
+        incomplete, names = {row.pk: row for row in of_model}, _names(of_model)
+        for pk, *texts in _again(of_model).values_list("pk", *names):
+            incomplete[pk].__dict__.update(zip(names, texts, strict=True))
 
 
-def complete(rows: Sequence[Any]) -> None:
-    """Read the long texts of rows of one model."""
-    waiting = {row.pk: row for row in rows if getattr(row, _LONG)}
-    if not waiting:
-        return
-    names = [field.name for field in columns(type(rows[0]))]
-    for pk, *texts in _again(rows[0], waiting).values_list("pk", *names):
-        waiting[pk].__dict__.update(zip(names, texts, strict=True))
+def _by_model(rows: Sequence[Any]) -> list[list[Any]]:
+    models = {type(row) for row in rows}
+    return [[row for row in rows if type(row) is model] for model in models]
 
 
-def page(rows: list[Any]) -> list[Any]:
-    """Return the rows that fit on a page, with their texts. They come from ``shortened``."""
-    fitting_rows = rows[: fitting(weigh(rows))]
-    complete(fitting_rows)
-    return fitting_rows
+def _names(rows: Sequence[Any]) -> list[str]:
+    return [field.name for field in columns(type(rows[0]))]
+
+
+def _again(rows: Sequence[Any]) -> Any:
+    manager: Any = type(rows[0])._default_manager.using(rows[0]._state.db)
+    return manager.filter(pk__in=[row.pk for row in rows])
 
 
 def _short(field: Any) -> str:
@@ -110,24 +120,5 @@ def _set_short_texts(row: Any) -> None:
         # If the row is deleted before its texts are read, it keeps the default.
         is_missing = text is None or (text is False and field.null)
         row.__dict__[field.name] = field.get_default() if is_missing else text
-
-
-def _sizes(rows: Sequence[Any]) -> dict[int, int]:
-    if not rows:
-        return {}
-    total: Any = sum(
-        (Coalesce(Bytes(F(field.name)), Value(0)) for field in columns(type(rows[0]))),
-        start=Value(0),
-    )
-    sizes = _again(rows[0], (row.pk for row in rows)).annotate(bytes=total)
-    return dict(sizes.values_list("pk", "bytes"))
-
-
-def _size(row: Any) -> int:
-    kinds = (str, dict, list)
-    return sum(len(str(value)) for value in row.__dict__.values() if isinstance(value, kinds))
-
-
-def _again(row: Any, pks: Iterable[int]) -> Any:
-    rows: Any = type(row)._default_manager.using(row._state.db)
-    return rows.filter(pk__in=list(pks))
+    texts = (value for value in row.__dict__.values() if isinstance(value, (str, dict, list)))
+    row.bytes = sum(len(str(text)) for text in texts)

@@ -24,11 +24,11 @@ app_name = "pickyassist_webhooks_api"
 
 router = SimpleRouter()
 router.register("requests", views.WebhookRequestViewSet, "request")
-router.register("delivery-reports", views.EVENT_LISTS["delivery_report"], "delivery-report")
-router.register("filter-reports", views.EVENT_LISTS["filter_report"], "filter-report")
-router.register("group-events", views.EVENT_LISTS["group_member"], "group-event")
-router.register("subscribers", views.EVENT_LISTS["new_subscriber"], "subscriber")
-router.register("chat-messages", views.EVENT_LISTS["chat_message"], "chat-message")
+router.register("delivery-reports", views.DeliveryReportViewSet, "delivery-report")
+router.register("filter-reports", views.FilterReportViewSet, "filter-report")
+router.register("group-events", views.GroupMemberEventViewSet, "group-event")
+router.register("subscribers", views.NewSubscriberViewSet, "subscriber")
+router.register("chat-messages", views.ChatMessageViewSet, "chat-message")
 router.register("messages", views.MessageViewSet, "message")
 
 urlpatterns = [

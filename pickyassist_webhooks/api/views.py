@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema_view
-from rest_framework import status
 from rest_framework.decorators import action
-from rest_framework.exceptions import APIException, NotFound, PermissionDenied
+from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.generics import get_object_or_404
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -22,32 +21,29 @@ from rest_framework.viewsets import ReadOnlyModelViewSet
 from .. import ingest
 from ..choices import EventKind
 from ..exceptions import BodyErased, RequestInWork
-from ..models import MODELS, Message, WebhookRequest
+from ..models import (
+    ChatMessage,
+    DeliveryReport,
+    FilterReport,
+    GroupMemberEvent,
+    Message,
+    NewSubscriber,
+    WebhookRequest,
+)
+from ..models.ids import id_of
 from ..models.requests import LARGE
 from ..permissions import REPLAY, RETRY
 from ..transactions import outside_of_transactions
 from . import filters, request_serializers, statistics_serializers
 from .change_feed import AFTER, change_feed
 from .components import Schema
+from .errors import Conflict, Gone
 from .pagination import KeysetPagination
 from .permissions import MayView
 from .renderers import without_links
 from .schema import ID, Described, described
 from .serializers import EVENTS, MessageSerializer
 from .statistics import statistics
-
-
-class Conflict(APIException):
-    status_code = status.HTTP_409_CONFLICT
-    default_detail = "A worker is processing this request, or it has no failed receivers to call."
-    default_code = "in_work"
-
-
-class Gone(APIException):
-    status_code = status.HTTP_410_GONE
-    default_detail = "The body of this request is erased."
-    default_code = "erased"
-
 
 CHANGE_FEED = OpenApiParameter(
     AFTER,
@@ -75,17 +71,37 @@ class ReadingView(APIView):
         return [without_links(renderer) for renderer in super().get_renderers()]
 
 
-class ReadingViewSet(ReadingView, ReadOnlyModelViewSet[Any]):
-    """Base of all lists: strict filters and ordering."""
+class ListingView(ReadingView):
+    """Base of all lists: strict filters, ordering and pages."""
 
     filter_backends = (filters.StrictBackend,)
     pagination_class = KeysetPagination
-    # Match any text, so that an invalid ID gets a JSON 404, not the project's page.
-    lookup_value_regex = "[^/]+"
     #: Fields to order by; the default is the first field, newest first.
     orderings: tuple[str, ...] = ("received_at", "id")
     #: Parameters of a list that are not filters.
     parameters: frozenset[str] = frozenset()
+
+
+class EventsView(ListingView):
+    """Base of all lists of events: the model determines their fields."""
+
+    queryset: Any
+
+    def get_serializer_class(self) -> Any:
+        return EVENTS[self.queryset.model.kind]
+
+
+class ReadingViewSet(ListingView, ReadOnlyModelViewSet[Any]):
+    """Base of all lists whose rows have a page of their own."""
+
+    # Match any text, so that an invalid ID gets a JSON 404, not the project's page.
+    lookup_value_regex = "[^/]+"
+
+    def get_object(self) -> Any:
+        # Django's fields take any text that int() takes, such as 1_0.
+        if id_of(self.kwargs["pk"]) is None:
+            raise NotFound
+        return super().get_object()
 
 
 @extend_schema_view(list=described(parameters=[CHANGE_FEED]))
@@ -120,11 +136,8 @@ class WebhookRequestViewSet(ReadingViewSet):
         """Return a request by its ID or its token."""
         filters.refuse_unknown(self.request, set())
         key = self.kwargs["pk"]
-        is_id = key.isdecimal() and len(key) < 19
-        try:
-            row = self.get_queryset().get(**{"pk" if is_id else "token": key})
-        except (WebhookRequest.DoesNotExist, ValueError, TypeError, ValidationError):
-            raise NotFound from None
+        name = "token" if id_of(key) is None else "pk"
+        row = get_object_or_404(self.get_queryset(), **{name: key})
         self.check_object_permissions(self.request, row)
         return row
 
@@ -133,11 +146,7 @@ class WebhookRequestViewSet(ReadingViewSet):
             return change_feed(request, self.get_queryset(), self.get_serializer_context())
         return super().list(request, *args, **kwargs)
 
-    @described(
-        request=request_serializers.ReplaySerializer,
-        responses=request_serializers.WebhookRequestDetailSerializer,
-        extensions={"x-answers": ["409", "410", "415"]},
-    )
+    @described(request=request_serializers.ReplaySerializer)
     @action(detail=True, methods=["post"])
     def replay(self, request: Request, **kwargs: Any) -> Response:
         """Process a request again, or only call its failed receivers again."""
@@ -160,58 +169,44 @@ class WebhookRequestViewSet(ReadingViewSet):
         return Response(self.get_serializer(self.get_object()).data)
 
 
-def _event_list(
-    kind: EventKind, resource: str, filterset: type[filters.EventFilters], doc: str
-) -> type[ReadingViewSet]:
-    """Return the list of a kind of event."""
-    model = MODELS[kind]
-    attributes = {
-        "__doc__": doc,
-        "__module__": __name__,
-        "queryset": model._default_manager.all(),
-        "serializer_class": EVENTS[kind],
-        "filterset_class": filterset,
-        "resource": resource,
-    }
-    return type(f"{model.__name__}ViewSet", (ReadingViewSet,), attributes)
+class DeliveryReportViewSet(EventsView, ReadingViewSet):
+    """Delivery reports: submitted, delivered, read, failed, refunded."""
+
+    queryset = DeliveryReport.objects.all()
+    filterset_class = filters.OF_EVENTS[EventKind.DELIVERY_REPORT]
+    resource = "delivery-reports"
 
 
-#: The list of each kind of event.
-EVENT_LISTS: dict[str, type[ReadingViewSet]] = {
-    kind: _event_list(kind, resource, filterset, doc)
-    for kind, resource, filterset, doc in (
-        (
-            EventKind.DELIVERY_REPORT,
-            "delivery-reports",
-            filters.ReportFilters,
-            "Delivery reports: submitted, delivered, read, failed, refunded.",
-        ),
-        (
-            EventKind.FILTER_REPORT,
-            "filter-reports",
-            filters.ReportFilters,
-            "Filter reports: whether a number is on WhatsApp.",
-        ),
-        (
-            EventKind.GROUP_MEMBER,
-            "group-events",
-            filters.GroupFilters,
-            "Members who joined or left a group.",
-        ),
-        (
-            EventKind.NEW_SUBSCRIBER,
-            "subscribers",
-            filters.SubscriberFilters,
-            "People who wrote to a project for the first time.",
-        ),
-        (
-            EventKind.CHAT_MESSAGE,
-            "chat-messages",
-            filters.ChatFilters,
-            "Chat messages, received and sent.",
-        ),
-    )
-}
+class FilterReportViewSet(EventsView, ReadingViewSet):
+    """Filter reports: whether a number is on WhatsApp."""
+
+    queryset = FilterReport.objects.all()
+    filterset_class = filters.OF_EVENTS[EventKind.FILTER_REPORT]
+    resource = "filter-reports"
+
+
+class GroupMemberEventViewSet(EventsView, ReadingViewSet):
+    """Members who joined or left a group."""
+
+    queryset = GroupMemberEvent.objects.all()
+    filterset_class = filters.OF_EVENTS[EventKind.GROUP_MEMBER]
+    resource = "group-events"
+
+
+class NewSubscriberViewSet(EventsView, ReadingViewSet):
+    """People who wrote to a project for the first time."""
+
+    queryset = NewSubscriber.objects.all()
+    filterset_class = filters.OF_EVENTS[EventKind.NEW_SUBSCRIBER]
+    resource = "subscribers"
+
+
+class ChatMessageViewSet(EventsView, ReadingViewSet):
+    """Chat messages, received and sent."""
+
+    queryset = ChatMessage.objects.all()
+    filterset_class = filters.OF_EVENTS[EventKind.CHAT_MESSAGE]
+    resource = "chat-messages"
 
 
 class MessageViewSet(ReadingViewSet):
@@ -228,16 +223,14 @@ class StatisticsView(ReadingView):
     """The statistics of the admin overview."""
 
     resource = "stats"
+    serializer_class = statistics_serializers.StatisticsSerializer
     permission_classes = (*api_settings.DEFAULT_PERMISSION_CLASSES, IsAuthenticated)
 
-    @described(
-        parameters=[statistics_serializers.PeriodSerializer],
-        responses=statistics_serializers.StatisticsSerializer,
-    )
+    @described(parameters=[statistics_serializers.PeriodSerializer])
     def get(self, request: Request, **kwargs: Any) -> Response:
         """Return the statistics of the admin overview; a part is null without its permission."""
         filters.refuse_unknown(request, {"days"})
         asked = statistics_serializers.PeriodSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
         numbers = statistics(asked.validated_data["days"], request.user.has_perm)
-        return Response(statistics_serializers.StatisticsSerializer(numbers).data)
+        return Response(self.serializer_class(numbers).data)

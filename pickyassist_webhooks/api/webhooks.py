@@ -9,11 +9,9 @@ from ..models import MODELS
 from ..parsing import chat
 from ..parsing.event_types import EVENT_TYPES, EventType, ReadMethod
 from ..parsing.values import MAX_LENGTH, FieldReader
-from .components import named, operation_id, ref, tag
+from .components import Schema, known_codes, named, operation_id, ref, tag
 from .example_payloads import WEBHOOKS
 from .examples import ANSWERS
-
-Schema = dict[str, Any]
 
 _ID: Schema = {"type": ["string", "integer", "null"], "maxLength": MAX_LENGTH}
 _TEXT: Schema = {"type": ["string", "number", "null"]}
@@ -39,10 +37,7 @@ TYPES: dict[ReadMethod, Schema] = {
     FieldReader.short: _TEXT | {"maxLength": MAX_LENGTH},
     FieldReader.word: _TEXT | {"maxLength": MAX_LENGTH},
     chat.direction: _WHOLE
-    | {
-        "type": ["integer", "string", "null"],
-        "pattern": r"^\s*([+-]?[0-9]{1,18}\s*)?$",
-    },
+    | {"type": ["integer", "string", "null"], "pattern": r"^\s*([+-]?[0-9]{1,18}\s*)?$"},
     chat.text: _TEXT,
     chat.an_object: _OBJECT,
     chat.reply_id: _OBJECT
@@ -66,10 +61,7 @@ _COMPONENTS: dict[str, Schema] = {
         "properties": {
             "ok": {"type": "boolean", "description": "False if no part of the payload was valid."},
             "id": {"type": "string", "format": "uuid", "description": "The request's `token`."},
-            "state": {
-                "type": "string",
-                "enum": [*_STATES, "spooled"],
-            },
+            "state": {"type": "string", "enum": [*_STATES, "spooled"]},
             "accepted": _count("New rows."),
             "repeats": _count("Rows that were received before."),
             "problems": _count("Invalid rows."),
@@ -145,10 +137,7 @@ def _description(field: Any) -> str:
     name = str(field.verbose_name)
     text = f"{name[:1].upper()}{name[1:]}; our `{field.name}`"
     hints = dict(field.flatchoices) or (CHANNELS if field.name == "channel" else {})
-    if not hints:
-        return f"{text}."
-    codes = ", ".join(f"{code} {label}" for code, label in hints.items())
-    return f"{text}. Known codes: {codes}. Other codes are stored unchanged."
+    return f"{text}. {known_codes(hints)}" if hints else f"{text}."
 
 
 def _body(event_type: EventType) -> Schema:
@@ -197,14 +186,21 @@ def _body(event_type: EventType) -> Schema:
 
 
 def _operation(event_type: EventType) -> Schema:
+    if event_type.event_ids:
+        source = f"Event {min(event_type.event_ids)}"
+        attempts = "once, without a retry"
+    else:
+        source = "Global Webhook"
+        attempts = "again if the answer is not 200 and its retries are switched on"
+    name = event_type.kind.value.replace("_", " ")
     body = {
         "schema": ref(f"{_name(event_type)}Webhook"),
         "examples": {"usual": {"value": WEBHOOKS[event_type.kind]}},
     }
     return {
         "operationId": operation_id(f"receive_{event_type.kind.value}"),
-        "summary": _summary(event_type),
-        "description": f"Picky Assist sends it {_attempts(event_type)}, to the URL with the "
+        "summary": f"{source}: {name}",
+        "description": f"Picky Assist sends it {attempts}, to the URL with the "
         "secret. Unknown codes and fields are kept.",
         "tags": [tag("webhooks")],
         "security": [],
@@ -217,31 +213,17 @@ def _operation(event_type: EventType) -> Schema:
                 "description": description,
                 "content": {
                     "application/json": {
-                        "schema": _answer(status, name),
+                        "schema": _answer(status, example),
                         "examples": {"usual": {"value": example}},
                     }
                 },
             }
-            for status, description, name, example in ANSWERS
+            for status, description, example in ANSWERS
         },
     }
 
 
-def _attempts(event_type: EventType) -> str:
-    if event_type.event_ids:
-        return "once, without a retry"
-    return "again if the answer is not 200 and its retries are switched on"
-
-
-def _summary(event_type: EventType) -> str:
-    name = event_type.kind.value.replace("_", " ")
-    if event_type.event_ids:
-        return f"Event {min(event_type.event_ids)}: {name}"
-    return f"Global Webhook: {name}"
-
-
-def _answer(status: str, name: str) -> Schema:
-    # Only 400 has both: an empty body, and an invalid payload that is stored.
-    return (
-        {"oneOf": [ref("WebhookRefusal"), ref("WebhookAnswer")]} if status == "400" else ref(name)
-    )
+def _answer(status: str, example: Schema) -> Schema:
+    if status == "400":  # an empty body, or an invalid payload that is stored
+        return {"oneOf": [ref("WebhookRefusal"), ref("WebhookAnswer")]}
+    return ref("WebhookRefusal" if "error" in example else "WebhookAnswer")
