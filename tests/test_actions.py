@@ -89,7 +89,7 @@ def test_process_again(login):
     assert do(login("replay"), "replay", request) == ["Request processed again: quarantined."]
     assert request.replays == 1
     assert request.history[0]["by"] == "clerk"
-    assert LogEntry.objects.get().get_change_message() == "Process again: quarantined"
+    assert LogEntry.objects.get().get_change_message() == "Request processed again: quarantined."
 
 
 def test_failed_receivers(login, failing):
@@ -276,7 +276,7 @@ class TestSelected:
         form = {name: page.context[name] for name in ("select_across", "last")}
         form |= {
             "after": page.context["after"],
-            "action": page.context["question"].action,
+            "action": page.context["operation"].action,
             "_selected_action": page.context["selected"],
         }
         return client.post(page.context["here"], form | data, follow=True)
@@ -303,7 +303,7 @@ class TestSelected:
             assert request.history[-1]["what"] == "discarded: not ours"
             assert request.history[-1]["by"] == "clerk"
         changes = {entry.get_change_message() for entry in LogEntry.objects.all()}
-        assert changes == {"Discard: not ours"}
+        assert changes == {"Request discarded. not ours"}
 
     def test_discards_all_that_a_filter_leaves_at_the_count(self, login):
         requests = self.quarantined(3)
@@ -325,6 +325,7 @@ class TestSelected:
         page = self.select(client, "discard_selected", requests)
         again = self.confirm(client, page, reason=" ")
         assert again.context["count"] == 1
+        assert "A reason is needed." in again.content.decode()
         assert not WebhookRequest.objects.filter(state="discarded").exists()
 
     def test_skips_those_that_others_changed(self, login):

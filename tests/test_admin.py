@@ -356,19 +356,24 @@ class TestFilters:
         ("model", "query", "count"),
         [
             (WebhookRequest, "state__exact=quarantined", 1),
-            (WebhookRequest, "received_at__gte=2000-01-01+00:00:00%2B00:00", 3),
+            (WebhookRequest, "received_at__gte=2000-01-01+00:00:00%2B00:00", 5),
             (DeliveryReport, "status__exact=2", 1),
             (DeliveryReport, "received_at__gte=2999-01-01+00:00:00%2B00:00", 0),
             (GroupMemberEvent, "action__exact=1", 1),
             (Message, "status__exact=3", 1),
             (Message, "conflict=yes", 1),
             (Message, "conflict=yes&_facets=True", 1),
+            (Message, "conflict=no", 2),  # is no choice, so no filter
+            (FilterReport, "verdict=current", 1),
+            (FilterReport, "verdict=x", 2),
             (DeliveryReport, "request=0", 0),
         ],
     )
     def test_narrow_the_list(self, model, query, count, root):
         post(delivery(row("M1", 2), row("M1", 3), row("M2", 4)))
         post(member())
+        post(filtered(row("F1", 0)))
+        post(filtered(row("F2", 1)))
         post({"project_id": "1"})
         response = root.get(f"{url(model, 'changelist')}?{query}")
         assert len(results(Page(response))) == count
@@ -656,7 +661,7 @@ class TestProcessAgain:
         self.replay(root, request)
         entry = LogEntry.objects.get()
         assert (entry.object_id, entry.user.username) == (str(request.pk), "user0")
-        assert entry.get_change_message() == "Processed again: quarantined."
+        assert entry.get_change_message() == "Request processed again: quarantined."
         assert Page(root.get(url(WebhookRequest, "history", request.pk))).has("quarantined")
 
     def test_says_what_became_of_each(self, listen, root):

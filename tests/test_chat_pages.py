@@ -100,6 +100,20 @@ def test_a_long_conversation_shows_its_newest_messages(client, monkeypatch):
     assert page.index("text of 88002") < page.index("text of 88004")
 
 
+def test_a_conversation_with_many_messages_of_the_api_shows_the_newest(client, monkeypatch):
+    monkeypatch.setattr("pickyassist_webhooks.admin.chat.MAX_MESSAGES", 3)
+    post(chat("88000"))
+    post(chat("88001"))
+    for number in range(4):
+        post(delivery(row(f"M{number}", push_id=f"70000{number}")))
+    page = conversation(client)
+    assert "Messages: 6" in page
+    assert "The newest 3 are shown." in page
+    assert "text of 88001" not in page
+    assert ["push 700001" in page, "push 700003" in page] == [True, True]
+    assert "push 700000" not in page
+
+
 @pytest.mark.parametrize("view", ["changelist", "change"])
 def test_pages(view, client, talk):
     arguments = [ChatMessage.objects.first().pk] if view == "change" else []

@@ -81,7 +81,9 @@ def test_on_the_overview(talk, root):
     page = Page(root.get(PAGE, {"days": 7}))
     for cells in ("Received6", "Sent from a phone3", "Answered3 of 4"):
         assert page.has(cells)
-    assert page.has("Time to the first answer (median)0:00:30")
+    assert page.has("Time to the first answer (median)30.0 s")
+    come(-20 * 24 * 3600, chat("before"))
+    come(-20 * 24 * 3600, chat("answered before", direction=1))
     links = [link for link in page.links if "direction__exact" in link]
     assert [root.get(link).context["cl"].result_count for link in links] == [6, 3]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
-from pickyassist_webhooks.parsing.decoding import MAX_DEPTH
+from pickyassist_webhooks.exceptions import UnreadablePayload
+from pickyassist_webhooks.parsing.decoding import MAX_DEPTH, decode_text
 from pickyassist_webhooks.parsing.payloads import parse
 
 FORM = "application/x-www-form-urlencoded"
@@ -28,6 +31,7 @@ def parsed_below(frames, body, content_type):
         (b'{"a":"\\"' + b"{" * 100 + b'\\\\"', "", "not_json"),
         (b"[" * 1000 + b"]" * 1000, "", "too_deep"),
         (b'{"a":["' + b"[" * 100, "", "not_json"),
+        (b'{"a" 1' + b"[" * 1000, "", "not_json"),  # the brackets come after the error
         (b'json={"a":' + b'{"a":' * 1000, FORM, "too_deep"),
         (b'json={"a":' + b'{"a":' * 1000 + b"1" + b"}" * 1001, FORM, "too_deep"),
         (b'json={"a":', FORM, "missing"),
@@ -36,6 +40,39 @@ def parsed_below(frames, body, content_type):
 def test_depth_gives_the_same_code(body, content_type, code):
     for frames in (0, 200, 500, 700):
         assert parsed_below(frames, body, content_type) == [code]
+
+
+def test_a_form_is_read_below_any_stack():
+    row = b'{"msg_id":"1","status":1,"x":' + b'{"a":' * 60 + b"1" + b"}" * 61
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="payload"\r\n\r\n'
+        b'{"event_id":1,"data":[%s]}\r\n--b--\r\n'
+    ) % row
+
+    def below(frames):
+        if frames:
+            return below(frames - 1)
+        return len(parse(body, "multipart/form-data; boundary=b").events)
+
+    found = []
+    with pytest.raises(RecursionError):  # no stack is left for the test itself
+        found.extend(map(below, range(0, sys.getrecursionlimit(), 20)))
+    assert len(found) > 30
+    assert set(found) == {1}
+
+
+def test_json_in_a_text_is_a_level_deeper():
+    deepest = "[" * (MAX_DEPTH - 1) + "]" * (MAX_DEPTH - 1)
+    assert decode_text(deepest)
+    with pytest.raises(UnreadablePayload) as caught:
+        decode_text(f"[{deepest}]")
+    assert caught.value.code == "too_deep"
+
+
+def test_a_text_without_json():
+    with pytest.raises(UnreadablePayload) as caught:
+        decode_text("[")
+    assert (caught.value.code, caught.value.expected) == ("not_json", "JSON")
 
 
 @pytest.mark.parametrize(

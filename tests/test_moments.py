@@ -9,9 +9,10 @@ import pytest
 from django.utils import timezone as current
 from django.utils.dateparse import parse_datetime
 
+from pickyassist_webhooks.api.commit_horizon import is_young
 from pickyassist_webhooks.insights import overview
 from pickyassist_webhooks.management import arguments
-from pickyassist_webhooks.models import DeliveryReport
+from pickyassist_webhooks.models import DeliveryReport, WebhookRequest
 from pickyassist_webhooks.models.moments import moment
 from tests.requests import delivery, post, row
 
@@ -75,3 +76,29 @@ def test_a_filter_accepts_every_local_time(zone, text, at, root, settings):
         answer = root.get("/api/delivery-reports/", {f"received_at_{name}": text})
         assert answer.status_code == 200, answer.content
         assert [report["msg_id"] for report in answer.json()["results"]] == [name]
+
+
+@pytest.fixture
+def clocks_go_back(settings):
+    settings.USE_TZ, settings.TIME_ZONE = False, "Europe/Berlin"
+    current.get_default_timezone.cache_clear()
+    yield datetime(2026, 10, 25, 2, 50, 0)
+    current.get_default_timezone.cache_clear()
+
+
+def test_a_claim_in_the_hour_that_repeats(clocks_go_back):
+    first, second = clocks_go_back, clocks_go_back.replace(fold=1)
+    ends = datetime(2026, 10, 25, 2, 0, 30, fold=1)
+    request = WebhookRequest(claimed_by="a worker", due_at=ends)
+    assert request.is_claimed(first + timedelta(minutes=9))
+    assert not request.is_claimed(second)
+    assert WebhookRequest(claimed_by="a worker", due_at=first).is_claimed(second) is False
+
+
+def test_an_old_row_in_the_hour_that_repeats_is_not_young(clocks_go_back):
+    first, second = clocks_go_back, clocks_go_back.replace(fold=1)
+    seconds = timedelta(seconds=5)
+    assert not is_young(first + timedelta(minutes=5), second)
+    assert is_young(first - seconds, first)
+    assert is_young(first - seconds, second)
+    assert is_young(first + timedelta(hours=2), first)  # of a clock that runs ahead

@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils import timezone as clock
 
 from pickyassist_webhooks import ingest, signals
-from pickyassist_webhooks.choices import RequestState
+from pickyassist_webhooks.choices import UNFINISHED, RequestState
 from pickyassist_webhooks.health.reports import CONDITIONS
 from pickyassist_webhooks.insights import overview, quarantine
 from pickyassist_webhooks.models import (
@@ -29,7 +29,18 @@ from pickyassist_webhooks.models import (
     WebhookRequest,
 )
 from tests.pages import Page
-from tests.requests import SECRET, delivery, filtered, keep, member, post, row, subscriber, url
+from tests.requests import (
+    SECRET,
+    chat,
+    delivery,
+    filtered,
+    keep,
+    member,
+    post,
+    row,
+    subscriber,
+    url,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -194,6 +205,25 @@ class TestPage:
             [link] = {link for link in links if part in link}
             assert root.get(link).context["cl"].result_count == count, link
 
+    def test_a_list_shows_and_removes_the_filter_of_a_link(self, filled, root):
+        keep(delivery(row("waits")))
+        [link] = {link for link in Page(root.get(PAGE)).links if "state__in" in link}
+        changelist = root.get(link).context["cl"]
+        assert changelist.result_count == 2  # one with a receiver that failed
+        [spec] = [each for each in changelist.filter_specs if each.title == "state"]
+        choices = {str(each["display"]): each for each in spec.choices(changelist)}
+        chosen = {name for name, each in choices.items() if each["selected"]}
+        assert chosen == {str(state.label) for state in UNFINISHED}
+        listed = WebhookRequest._meta.model_name
+        url = reverse(f"admin:pickyassist_webhooks_{listed}_changelist")
+        for name, count in (("quarantined", 1), ("All", WebhookRequest.objects.count())):
+            again = root.get(url + choices[name]["query_string"]).context["cl"]
+            assert again.result_count == count
+        [same] = [each for each in again.filter_specs if each.title == "state"]
+        assert next(iter(same.choices(again)))["selected"]
+        every = root.get(url + changelist.clear_all_filters_qs).context["cl"]
+        assert every.result_count == WebhookRequest.objects.count()
+
     @pytest.mark.parametrize(("asked", "shown"), [("7", 7), ("90", 90), ("5", 30), ("x", 30)])
     def test_a_period_is_chosen(self, asked, shown, filled, root):
         page = root.get(PAGE, {"days": asked}).content.decode()
@@ -204,12 +234,17 @@ class TestPage:
         page = root.get(PAGE, {"days": 7}).content.decode()
         assert page.count('<th scope="row">') >= 4 * 7
 
-    def test_costs_the_same_whatever_there_is(self, filled, root, django_assert_max_num_queries):
+    @pytest.mark.parametrize("days", [7, 30, 90])
+    def test_costs_the_same_whatever_there_is(
+        self, days, filled, root, django_assert_max_num_queries
+    ):
         for number in range(20):
             come(delivery(row(f"m{number}", 2, error_message=str(number))))
             come(member(group_id=str(number)))
+            come(chat(f"asked {number}", number=f"1555000{number:04}"))
+            come(chat(f"told {number}", number=f"1555000{number:04}", direction=1))
         with django_assert_max_num_queries(25):
-            root.get(PAGE)
+            root.get(PAGE, {"days": days})
 
     def test_shows_only_what_the_user_may_view(self, filled, login):
         page = Page(login("view_message").get(PAGE)).text
@@ -328,6 +363,16 @@ class TestQuarantine:
     def group(self, pk):
         return reverse("admin:pickyassist_webhooks_webhookrequest_problem", args=[pk])
 
+    def form(self, answer):
+        """Return the hidden fields of the page that asks."""
+        names = ("problem", "after", "last")
+        found = re.findall(r'name="(\w+)" value="([^"]*)"', answer.content.decode())
+        return {name: value for name, value in found if name in names}
+
+    def confirm(self, client, page):
+        """Post the form of the page as a browser does."""
+        return client.post(page, self.form(client.get(page)), follow=True)
+
     @pytest.fixture
     def filled(self):
         for days in (9, 1, 4):
@@ -391,7 +436,7 @@ class TestQuarantine:
         page = self.group(WebhookRequest.objects.last().pk)
         assert "Process 3 requests again" in root.get(page).content.decode()
         assert not DeliveryReport.objects.exists()
-        answer = root.post(page, follow=True)
+        answer = self.confirm(root, page)
         assert "3 requests were processed again (done: 3)." in answer.content.decode()
         assert answer.redirect_chain
         assert DeliveryReport.objects.count() == Message.objects.count() == 3
@@ -399,28 +444,26 @@ class TestQuarantine:
         assert [len(each.history) for each in WebhookRequest.objects.all()] == [1, 1, 1]
 
     def test_a_part_at_a_time(self, root, monkeypatch):
-        monkeypatch.setattr("pickyassist_webhooks.admin.problems._CHUNK", 2)
+        monkeypatch.setattr("pickyassist_webhooks.admin.bulk.MAX_COUNTED", 2)
         for _ in range(5):
             come({"event_id": 99})
-        page, posted = self.group(WebhookRequest.objects.last().pk), {}
-        lefts = []
+        page = self.group(WebhookRequest.objects.last().pk)
+        answer, lefts = root.get(page), []
         for _ in range(2):
-            content = root.post(page, posted).content.decode()
-            lefts += re.findall(r"(\d) (?:is|are) left", content)
-            posted = {"after": re.search(r'name="after" value="(\d+)"', content)[1]}
+            answer = root.post(page, self.form(answer))
+            lefts += re.findall(r"(\d) requests? will be processed", answer.content.decode())
         assert lefts == ["3", "1"]
-        assert root.post(page, posted).status_code == 302
+        assert root.post(page, self.form(answer)).status_code == 302
         # Each once, though all of them are as little understood as before.
         assert set(WebhookRequest.objects.values_list("replays", flat=True)) == {1}
 
     def test_whatever_became_of_the_one_that_named_it(self, root, monkeypatch):
-        monkeypatch.setattr("pickyassist_webhooks.admin.problems._CHUNK", 2)
+        monkeypatch.setattr("pickyassist_webhooks.admin.bulk.MAX_COUNTED", 2)
         for _ in range(5):
             come({"event_id": 99})
         newest = WebhookRequest.objects.last()
         page = self.group(newest.pk)
-        content = root.post(page).content.decode()
-        posted = dict(re.findall(r'name="(after|problem)" value="([^"]+)"', content))
+        posted = self.form(root.post(page, self.form(root.get(page))))
         newest.delete()
         answer = root.post(page, posted, follow=True)
         assert "2 requests were processed again" in answer.content.decode()
@@ -443,29 +486,33 @@ class TestQuarantine:
 
         monkeypatch.setattr(ingest, "replay", racing)
         page = self.group(WebhookRequest.objects.last().pk)
-        answer = root.post(page, follow=True).content.decode()
+        answer = self.confirm(root, page).content.decode()
         assert "2 requests were processed again" in answer
         assert "1 request was skipped" in answer
 
     def test_stops_when_the_browser_would(self, root, monkeypatch):
-        monkeypatch.setattr("pickyassist_webhooks.admin.problems.SECONDS", -1.0)
+        monkeypatch.setattr("pickyassist_webhooks.admin.bulk.SECONDS", -1.0)
         come({"event_id": 99})
         page = self.group(WebhookRequest.objects.get().pk)
-        assert "1 is left" in root.post(page).content.decode()
+        assert "1 request has this problem" in self.confirm(root, page).content.decode()
+        assert WebhookRequest.objects.get().replays == 0
 
     def test_what_was_discarded_stays_so(self, root):
         come({"event_id": 99})
         kept = WebhookRequest.objects.get()
         ingest.discard(kept.pk, "x", "spam")
-        page = root.get(self.group(kept.pk)).content.decode()
-        assert "0 requests have" in page
-        assert 'name="after"' not in page
+        answer = root.get(self.group(kept.pk), follow=True)
+        assert "Nothing is left to do for these requests." in answer.content.decode()
 
-    @pytest.mark.parametrize("after", ["x", "-1", "9" * 30, "\u0663"])
-    def test_a_place_that_is_none(self, after, root):
+    @pytest.mark.parametrize("number", ["x", "-1", "9" * 30, "\u0663"])
+    def test_a_place_that_is_none(self, number, root):
         come({"event_id": 99})
         page = self.group(WebhookRequest.objects.get().pk)
-        assert root.post(page, {"after": after}).status_code == 302
+        form = self.form(root.get(page))
+        assert root.post(page, form | {"last": number}).status_code == 200
+        assert WebhookRequest.objects.get().replays == 0
+        assert root.post(page, form | {"after": number}).status_code == 302
+        assert WebhookRequest.objects.get().replays == 1
 
     def test_of_a_request_without_a_problem(self, root):
         come(delivery())

@@ -408,6 +408,9 @@ class TestPages:
 
     def test_the_overview(self, root):
         record("1", "2", "3")
+        record("before")
+        earlier = timezone.now() - timedelta(days=40)
+        Message.objects.filter(msg_id="before").update(first_reported_at=earlier)
         post(delivery(row("1", "1")))
         funnel = overview.funnel(overview.latest_days(7)[0])
         assert (funnel.submitted, funnel.delivered, funnel.accepted) == (1, 1, 2)
@@ -415,6 +418,8 @@ class TestPages:
         assert "Accepted by the Push API in this period, without a report: 2" in (
             page.content.decode()
         )
+        [link] = [each for each in Page(page).links if "status__exact" in each]
+        assert root.get(link).context["cl"].result_count == 2
 
 
 class TestBuilder:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import datetime
 from io import BytesIO, StringIO
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -15,7 +16,13 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from openpyxl import load_workbook
 
-from pickyassist_webhooks.models import DeliveryReport, FilterReport, NewSubscriber, WebhookRequest
+from pickyassist_webhooks.models import (
+    DeliveryReport,
+    FilterReport,
+    Message,
+    NewSubscriber,
+    WebhookRequest,
+)
 from tests.requests import delivery, filtered, post, row, subscriber
 
 APP = "admin:pickyassist_webhooks"
@@ -65,6 +72,42 @@ def test_a_person_reads_labels_and_local_times(root, berlin, clock):
     assert cells["Message"] == "Hi"
     assert cells["Extra"] == '{"vendor": {"a": 1}}'
     assert cells["Previous status"] == ""
+
+
+def test_a_country_has_its_name(root):
+    post(delivery(row("1", "1", number="5511987654321")))
+    [cells] = sheet(root, Message)
+    assert cells["Country"] == "Brazil"
+
+
+def test_codes_have_their_words(root):
+    known = row("1", "2", error_code="131026", channel_id="8")
+    post(delivery(known, row("2", "2", error_code="9X")))
+    other, known = sheet(root, Message)
+    assert known["Error code"].startswith("131026: the number is not on WhatsApp")
+    assert known["Channel"] == "8 (WhatsApp Official)"
+    assert other["Error code"] == '="9X"'
+
+
+def test_lines_of_a_text_stay_lines(root):
+    post(delivery(row("1", message="one\r\ntwo\u202e")))
+    [cells] = sheet(root, DeliveryReport)
+    assert cells["Message"] == "one\ntwo\\u202e"
+
+
+@pytest.mark.parametrize("text", ["007", "2026-11", "10/11", "1.2", "12E45", "10:30", "MAR1"])
+def test_excel_makes_no_number_or_date_of_an_id(root, text):
+    post(delivery(row(text, reference_number=text)))
+    [cells] = sheet(root, DeliveryReport)
+    assert cells["Message id"] == cells["Reference number"] == f'="{text}"'
+
+
+def test_a_file_name_keeps_all_letters(root):
+    post(delivery())
+    with translation.override("hi"):
+        name = str(DeliveryReport._meta.verbose_name_plural).replace(" ", "-")
+        answer = get(root, DeliveryReport, "sheet")
+    assert quote(name) in answer["Content-Disposition"]
 
 
 def test_the_file_is_named_after_its_list_and_day(root, clock):
@@ -140,8 +183,6 @@ def test_an_empty_list_has_titles(root):
 
 
 def test_truth_is_a_word(root):
-    from pickyassist_webhooks.models import Message
-
     post(delivery(row("1", "1")))
     [cells] = sheet(root, Message)
     assert (cells["Delivery reported"], cells["Failure reported"]) == ("Yes", "No")

@@ -223,6 +223,7 @@ class TestUrlPage:
         page = login("view_webhook_url").post(self.page).content.decode()
         assert "data-test" not in page
         assert "data-copy" in page
+        assert 'id="pickyassist-tests"' in page  # the script tells there that it copied
 
 
 class TestRemoval:

@@ -107,6 +107,12 @@ class TestColumn:
         plan = newest.order_by("-first_reported_at", "-pk")[:50].explain()
         assert f"pickyassist_message_{name}" in plan
 
+    def test_the_filter_offers_more_than_the_newest(self, root):
+        come(delivery(to(BRAZIL, "old")), clock.now() - timedelta(days=1))
+        post(delivery(*(to(INDIA, str(number)) for number in range(1001))))
+        [spec] = [each for each in specs(root.get(LIST)) if each.title == "country"]
+        assert [value for value, _name in spec.lookup_choices] == ["BR", "IN", ""]
+
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("at_once", [2, 900])
@@ -180,6 +186,12 @@ class TestDays:
         assert message in unescape(page.content.decode())
         assert not page.context["cl"].queryset.exists()
         assert 'name="country" value="BR"' in page.content.decode()
+
+    def test_a_bad_date_makes_no_empty_file(self, root):
+        export = reverse("admin:pickyassist_webhooks_message_export_csv")
+        answer = root.get(export, {"first_reported_at__from": "27.11.2026"}, follow=True)
+        assert answer.redirect_chain == [(f"{LIST}?e=1", 302)]
+        assert "'27.11.2026' is not a date" in unescape(answer.content.decode())
 
     @pytest.mark.parametrize("first", ["0001-01-01", "9999-12-31"])
     def test_days_at_the_ends_of_the_calendar(self, first, root):

@@ -1,140 +1,78 @@
-"""The actions on the page of a request: each has its own permission and is a POST."""
+"""The buttons on the page of a request: each has its own permission and is a POST."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from .. import ingest
-from ..choices import RequestState
-from ..exceptions import BodyErased, NothingToDiscard, RequestInWork
 from ..models import WebhookRequest
 from ..models.requests import requests
 from ..permissions import VIEW_PERSONAL_DATA
 from ..transactions import outside_of_transactions
-from .bulk import reason_of
+from .bulk import BulkAdmin, reason_of
 from .diagnosis import DiagnosisAdmin
+from .operations import DISCARD_THEM, FINISHED, NOT_POSSIBLE, OPERATIONS, PROCESS_AGAIN, Operation
 
 
-@dataclass(frozen=True)
-class Action:
-    """An action on one request. ``result`` is shown afterwards, with ``%(state)s``."""
-
-    name: str
-    label: Any
-    result: Any
-    permission: str
-    needs_reason: bool = False
-    #: Whether it ends the processing: its button is red.
-    is_final: bool = False
-
-
-#: The message if an action is not possible.
-_NOT_POSSIBLE = {
-    RequestInWork: _("A worker is processing this request, or no receiver is waiting for a retry."),
-    BodyErased: _("The bytes of this request are erased."),
-    NothingToDiscard: _("Nothing is left to do for this request."),
-}
-
-ACTIONS = (
-    Action(
-        "replay",
-        _("Process again"),
-        _("Request processed again: %(state)s."),
-        "replay_webhookrequest",
-    ),
-    Action(
-        "retry",
-        _("Call failed receivers again"),
-        _("Failed receivers called again: %(state)s."),
-        "retry_webhookrequest",
-    ),
-    Action(
-        "discard",
-        _("Discard"),
-        _("Request discarded."),
-        "discard_webhookrequest",
-        needs_reason=True,
-        is_final=True,
-    ),
-)
-
-
-class ActionsAdmin(DiagnosisAdmin):
+class ActionsAdmin(DiagnosisAdmin, BulkAdmin):
     """The page of a request, with buttons, and with its body to download."""
 
     change_form_template = "pickyassist_webhooks/admin/request.html"
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        action_urls = [
-            path(
-                f"<int:pk>/{action.name}/",
-                view(outside_of_transactions(require_POST(partial(self.carry_out, action)))),
-                name=self._page(action.name),
+        buttons = [
+            self.route(
+                f"<int:pk>/{operation.name}/",
+                outside_of_transactions(require_POST(partial(self.press, operation))),
+                operation.name,
             )
-            for action in ACTIONS
+            for operation in OPERATIONS
         ]
-        body = path(
-            "<int:pk>/body/",
-            view(require_safe(self.body_view)),
-            name=self._page("body"),
-        )
-        return [*action_urls, body, *super().get_urls()]
+        body = self.route("<int:pk>/body/", require_safe(self.body_view), "body")
+        return [*buttons, body, *super().get_urls()]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         shown: WebhookRequest = kwargs["obj"]
         context["request_actions"] = [
-            (action, self.url(action.name, shown.pk))
-            for action in ACTIONS
-            if self._may(request, action) and _is_possible(action, shown)
+            (operation, self.url(operation.name, shown.pk))
+            for operation in OPERATIONS
+            if request.user.has_perm(operation.permission) and _is_possible(operation, shown)
         ]
         context["diagnosis"] = self.diagnosis(request, shown)
         if request.user.has_perm(VIEW_PERSONAL_DATA) and shown.body:
             context["body_url"] = self.url("body", shown.pk)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def carry_out(self, action: Action, request: HttpRequest, pk: int) -> HttpResponse:
-        """Do it, show the result, and add it to the admin's history."""
-        if not self._may(request, action):
+    def press(self, operation: Operation, request: HttpRequest, pk: int) -> HttpResponse:
+        """Do it, and show the result on the page of the request."""
+        if not request.user.has_perm(operation.permission):
             raise PermissionDenied
-        shown = self.viewed(request, pk)
-        operator = request.user.get_username()
-        reason = reason_of(request)
-        back = HttpResponseRedirect(self.url("change", pk))
-        if action.needs_reason and not reason:
-            self.message_user(request, gettext("A reason is needed."), messages.ERROR)
-            return back
+        self.viewed(request, pk)
+        text, level = self._result(request, operation, pk)
+        self.message_user(request, text, level)
+        return HttpResponseRedirect(self.url("change", pk))
+
+    def _result(self, request: HttpRequest, operation: Operation, pk: int) -> tuple[str, int]:
+        if operation.needs_reason and not reason_of(request):
+            return gettext("A reason is needed."), messages.ERROR
         try:
-            if action.name == "discard":
-                state = ingest.discard(pk, operator, reason).state
-            else:
-                only_failed = action.name == "retry"
-                replayed = ingest.replay(pk, operator, only_failed_receivers=only_failed)
-                # None: a worker was faster, and does it now.
-                state = replayed.state if replayed else RequestState.RECEIVED
-        except (RequestInWork, BodyErased, NothingToDiscard) as err:
-            self.message_user(request, str(_NOT_POSSIBLE[type(err)]), messages.WARNING)
-            return back
+            state = self.carry_out(request, operation, pk)
+        except tuple(NOT_POSSIBLE) as err:
+            return str(NOT_POSSIBLE[type(err)]), messages.WARNING
         except WebhookRequest.DoesNotExist:
             raise Http404 from None  # deleted or pruned meanwhile
-        label = RequestState(state).label
-        self.log_change(request, shown, f"{action.label}: {reason or label}")
-        is_fine = state in (RequestState.DONE, RequestState.DISCARDED)
-        level = messages.SUCCESS if is_fine else messages.WARNING
-        self.message_user(request, action.result % {"state": label}, level)
-        return back
+        level = messages.SUCCESS if state in FINISHED else messages.WARNING
+        return operation.result % {"state": state.label}, level
 
     def body_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Send the exact bytes as a file that no browser shows as a page."""
@@ -150,13 +88,10 @@ class ActionsAdmin(DiagnosisAdmin):
             },
         )
 
-    def _may(self, request: HttpRequest, action: Action) -> bool:
-        return request.user.has_perm(f"pickyassist_webhooks.{action.permission}")
 
-
-def _is_possible(action: Action, request: WebhookRequest) -> bool:
-    if action.name == "replay":
+def _is_possible(operation: Operation, request: WebhookRequest) -> bool:
+    if operation is PROCESS_AGAIN:
         return request.erased_at is None
-    if action.name == "discard":
-        return request.state not in (RequestState.DONE, RequestState.DISCARDED)
+    if operation is DISCARD_THEM:
+        return request.state not in FINISHED
     return requests().filter(ingest.may_call_receivers_again(), pk=request.pk).exists()

@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.serializers.json import DjangoJSONEncoder
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.urls import NoReverseMatch, URLPattern, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
@@ -35,8 +35,8 @@ class AddressAdmin(ReadOnlyAdmin):
     """A page with the URLs to paste. No link leads to it: a button posts to it."""
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(require_POST(never_cache(self.url_view)))
-        return [path("url/", view, name=self._page("url")), *super().get_urls()]
+        view = require_POST(never_cache(self.url_view))
+        return [self.route("url/", view, "url"), *super().get_urls()]
 
     def url_view(self, request: HttpRequest) -> HttpResponse:
         """Show the URL of each secret."""

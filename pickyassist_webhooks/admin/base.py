@@ -21,14 +21,7 @@ from ..models import DeliveryReport, Message, WebhookRequest
 from ..models.masking import Masks
 from ..parsing.characters import visible
 from .badges import has_tests
-from .labels import (
-    channel,
-    country,
-    delivery_status,
-    error_code,
-    to_the_second,
-    unrecognised,
-)
+from .labels import channel, country, delivery_status, error_code, to_the_second, unrecognised
 from .lists import ListAdmin
 from .text import breakable, preformatted, pretty_json, shortened
 
@@ -41,6 +34,8 @@ Column = str | Callable[[Any], str | bool]
 class ReadOnlyAdmin(ListAdmin):
     """Rows as they came. They are evidence: no one adds or edits any; Django deletes them."""
 
+    #: The sections of the page of a row: a title and names of fields each.
+    layout: tuple[tuple[Any, tuple[str, ...]], ...] = ()
     #: Columns of the admin's own that show a field of the model.
     fields_shown: ClassVar[dict[str, str]] = {}
 
@@ -74,9 +69,8 @@ class ReadOnlyAdmin(ListAdmin):
         ]
 
     def sections(self, row: Any) -> list[tuple[Any, list[str]]]:
-        """Return the sections of the page of a row: a title and names of fields each."""
-        sections: Any = self.fieldsets or ()
-        return [(title, list(map(str, options["fields"]))) for title, options in sections]
+        """Return the layout of the page of this row."""
+        return [(title, list(names)) for title, names in self.layout]
 
     def page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
         """Return a page of this admin next to Django's own."""
@@ -150,15 +144,18 @@ class ReadOnlyAdmin(ListAdmin):
         return column
 
 
+#: How to show the fields with these names.
+_BY_NAME: dict[str, Callable[[Any], str]] = {
+    "channel": channel,
+    "country": country,
+    "error_code": error_code,
+    "receiver": lambda path: breakable(visible(path)),
+}
+
+
 def _way_to_show(field: Any, in_list: bool) -> Callable[[Any], str] | None:
-    if field.name == "channel":
-        return channel
-    if field.name == "receiver":
-        return lambda path: breakable(visible(path))
-    if field.name == "country":
-        return country
-    if field.name == "error_code":
-        return error_code
+    if show := _BY_NAME.get(field.name):
+        return show
     if isinstance(field, models.DateTimeField):
         return to_the_second
     if field.choices:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ..parsing.event_types import EVENT_TYPES
 
@@ -39,7 +40,6 @@ class Outline:
         self._top = Position(0, 0, "[")
         self._open = [self._top]
         self._key, self._key_start = "", 0
-        self._rows: list[Position] | None = None
 
     def follow(self, token: str, before: str, start: int, end: int) -> None:
         """Take the next token, the one before it, and its position."""
@@ -71,10 +71,10 @@ class Outline:
             return None
         position, name = self._top.children["0"], match[2]
         if match[1]:
-            rows, index = self._rows_shown(), int(match[1])
-            if index >= len(rows):
+            index = int(match[1])
+            if index >= len(self._rows):
                 return None
-            position = rows[index]
+            position = self._rows[index]
         if not name:
             return position, ""
         if name in position.children:
@@ -84,17 +84,14 @@ class Outline:
             return position, name
         return None
 
-    def _rows_shown(self) -> list[Position]:
-        """Return the rows of ``data``, as ``payloads`` tells them from a single row."""
-        if self._rows is None:
-            data = self._top.children["0"].children.get("data")
-            if data is None:
-                self._rows = []
-            elif data.opening == "{" and _is_row(data):
-                self._rows = [data]
-            else:
-                self._rows = list(data.children.values())
-        return self._rows
+    @cached_property
+    def _rows(self) -> list[Position]:
+        """The rows of ``data``, as ``payloads`` tells them from a single row."""
+        data = self._top.children["0"].children.get("data")
+        if data is None:
+            return []
+        is_row = data.opening == "{" and _is_row(data)
+        return [data] if is_row else list(data.children.values())
 
 
 def _is_row(data: Position) -> bool:

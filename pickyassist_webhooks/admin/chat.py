@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -19,13 +19,14 @@ from django.views.decorators.http import require_safe
 from ..choices import Content, Direction
 from ..models import ChatMessage, Message, WebhookRequest, masking
 from ..models.masking import Masks
+from ..models.messages import MessageQuerySet
 from ..models.numbers import of_number
-from ..parsing.characters import visible
+from ..parsing.characters import visible, visible_lines
 from ..permissions import to_view
 from .events import EventAdmin
 from .filters import RequestFilter
 from .labels import grouped
-from .text import MAX_ADDRESS, https_link, json_lines, shortened, visible_lines
+from .text import MAX_ADDRESS, https_link, json_lines, shortened
 
 #: Messages of a conversation that are shown, the newest.
 MAX_MESSAGES = 200
@@ -60,16 +61,13 @@ class ChatMessageAdmin(EventAdmin):
             _("Reply"),
             ("context_msg_id", "answers_link", "reply_id", "reply_description", "payload"),
         ),
-        (
-            _("Content"),
-            ("links", "location", "contacts", "mentions", "group_id", "group_subject"),
-        ),
+        (_("Content"), ("links", "location", "contacts", "mentions", "group_id", "group_subject")),
     )
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(require_safe(self.conversation_view))
-        name = self._page("conversation")
-        return [path("<int:pk>/conversation/", view, name=name), *super().get_urls()]
+        view = require_safe(self.conversation_view)
+        page = self.route("<int:pk>/conversation/", view, "conversation")
+        return [page, *super().get_urls()]
 
     @admin.display(description=_("conversation"))
     def conversation_link(self, message: ChatMessage) -> Any:
@@ -94,17 +92,17 @@ class ChatMessageAdmin(EventAdmin):
         """Show the messages from, to and about one number, or those of one group, in order."""
         chosen: Any = self.viewed(request, pk)
         masks = self.masks(request)
-        messages = self._chats_of(request, chosen)
-        count = messages.count()
-        newest = messages.order_by("-received_at", "-pk")[:MAX_MESSAGES]
+        chats, pushed = self._chats_of(request, chosen), self._pushed_to(request, chosen)
+        count = chats.count() + pushed.count()
+        newest = chats.order_by("-received_at", "-pk")[:MAX_MESSAGES]
         bubbles = [self._bubble(message, masks) for message in reversed(newest)]
-        if not chosen.group_id and request.user.has_perm(to_view(Message)):
-            bubbles += [self._sent(message) for message in self._pushed_to(chosen)]
+        bubbles += map(self._sent, pushed[:MAX_MESSAGES])
+        bubbles.sort(key=lambda bubble: bubble.at)
         return self.page(
             request,
             "conversation.html",
             _title(chosen, masks),
-            bubbles=sorted(bubbles, key=lambda bubble: bubble.at),
+            bubbles=bubbles[-MAX_MESSAGES:],
             count=grouped(count),
             is_cut=count > MAX_MESSAGES,
             shown=MAX_MESSAGES,
@@ -144,12 +142,12 @@ class ChatMessageAdmin(EventAdmin):
         text = _beginning(visible_lines(message.text_begin), MAX_TEXT)
         return Bubble(message.received_at, is_ours, name, details, text, tuple(_parts(message)))
 
-    def _pushed_to(self, chosen: ChatMessage) -> list[Message]:
-        """Return the newest messages that were sent to the same number by the API."""
-        if not chosen.number:
-            return []
-        sent = Message.objects.using(chosen._state.db).for_number(chosen.number)
-        return list(sent.filter(project_id=chosen.project_id)[:MAX_MESSAGES])
+    def _pushed_to(self, request: HttpRequest, chosen: ChatMessage) -> MessageQuerySet:
+        """Return the messages that were sent to the same number by the API, newest first."""
+        messages = Message.objects.using(chosen._state.db)
+        if chosen.group_id or not chosen.number or not request.user.has_perm(to_view(Message)):
+            return messages.none()
+        return messages.for_number(chosen.number).filter(project_id=chosen.project_id)
 
     def _sent(self, message: Message) -> Bubble:
         reference, push = visible(message.reference_number), visible(message.push_id)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
 from django.contrib import messages
 from django.contrib.admin import DateFieldListFilter
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext
@@ -31,17 +32,10 @@ class DaysFilter(DateFieldListFilter):
     """
 
     template = "pickyassist_webhooks/admin/days_filter.html"
+    is_invalid = False
 
-    def __init__(
-        self,
-        field: Any,
-        request: HttpRequest,
-        params: dict[str, list[str]],
-        model: type[Model],
-        model_admin: Any,
-        field_path: str,
-    ) -> None:
-        super().__init__(field, request, params, model, model_admin, field_path)
+    def __init__(self, field: Any, request: Any, params: Any, *args: Any, **named: Any) -> None:
+        super().__init__(field, request, params, *args, **named)
         links: Any = self.links
         any_date, today, *others = links
         start: datetime = today[1][self.lookup_kwarg_since]
@@ -51,7 +45,7 @@ class DaysFilter(DateFieldListFilter):
         }
         self.links = (any_date, today, (_("Yesterday"), day_before), *others)
         # With these beginnings, Django's links remove them.
-        self.first_name, self.last_name = f"{field_path}__from", f"{field_path}__to"
+        self.first_name, self.last_name = f"{self.field_path}__from", f"{self.field_path}__to"
         self.first = params.pop(self.first_name, [""])[-1].strip()
         self.last = params.pop(self.last_name, [""])[-1].strip()
 
@@ -60,6 +54,7 @@ class DaysFilter(DateFieldListFilter):
         try:
             bounds = self._bounds()
         except ValueError as err:
+            self.is_invalid = True
             messages.error(request, str(err))
             return queryset.none()
         rows: Any = super().queryset(request, queryset.filter(**bounds))
@@ -78,24 +73,18 @@ class DaysFilter(DateFieldListFilter):
             raise ValueError(gettext("The first day is after the last day."))
         bounds = {}
         if first:
-            bounds[self.lookup_kwarg_since] = _start_of(first)
+            bounds[self.lookup_kwarg_since] = moment(f"{first}T00:00")
         if last:
-            bounds[self.lookup_kwarg_until] = _start_of(min(last, _LAST) + timedelta(days=1))
+            day_after = min(last, _LAST) + timedelta(days=1)
+            bounds[self.lookup_kwarg_until] = moment(f"{day_after}T00:00")
         return bounds
 
 
 def _day(text: str) -> date | None:
     if not text:
         return None
-    try:
-        day = parse_date(text)
-    except ValueError:
-        day = None
-    if day is None:
-        refusal = gettext("'%(text)s' is not a date: use the format YYYY-MM-DD.")
-        raise ValueError(refusal % {"text": visible(text)[:_MAX_SHOWN]})
-    return day
-
-
-def _start_of(day: date) -> datetime:
-    return moment(f"{day}T00:00")
+    with suppress(ValueError):
+        if day := parse_date(text):
+            return day
+    refusal = gettext("'%(text)s' is not a date: use the format YYYY-MM-DD.")
+    raise ValueError(refusal % {"text": visible(text)[:_MAX_SHOWN]})

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.utils import display_for_value
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -22,6 +21,7 @@ from ..permissions import to_view
 from .base import ReadOnlyAdmin
 from .expectations import expected
 from .failures import error_shown, newest_errors
+from .labels import to_the_second
 from .text import shortened
 
 #: Problems and failed receivers shown at the beginning.
@@ -101,27 +101,23 @@ class DiagnosisAdmin(ReadOnlyAdmin):
             (
                 visible(problem["path"] or gettext("the whole body")),
                 visible(problem["code"]),
-                expected(problem),
+                gettext("expected: %(expected)s") % {"expected": expected(problem)},
             )
             for problem in list(problems)[:most]
         ]
-        items = format_html_join(
-            "", "<li><strong>{}</strong>: <code>{}</code>, {}</li>", self._worded(rows)
-        )
+        items = format_html_join("", "<li><strong>{}</strong>: <code>{}</code>, {}</li>", rows)
         if count > len(rows):
             more = ngettext("%(count)d more", "%(count)d more", count - len(rows))
             items = format_html("{}<li>{}</li>", items, more % {"count": count - len(rows)})
         return format_html('<ul class="pickyassist-problems">{}</ul>', items)
 
-    def _worded(self, rows: Iterable[tuple[str, str, str]]) -> Iterable[tuple[str, str, str]]:
-        for path, code, expectation in rows:
-            yield path, code, gettext("expected: %(expected)s") % {"expected": expectation}
-
     def _last_line(self, http_request: HttpRequest, error: str) -> str:
-        line = error.rstrip().rpartition("\n")[2]
+        before, _newline, line = error.rstrip().rpartition("\n")
         if not line or "error" not in self.masks(http_request):
             return shortened(line)
-        match = _EXCEPTION.match(line)
+        # Only a line after one of the code: others are of the error's text.
+        is_first = before.rpartition("\n")[2].startswith("  ")
+        match = _EXCEPTION.match(line) if is_first else None
         return match[1] if match else masking.HIDDEN
 
 
@@ -137,6 +133,6 @@ def _next(request: WebhookRequest) -> str:
         return gettext("It waits for a worker.")
     if request.due_at <= now:
         return gettext("The next attempt is due: a worker will make it.")
-    facts = {"time": display_for_value(request.due_at, ""), "most": app_settings.max_attempts}
+    facts = {"time": to_the_second(request.due_at), "most": app_settings.max_attempts}
     text = gettext("The next attempt is at %(time)s. There are up to %(most)d attempts.")
     return text % facts

@@ -40,8 +40,8 @@ class ErasingAdmin(ReadOnlyAdmin):
     )
     def erase_numbers(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         written = queryset.order_by().exclude(number="").values_list("number", flat=True)
-        numbers, unknown = _read(written.distinct()[: MAX_NUMBERS + 1])
-        if unknown or not numbers or len(numbers) > MAX_NUMBERS:
+        numbers = _read(written.distinct()[: MAX_NUMBERS + 1])
+        if not 1 <= len(numbers) <= MAX_NUMBERS:
             expected = gettext("Select rows of 1 to %(count)d phone numbers.")
             self.message_user(request, expected % {"count": MAX_NUMBERS}, messages.ERROR)
             return None
@@ -93,15 +93,10 @@ def _are_too_many(numbers: int) -> bool:
     return numbers * stored["bodies"] > MAX_BODIES or numbers * (stored["bytes"] or 0) > MAX_BYTES
 
 
-def _read(written: Any) -> tuple[list[Number], list[str]]:
-    """Return the numbers, each once, and the texts that are none."""
-    numbers: dict[str, Number] = {}
-    unknown: list[str] = []
-    for text in written:
-        try:
-            number = Number(text)
-        except NotANumber:
-            unknown.append(text)
-        else:
-            numbers[number.digits] = number
-    return list(numbers.values()), unknown
+def _read(written: Any) -> list[Number]:
+    """Return the numbers, each once; none if one of the texts is not a number."""
+    try:
+        numbers = {number.digits: number for number in map(Number, written)}
+    except NotANumber:
+        return []
+    return list(numbers.values())

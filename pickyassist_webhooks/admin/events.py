@@ -44,10 +44,7 @@ class DeliveryReportAdmin(EventAdmin):
     search_fields = ("number", "msg_id", "reference_number")
     leading = ("msg_id", "number", "status", "previous_status", "message_link")
     further = (
-        (
-            _("Content"),
-            ("message", "message_type", "media", "agent_id", "template_id", "source"),
-        ),
+        (_("Content"), ("message", "message_type", "media", "agent_id", "template_id", "source")),
     )
 
     @admin.display(description=_("status of the message"))

@@ -14,7 +14,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
-from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from ..insights.export import csv_lines, json_lines
@@ -99,7 +98,7 @@ def _file_name(file: Format, model: type[models.Model]) -> str:
     if not file.is_for_people:
         return f"{model._meta.model_name}.{file.ending}"
     # The name of the list, and the day.
-    list_name = slugify(str(model._meta.verbose_name_plural), allow_unicode=True)
+    list_name = "-".join(str(model._meta.verbose_name_plural).lower().split())
     today = timezone.localtime(in_utc(timezone.now()))
     return f"{list_name}-{today:%Y-%m-%d}.{file.ending}"
 

@@ -5,22 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
 from django.db.models.functions import Right
 from django.http import HttpRequest, HttpResponse
-from django.utils.http import urlencode
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..choices import UNFINISHED
 from ..insights.failures import FAILURE_SAMPLE, failure_groups
 from ..models import MODELS, ReceiverFailure, WebhookRequest, masking
 from ..parsing.characters import storable, visible
-from .base import Column
-from .discarding import DiscardingAdmin
+from .bulk import BulkAdmin, asking
 from .filters import RequestFilter
 from .labels import grouped
-from .replaying import ReplayingAdmin
+from .operations import CALL_AGAIN, DISCARD_THEM
 from .text import shortened
 
 #: Characters of a traceback's end that are read for its last line.
@@ -61,7 +58,7 @@ class ExceptionFilter(admin.SimpleListFilter):
 
 
 @admin.register(ReceiverFailure)
-class ReceiverFailureAdmin(ReplayingAdmin, DiscardingAdmin):
+class ReceiverFailureAdmin(BulkAdmin):
     actions = ("call_receivers_again", "discard_selected")
     list_display = ("failed_at", "receiver", "signal", "error_line", "attempts", "due_at")
     list_filter = (RequestFilter, ExceptionFilter)
@@ -70,73 +67,49 @@ class ReceiverFailureAdmin(ReplayingAdmin, DiscardingAdmin):
     search_fields = ("receiver",)
     ordering = ("-pk",)
     large = ("error",)
-    fieldsets = (
+    layout = (
         (
             None,
-            {
-                "fields": (
-                    "receiver",
-                    "exception",
-                    "signal",
-                    "request_link",
-                    "event_link",
-                    "attempts",
-                    "failed_at",
-                    "due_at",
-                    "error",
-                )
-            },
+            (
+                "receiver",
+                "exception",
+                "signal",
+                "request_link",
+                "event_link",
+                "attempts",
+                "failed_at",
+                "due_at",
+                "error",
+            ),
         ),
     )
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        chosen = request.GET.get(ExceptionFilter.parameter_name)
-        groups = [
-            {
-                "exception": shortened(group.exception) or gettext("the worker crashed"),
-                "receiver": visible(group.receiver),
-                "count": grouped(group.count),
-                "retried": grouped(group.retried),
-                "last_at": group.last_at,
-                "url": f"?{urlencode({ExceptionFilter.parameter_name: exception_of(group)})}",
-                "newest_url": self.url("change", group.newest),
-                "is_chosen": exception_of(group) == chosen,
-            }
-            for group in (failure_groups() if self.has_view_permission(request) else ())
-        ]
-        context = {"groups": groups, "sample": grouped(FAILURE_SAMPLE), **(extra_context or {})}
+        context = {
+            "groups": failure_groups() if self.has_view_permission(request) else (),
+            "chosen": request.GET.get(ExceptionFilter.parameter_name),
+            "sample": grouped(FAILURE_SAMPLE),
+            **(extra_context or {}),
+        }
         return super().changelist_view(request, context)
 
-    @admin.action(
-        permissions=["retry"], description=_("Call failed receivers of their requests again")
-    )
-    def call_receivers_again(
-        self, http_request: HttpRequest, queryset: QuerySet[Any]
-    ) -> HttpResponse | None:
-        return super().call_receivers_again(http_request, _requests_of(queryset))
+    call_receivers_again = asking(CALL_AGAIN, _("Call failed receivers of their requests again"))
+    discard_selected = asking(DISCARD_THEM, _("Discard their requests"))
 
-    @admin.action(permissions=["discard"], description=_("Discard their requests"))
-    def discard_selected(
-        self, http_request: HttpRequest, queryset: QuerySet[Any]
-    ) -> HttpResponse | None:
-        return super().discard_selected(http_request, _requests_of(queryset))
+    def ask_first(self, http_request: HttpRequest, rows: Any, *args: Any, **context: Any) -> Any:
+        """Ask for the requests of these failures."""
+        requests = WebhookRequest.objects.using(rows.db)
+        requests = requests.filter(pk__in=rows.order_by().values("request"))
+        return super().ask_first(http_request, requests, *args, **context)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ReceiverFailure]:
-        rows: QuerySet[ReceiverFailure] = super().get_queryset(request)
-        return newest_errors(rows)
-
-    def get_list_display(self, request: HttpRequest) -> list[Column]:
-        is_masked = "error" in self.masks(request)
-        columns = super().get_list_display(request)
-        return [self.error_kind if name == "error_line" and is_masked else name for name in columns]
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        is_hidden = Value("error" in self.masks(request))
+        failures: Any = newest_errors(super().get_queryset(request))
+        return failures.annotate(hides_texts=is_hidden)  # type: ignore[no-any-return]
 
     @admin.display(description=_("error"))
     def error_line(self, failure: Any) -> str:
-        return error_shown(failure, is_masked=False)
-
-    @admin.display(description=_("error"))
-    def error_kind(self, failure: Any) -> str:
-        return error_shown(failure, is_masked=True)
+        return error_shown(failure, failure.hides_texts)
 
     def has_delete_permission(
         self, request: HttpRequest, obj: ReceiverFailure | None = None
@@ -158,8 +131,3 @@ class ReceiverFailureAdmin(ReplayingAdmin, DiscardingAdmin):
             return self.get_empty_value_display()
         model = MODELS[kind]
         return self.link(model, f"{model._meta.verbose_name} {failure.event_id}", failure.event_id)
-
-
-def _requests_of(failures: QuerySet[Any]) -> QuerySet[WebhookRequest]:
-    rows: QuerySet[WebhookRequest] = WebhookRequest.objects.using(failures.db)
-    return rows.filter(pk__in=failures.order_by().values("request"))

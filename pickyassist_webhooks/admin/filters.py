@@ -1,10 +1,12 @@
-"""Filters by a related row."""
+"""Filters by a related row, by a value that is in use, or by a condition."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin import ChoicesFieldListFilter
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -17,10 +19,35 @@ from ..insights.deliveries import in_use
 from ..insights.errors import codes_in_use
 from ..insights.overview import SAMPLE, channels_in_use
 from ..models import GroupMemberEvent, Message, WebhookRequest
+from ..models.ids import id_of
 from ..models.requests import LARGE
 from ..parsing.characters import storable, visible
 from ..permissions import to_view
 from .labels import channel, country, error_code
+
+
+class ChosenFilter(ChoicesFieldListFilter):
+    """Django's filter, which also shows and removes several values: the overview links to them."""
+
+    def __init__(self, field: Any, request: Any, params: Any, *args: Any, **named: Any) -> None:
+        self.several = f"{named['field_path']}__in"
+        exact = f"{named['field_path']}__exact"
+        given = [*params.get(self.several, ()), *params.get(exact, ())]
+        self.chosen = set(",".join(given).split(",")) - {""}
+        super().__init__(field, request, params, *args, **named)
+
+    def expected_parameters(self) -> list[Any]:
+        return [*super().expected_parameters(), self.several]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        names = self.expected_parameters()
+        query = changelist.get_query_string(remove=names)
+        every, *_others = super().choices(changelist)
+        yield {**every, "selected": not self.chosen, "query_string": query}
+        for value, label in self.field.flatchoices:
+            query = changelist.get_query_string({self.lookup_kwarg: value}, names)
+            is_chosen = str(value) in self.chosen
+            yield {"selected": is_chosen, "query_string": query, "display": label}
 
 
 class OneParentFilter(admin.SimpleListFilter):
@@ -50,11 +77,8 @@ class OneParentFilter(admin.SimpleListFilter):
     @cached_property
     def parent_row(self) -> Any:
         """The parent, or ``None``."""
-        value = self.value() or ""
-        if not (value.isascii() and value.isdecimal()) or len(value) > 18:
-            return None
         rows: Any = self.parent._default_manager
-        return rows.defer(*self.deferred).filter(pk=value).first()
+        return rows.defer(*self.deferred).filter(pk=id_of(self.value() or "")).first()
 
     def children(self, queryset: QuerySet[Any], parent: Any) -> QuerySet[Any]:
         return queryset.filter(request=parent)
@@ -125,58 +149,95 @@ class ProblemFilter(LikeFilter):
     shared = ("problem",)
 
 
-class ChannelFilter(admin.SimpleListFilter):
+class ValueFilter(admin.SimpleListFilter):
+    """Offers the values of a column that are in use, and the chosen one."""
+
+    #: Returns the name of a value; without it, ``unnamed`` is the name.
+    label: Any
+    unnamed: Any = _("unknown")
+    parameter_name: str
+
+    def values(self, request: HttpRequest) -> Iterable[str]:
+        """Return the values in use, in the order of the list."""
+        raise NotImplementedError
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        values, chosen = list(self.values(request)), self.value()
+        if chosen is not None and chosen not in values:
+            values.append(chosen)
+        return [(value, self.label(value) or str(self.unnamed)) for value in values]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        value = self.value()
+        return queryset if value is None else self.matching(queryset, storable(value))
+
+    def matching(self, queryset: Any, value: str) -> Any:
+        return queryset.filter(**{self.parameter_name: value})
+
+
+class ChannelFilter(ValueFilter):
     """Offers the channels of the newest subscribers: a list of all would read every row."""
 
     title = _("channel")
     parameter_name = "channel"
+    label = staticmethod(channel)
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, channel(name)) for name in channels_in_use() if name]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = self.value()
-        return queryset if value is None else queryset.filter(channel=storable(value))
+    def values(self, request: HttpRequest) -> Iterable[str]:
+        return filter(None, channels_in_use())
 
 
-class ValueFilter(admin.SimpleListFilter):
-    """Offers the values of a column of the newest messages."""
+class OfMessages(ValueFilter):
+    """Offers the values of the newest messages by their names, and at last those without one."""
 
-    #: Returns the name of a value.
-    label: Any
-    parameter_name: str
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        values = _in_use(request)[self.parameter_name] | {self.value() or ""}
-        named = [(value, self.label(value)) for value in values if value]
-        choices = sorted(named, key=lambda choice: choice[1])
-        return [*choices, ("", gettext("unknown"))] if choices or self.value() == "" else []
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = self.value()
-        return (
-            queryset if value is None else queryset.filter(**{self.parameter_name: storable(value)})
-        )
+    def values(self, request: Any) -> Iterable[str]:
+        # Two filters of a list share one statement.
+        if not hasattr(request, "pickyassist_in_use"):
+            request.pickyassist_in_use = in_use()
+        values = request.pickyassist_in_use[self.parameter_name] | {self.value() or ""}
+        named = sorted(filter(None, values), key=self.label)
+        return [*named, ""] if named else []
 
 
-def _in_use(request: Any) -> dict[str, set[str]]:
-    """Return the values of both columns: two filters of a list share one statement."""
-    if not hasattr(request, "pickyassist_in_use"):
-        request.pickyassist_in_use = in_use()
-    values: dict[str, set[str]] = request.pickyassist_in_use
-    return values
-
-
-class CountryFilter(ValueFilter):
+class CountryFilter(OfMessages):
     title = _("country")
     parameter_name = "country"
     label = staticmethod(country)
 
 
-class MessageChannelFilter(ValueFilter):
+class MessageChannelFilter(OfMessages):
     title = _("channel")
     parameter_name = "channel"
     label = staticmethod(channel)
+
+
+class ErrorCodeFilter(ValueFilter):
+    """Offers the codes of the newest failed messages."""
+
+    title = _("error code")
+    parameter_name = "error_code"
+    label = staticmethod(error_code)
+    unnamed = _("without a code")
+
+    def values(self, request: HttpRequest) -> Iterable[str]:
+        return codes_in_use()
+
+    def matching(self, queryset: Any, value: str) -> Any:
+        return queryset.with_error(value)
+
+
+class SecretFilter(ValueFilter):
+    """Offers the labels of the settings, and those of the newest requests, if there are any."""
+
+    title = _("secret label")
+    parameter_name = "secret_label"
+    label = staticmethod(visible)
+    unnamed = _("without a label")
+
+    def values(self, request: HttpRequest) -> Iterable[str]:
+        newest = WebhookRequest.objects.order_by("-received_at")
+        labels = {label for label, _secret in app_settings.secrets}
+        labels.update(newest.values_list("secret_label", flat=True)[:SAMPLE])
+        return sorted(labels) if labels - {""} else []
 
 
 class ConflictFilter(admin.SimpleListFilter):
@@ -187,7 +248,7 @@ class ConflictFilter(admin.SimpleListFilter):
         return [("yes", _("Delivered, but also failed or refunded"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.in_conflict() if self.value() else queryset
+        return queryset.in_conflict() if self.value() == "yes" else queryset
 
 
 class VerdictFilter(admin.SimpleListFilter):
@@ -200,43 +261,4 @@ class VerdictFilter(admin.SimpleListFilter):
         return [("current", _("Each number once, with its current verdict"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.standing() if self.value() else queryset
-
-
-class ErrorCodeFilter(admin.SimpleListFilter):
-    """Offers the codes of the newest failed messages."""
-
-    title = _("error code")
-    parameter_name = "error_code"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        codes = codes_in_use()
-        value = self.value()
-        if value is not None and value not in codes:
-            codes.append(value)
-        return [(code, error_code(code) or gettext("without a code")) for code in codes]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        value = self.value()
-        return queryset if value is None else queryset.with_error(storable(value))
-
-
-class SecretFilter(admin.SimpleListFilter):
-    """Offers the labels of the settings, and those of the newest requests."""
-
-    title = _("secret label")
-    parameter_name = "secret_label"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        newest = WebhookRequest.objects.order_by("-received_at")
-        labels = {label for label, _secret in app_settings.secrets}
-        labels.update(newest.values_list("secret_label", flat=True)[:SAMPLE])
-        value = self.value()
-        if value is not None:
-            labels.add(value)
-        names = [(label, visible(label) or gettext("without a label")) for label in sorted(labels)]
-        return names if labels - {""} or value is not None else []
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = self.value()
-        return queryset if value is None else queryset.filter(secret_label=storable(value))
+        return queryset.standing() if self.value() == "current" else queryset

@@ -10,7 +10,7 @@ from django.contrib.admin.views.main import PAGE_VAR
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext
@@ -43,18 +43,13 @@ class GroupMemberEventAdmin(EventAdmin):
     leading = ("number", "action", "group_id", "group_subject", "group_link")
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        group = view(require_safe(self.group_view))
-        members = view(require_safe(self.members_view))
+        group = self.route("<int:pk>/group/", require_safe(self.group_view), "group")
+        view = require_safe(self.members_view)
         exports = [
-            path(f"<int:pk>/members.{name}", members, {"name": name}, self._page(f"members_{name}"))
+            self.route(f"<int:pk>/members.{name}", view, f"members_{name}", {"name": name})
             for name in FORMATS
         ]
-        return [
-            path("<int:pk>/group/", group, name=self._page("group")),
-            *exports,
-            *super().get_urls(),
-        ]
+        return [group, *exports, *super().get_urls()]
 
     @admin.display(description=_("group"))
     def group_link(self, event: GroupMemberEvent) -> Any:
@@ -87,10 +82,7 @@ class GroupMemberEventAdmin(EventAdmin):
             for action, at in recent.values_list("action", "received_at")
         )
         show = masks.get("number", visible)
-        actions = (
-            (GroupAction.JOINED, gettext("Joined")),
-            (GroupAction.EXITED, gettext("Exited")),
-        )
+        actions = ((GroupAction.JOINED, gettext("Joined")), (GroupAction.EXITED, gettext("Exited")))
         return self.page(
             request,
             "group.html",
@@ -108,7 +100,7 @@ class GroupMemberEventAdmin(EventAdmin):
                 {
                     "id": f"action-{action.value}",
                     "name": name,
-                    "total": grouped(sum(counts[action, day] for day in days)),
+                    "total": sum(counts[action, day] for day in days),
                     "chart": charts.of_days(days, [counts[action, day] for day in days]),
                 }
                 for action, name in actions

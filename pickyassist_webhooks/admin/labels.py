@@ -19,7 +19,7 @@ from ..parsing.characters import visible
 from .text import shortened
 
 #: A level is told by its word and this, too, not only by its colour.
-SYMBOLS = {Level.OK: "\u2713", Level.DEGRADED: "!", Level.FAILING: "\u2715"}
+_SYMBOLS = {Level.OK: "\u2713", Level.DEGRADED: "!", Level.FAILING: "\u2715"}
 
 _GRADES: dict[int, Level] = {
     DeliveryStatus.FAILED: Level.FAILING,
@@ -55,10 +55,15 @@ def error_code(code: str) -> str:
     return f"{visible(code)}: {hint}" if hint else shortened(code)
 
 
+def symbol(grade: Level) -> str:
+    """Return the symbol of a level."""
+    return _SYMBOLS[grade]
+
+
 def level(grade: Level, text: Any) -> SafeString:
     """Return text on the ground of a level, with its symbol."""
     html = '<span class="pickyassist-level pickyassist-{}">{} {}</span>'
-    return format_html(html, grade, SYMBOLS[grade], text)
+    return format_html(html, grade, symbol(grade), text)
 
 
 def delivery_status(status: int, label: Any) -> str:
@@ -75,6 +80,13 @@ def alarm(text: Any) -> SafeString:
 def grouped(count: int) -> str:
     """Return a count with separators between thousands."""
     return number_format(count, force_grouping=True)
+
+
+class Grouped(int):
+    """A count for texts with a plural: shown with separators between thousands."""
+
+    def __str__(self) -> str:
+        return grouped(int(self))
 
 
 def duration(seconds: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -26,12 +26,9 @@ from ..transactions import outside_of_transactions
 from . import badges
 from .days import DaysFilter
 from .exporting import FORMATS, file_response
+from .filters import ChosenFilter
+from .labels import grouped
 from .searching import condition
-
-if TYPE_CHECKING:
-    AnyModelAdmin = admin.ModelAdmin[Any]
-else:
-    AnyModelAdmin = admin.ModelAdmin
 
 #: Rows that one search returns, the newest ones.
 MAX_MATCHES = 1000
@@ -67,6 +64,10 @@ class BoundedList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
+        if not self.multi_page and any(name.endswith("__in") for name in self.params):
+            # Their ids first: with an order, SQLite would look for rare values in every row.
+            pks = list(self.queryset.order_by().values_list("pk", flat=True))
+            self.result_list = self.queryset.filter(pk__in=pks)
         if badges.has_tests(request, self.model):
             badges.mark(self.result_list)
 
@@ -75,7 +76,7 @@ class BoundedList(ChangeList):
         return super().get_queryset(*args, **kwargs).defer(*admin.large)
 
 
-class ListAdmin(AnyModelAdmin):
+class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """A list in which every filter, search and order is a range of an index."""
 
     change_list_template = "pickyassist_webhooks/admin/change_list.html"
@@ -93,12 +94,19 @@ class ListAdmin(AnyModelAdmin):
         return {} if request.user.has_perm(VIEW_PERSONAL_DATA) else self.model.personal
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(require_safe(self.export_view))
+        view = require_safe(self.export_view)
         exports = [
-            path(f"export.{name}", view, {"name": name}, self._page(f"export_{name}"))
-            for name in FORMATS
+            self.route(f"export.{name}", view, f"export_{name}", {"name": name}) for name in FORMATS
         ]
         return [*exports, *super().get_urls()]
+
+    def route(
+        self, pattern: str, view: Any, page: str, arguments: dict[str, Any] | None = None
+    ) -> URLPattern:
+        """Return the route to a page of this admin, for users who may enter the site."""
+        of_site: Any = self.admin_site.admin_view(view)
+        route: URLPattern = path(pattern, of_site, arguments, self._page(page))
+        return route
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return BoundedList
@@ -123,31 +131,32 @@ class ListAdmin(AnyModelAdmin):
     ) -> Any:
         across = request.POST.get("select_across", "0") != "0"
         if across and BoundedPaginator(queryset, self.list_per_page).is_cut:
-            refusal = gettext("More than %(count)d rows are selected: filter the list first.")
-            self.message_user(request, refusal % {"count": MAX_COUNTED}, messages.ERROR)
+            refusal = gettext("More than %(count)s rows are selected: filter the list first.")
+            self.message_user(request, refusal % {"count": grouped(MAX_COUNTED)}, messages.ERROR)
             return None
         return super().response_action(request, queryset, *args, **named)
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         """Return the filters; a column of moments has one by days."""
-        filters = [
-            (each, DaysFilter) if each in self.sortable_by else each
-            for each in super().get_list_filter(request)
-        ]
+        filters = map(self._filter, super().get_list_filter(request))
         has_tests = badges.has_tests(request, self.model)
-        return [*filters, badges.TestEventFilter] if has_tests else filters
+        return [*filters, badges.TestEventFilter] if has_tests else [*filters]
+
+    def _filter(self, each: Any) -> Any:
+        if each in self.sortable_by:
+            return each, DaysFilter
+        field: Any = isinstance(each, str) and self.opts.get_field(each)
+        return (each, ChosenFilter) if field and field.choices else each
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         # Django allows filters by any column in the URL, also by one without an index or with
         # personal data.
         name = lookup.partition("__")[0]
         columns = {each for field in self.opts.fields for each in (field.name, field.attname)}
-        if name in columns - {*map(str, self.list_filter), *self._parameters(), "id"}:
+        allowed = {getattr(each, "parameter_name", each) for each in self.list_filter}
+        if name in columns - allowed - {"id"}:
             return False
         return super().lookup_allowed(lookup, value, request)
-
-    def _parameters(self) -> set[str]:
-        return {getattr(filter_, "parameter_name", "") for filter_ in self.list_filter}
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)
@@ -182,8 +191,8 @@ class ListAdmin(AnyModelAdmin):
         if term := search_term.strip():
             pks = self.matches(term, request, queryset.db, MAX_MATCHES + 1)
             if len(pks) > MAX_MATCHES:
-                note = gettext("More than %(count)d rows match; these are the newest.")
-                self.message_user(request, note % {"count": MAX_MATCHES})
+                note = gettext("More than %(count)s rows match; these are the newest.")
+                self.message_user(request, note % {"count": grouped(MAX_MATCHES)})
             queryset = queryset.filter(pk__in=pks[:MAX_MATCHES])
         return queryset, False
 
@@ -218,10 +227,12 @@ class ListAdmin(AnyModelAdmin):
         term = "".join(parameters.pop(SEARCH_VAR, [])).strip()
         request.GET = parameters  # type: ignore[assignment]
         try:
-            rows = self.get_changelist_instance(request).queryset
+            changelist = self.get_changelist_instance(request)
+            if any(getattr(each, "is_invalid", False) for each in changelist.filter_specs):
+                raise IncorrectLookupParameters
         except IncorrectLookupParameters:
             return HttpResponseRedirect(f"{self.url('changelist')}?{ERROR_FLAG}=1")
-        pks = None
+        rows, pks = changelist.queryset, None
         if term:  # no row has text with NUL, and PostgreSQL refuses to search for it
             pks = [] if "\0" in term else self.matches(term, request, rows.db)
         return file_response(request, FORMATS[name], rows, self.masks(request), pks)

@@ -25,7 +25,7 @@ from .filters import (
     PushFilter,
     ReferenceFilter,
 )
-from .labels import alarm, error_code, level, to_the_second, unrecognised
+from .labels import alarm, delivery_status, error_code, level, to_the_second, unrecognised
 
 #: Reports shown of one message, the first ones; there are rarely more than three.
 MAX_REPORTS = 100
@@ -38,12 +38,11 @@ MAX_ERROR = 300
 class MessageAdmin(ErasingAdmin):
     list_display = (
         "first_reported_at",
-        "status",
+        "status_shown",
         "error",
         "number",
         "country",
         "reference_number",
-        "conflict",
     )
     list_filter = (
         "status",
@@ -59,29 +58,27 @@ class MessageAdmin(ErasingAdmin):
     search_fields = ("number", "msg_id", "reference_number", "error_code")
     sortable_by = ("first_reported_at",)
     ordering = ("-first_reported_at", "-pk")
-    fieldsets = (
+    layout = (
         (
             None,
-            {
-                "fields": (
-                    "msg_id",
-                    "number",
-                    "country",
-                    "status",
-                    "error_code",
-                    "error_message",
-                    "same_error",
-                    "conflict_explained",
-                    "reference_link",
-                    "push_link",
-                    "channel",
-                    "project_id",
-                )
-            },
+            (
+                "msg_id",
+                "number",
+                "country",
+                "status",
+                "error_code",
+                "error_message",
+                "same_error",
+                "conflict_explained",
+                "reference_link",
+                "push_link",
+                "channel",
+                "project_id",
+            ),
         ),
-        (_("Timeline"), {"fields": ("timeline", "history")}),
-        (_("When"), {"fields": ("first_reported_at", "changed_at")}),
-        (_("Results"), {"fields": ("reported",)}),
+        (_("Timeline"), ("timeline", "history")),
+        (_("When"), ("first_reported_at", "changed_at")),
+        (_("Results"), ("reported",)),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -94,11 +91,14 @@ class MessageAdmin(ErasingAdmin):
         shown = _error(message.error_code, message.error_message[:MAX_ERROR], message.hides_texts)
         return shown or self.get_empty_value_display()
 
-    @admin.display(description=_("conflict"))
-    def conflict(self, message: Message) -> Any:
+    @admin.display(description=_("status"))
+    def status_shown(self, message: Message) -> str:
+        """Show the status, with a conflict below it."""
+        status = delivery_status(message.status, _label(message.status))
         if not message.conflict:
-            return self.get_empty_value_display()
-        return level(Level.DEGRADED, gettext("delivered, but also failed or refunded"))
+            return status
+        conflict = level(Level.DEGRADED, gettext("delivered, but also failed or refunded"))
+        return format_html("<div>{}</div>{}", status, conflict)
 
     @admin.display(description=_("conflict"))
     def conflict_explained(self, message: Message) -> Any:

@@ -21,9 +21,9 @@ class PushAdmin(ReadOnlyAdmin):
     sortable_by = ("recorded_at",)
     ordering = ("-recorded_at", "-pk")
     large = ("error",)
-    fieldsets = (
-        (None, {"fields": ("push_id", "project_id", "state_shown", "recorded_at", "messages")}),
-        (_("Asked for its reports"), {"fields": ("attempts", "asked_at", "due_at", "error")}),
+    layout = (
+        (None, ("push_id", "project_id", "state_shown", "recorded_at", "messages")),
+        (_("Asked for its reports"), ("attempts", "asked_at", "due_at", "error")),
     )
 
     @admin.display(description=_("state"))

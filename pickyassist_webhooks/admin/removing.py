@@ -9,7 +9,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.cache import never_cache
@@ -27,14 +27,10 @@ from .labels import grouped
 
 class RemovingAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
+        test = require_safe(never_cache(self.test_view))
         return [
-            path("tests/", view(never_cache(self.tests_view)), name=self._page("tests")),
-            path(
-                "tests/<uuid:token>/",
-                view(require_safe(never_cache(self.test_view))),
-                name=self._page("test"),
-            ),
+            self.route("tests/", never_cache(self.tests_view), "tests"),
+            self.route("tests/<uuid:token>/", test, "test"),
             *super().get_urls(),
         ]
 

@@ -21,10 +21,8 @@ from ..parsing.characters import visible
 from ..permissions import VIEW_PERSONAL_DATA, to_view
 from .actions import ActionsAdmin
 from .address import AddressAdmin
-from .discarding import DiscardingAdmin
 from .filters import ProblemFilter, SecretFilter
-from .labels import alarm, to_the_second
-from .latency import LatencyAdmin
+from .labels import alarm, duration, to_the_second
 from .lists import verbose_name
 from .problems import ProblemsAdmin
 from .removing import RemovingAdmin
@@ -43,9 +41,7 @@ _ALARMING = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
 
 
 @admin.register(WebhookRequest)
-class WebhookRequestAdmin(
-    ActionsAdmin, ProblemsAdmin, DiscardingAdmin, RemovingAdmin, LatencyAdmin, AddressAdmin
-):
+class WebhookRequestAdmin(ActionsAdmin, ProblemsAdmin, RemovingAdmin, AddressAdmin):
     actions = ("process_again", "call_receivers_again", "discard_selected")
     list_display = (
         "received_at",
@@ -69,56 +65,40 @@ class WebhookRequestAdmin(
     }
     ordering = ("-received_at", "-pk")
     large = LARGE
-    fieldsets = (
+    layout = (
         (
             None,
-            {
-                "fields": (
-                    "token",
-                    "kind",
-                    "state_shown",
-                    "received_at",
-                    "processed_at",
-                    "finished_at",
-                    "duration_shown",
-                    "receivers_shown",
-                    "erased_at",
-                    "events_by_kind",
-                    "repeat_count",
-                )
-            },
+            (
+                "token",
+                "kind",
+                "state_shown",
+                "received_at",
+                "processed_at",
+                "finished_at",
+                "duration_shown",
+                "receivers_shown",
+                "erased_at",
+                "events_by_kind",
+                "repeat_count",
+            ),
         ),
-        (
-            _("Problems and errors"),
-            {"fields": ("problems_shown", "warnings_shown", "failures_shown", "error")},
-        ),
-        (_("Body"), {"fields": ("body_shown",)}),
+        (_("Problems and errors"), ("problems_shown", "warnings_shown", "failures_shown", "error")),
+        (_("Body"), ("body_shown",)),
         (
             _("Origin"),
-            {
-                "fields": (
-                    "origin",
-                    "project_id",
-                    "content_type",
-                    "content_encoding",
-                    "query",
-                    "remote_addr",
-                    "secret_label",
-                )
-            },
+            (
+                "origin",
+                "project_id",
+                "content_type",
+                "content_encoding",
+                "query",
+                "remote_addr",
+                "secret_label",
+            ),
         ),
         (
             _("Processing"),
-            {
-                "fields": (
-                    "attempts",
-                    "due_at",
-                    "claimed_by",
-                    "crash_count",
-                    "replays",
-                    "history_shown",
-                )
-            },
+            ("attempts", "due_at", "claimed_by", "crash_count", "replays", "history_shown"),
         ),
     )
 
@@ -212,6 +192,17 @@ class WebhookRequestAdmin(
             if count
         ]
         return format_html_join(", ", "{}", links) or self.get_empty_value_display()
+
+    @admin.display(description=_("received to finished"))
+    def duration_shown(self, request: WebhookRequest) -> str:
+        seconds = request.duration
+        return self.get_empty_value_display() if seconds is None else duration(seconds)
+
+    @admin.display(description=_("receivers"))
+    def receivers_shown(self, request: WebhookRequest) -> Any:
+        times = sorted(request.receiver_seconds.items(), key=lambda pair: -pair[1])
+        lines = [(visible(receiver), duration(seconds)) for receiver, seconds in times]
+        return format_html_join("", "<div>{}: {}</div>", lines)
 
     @admin.display(description=_("history"))
     def history_shown(self, request: WebhookRequest) -> Any:

@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext
 
-from ..parsing.characters import UNSEEN, escaped, visible
+from ..parsing.characters import UNSEEN, visible, visible_lines
 from .bodies import Outline, indented
 from .expectations import expected
 
@@ -31,13 +31,6 @@ Remarks = dict[tuple[int, int], dict[str, bool]]
 
 _MARK = '<mark class="pickyassist-problem" title="{}">{}</mark>'
 _NOTE = ' <strong class="pickyassist-note">← {}</strong>'
-
-_UNSEEN_IN_LINES = re.compile(rf"(?![\t\n]){UNSEEN.pattern}")
-
-
-def visible_lines(text: str) -> str:
-    r"""Return text with its line breaks and tabs; other invisible characters are written out."""
-    return _UNSEEN_IN_LINES.sub(escaped, text.replace("\r\n", "\n"))
 
 
 def shortened(text: str) -> str:
@@ -80,13 +73,23 @@ def pretty_body(body: bytes, problems: Iterable[dict[str, str]] = ()) -> SafeStr
 
     Bytes that are no text are shown as ``\xXX``.
     """
-    return _pretty(_text_of(body), problems)
+    text = _text_of(body)
+    begun = text.lstrip(" \t\r\n")
+    if begun[:1] in ("{", "["):
+        try:
+            # Enough for the shown part with any escapes: a long text is not read to its end.
+            shown, left_out, outline = indented(begun[: 10 * MAX_SHOWN], MAX_SHOWN)
+        except ValueError:
+            pass  # not JSON
+        else:
+            marked = _marked(shown, _remarks(outline, problems))
+            return _shown(marked, left_out + max(0, len(begun) - 10 * MAX_SHOWN))
+    return preformatted(text)
 
 
 def both_views(body: bytes, problems: Iterable[dict[str, str]] = ()) -> SafeString:
     """Return a body as ``pretty_body`` does, and below it as received if that is different."""
-    text = _text_of(body)
-    pretty, raw = _pretty(text, problems), preformatted(text)
+    pretty, raw = pretty_body(body, problems), preformatted(_text_of(body))
     if pretty == raw:
         return pretty
     return format_html(
@@ -99,20 +102,6 @@ def both_views(body: bytes, problems: Iterable[dict[str, str]] = ()) -> SafeStri
 
 def _text_of(body: bytes) -> str:
     return body.decode(json.detect_encoding(body), "backslashreplace")
-
-
-def _pretty(text: str, problems: Iterable[dict[str, str]]) -> SafeString:
-    begun = text.lstrip(" \t\r\n")
-    if begun[:1] in ("{", "["):
-        try:
-            # Enough for the shown part with any escapes: a long text is not read to its end.
-            shown, left_out, outline = indented(begun[: 10 * MAX_SHOWN], MAX_SHOWN)
-        except ValueError:
-            pass  # not JSON
-        else:
-            marked = _marked(shown, _remarks(outline, problems))
-            return _shown(marked, left_out + max(0, len(begun) - 10 * MAX_SHOWN))
-    return preformatted(text)
 
 
 def _remarks(outline: Outline, problems: Iterable[dict[str, str]]) -> Remarks:

@@ -9,7 +9,8 @@ from typing import Any
 
 from ..choices import Direction
 from ..models import ChatMessage, Message
-from .overview import SAMPLE, count_each, midnight
+from ..models.together import counts_of
+from .overview import SAMPLE, midnight
 
 #: Messages sent by the API that are read to find answers.
 MAX_SENT = 10 * SAMPLE
@@ -43,7 +44,7 @@ class Conversations:
 def conversations(since: date) -> Conversations:
     """Return the conversations since a day. Only its newest ``SAMPLE`` messages have questions."""
     chats = ChatMessage.objects.filter(received_at__gte=midnight(since))
-    received, sent = count_each([chats.filter(direction=direction) for direction in Direction])
+    received, sent = counts_of([chats.filter(direction=direction) for direction in Direction])
     newest = chats.filter(group_id="").order_by("-received_at", "-pk")
     names = ("project_id", "number_key", "messenger_id", "direction", "received_at")
     turns = [

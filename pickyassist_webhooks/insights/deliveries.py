@@ -11,7 +11,7 @@ from typing import Any
 from ..choices import DeliveryStatus
 from ..models import Message
 from ..models.together import tallies_of
-from .overview import SAMPLE, TOP, midnight
+from .overview import TOP, midnight
 
 #: Newest messages of each of the two periods that are counted.
 DELIVERY_SAMPLE = 10_000
@@ -91,6 +91,6 @@ def _results(tally: Tally, column: int) -> dict[str, Counter[str]]:
 
 def in_use() -> dict[str, set[str]]:
     """Return the countries and the channels of the newest messages."""
-    newest = Message.objects.order_by("-first_reported_at", "-pk")
-    rows = list(newest.values_list("country", "channel")[:SAMPLE])
-    return {"country": {row[0] for row in rows}, "channel": {row[1] for row in rows}}
+    newest: Any = Message.objects.order_by("-first_reported_at", "-pk")
+    [tally] = tallies_of([newest.values_list("country", "channel")[:DELIVERY_SAMPLE]])
+    return {"country": {row[0] for row in tally}, "channel": {row[1] for row in tally}}

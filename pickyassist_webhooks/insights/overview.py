@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Max, Q, QuerySet, Value
+from django.db.models import Count, Max, Q
 from django.utils import timezone
 
 from ..choices import UNFINISHED, DeliveryStatus, RequestState
@@ -23,13 +23,10 @@ from ..models import (
     ReceiverFailure,
     WebhookRequest,
 )
-from ..models.together import rows_of
+from ..models.together import counts_between, counts_of, rows_of
 
 #: Newest rows that are read if no index can answer.
 SAMPLE = 1000
-
-#: Counts in one statement, at most: SQLite allows 500.
-MOST_ARMS = 250
 
 #: Rows of a table of the most frequent, or the latest.
 TOP = 10
@@ -99,25 +96,11 @@ def traffic(model: type[Event], days: Sequence[date]) -> Traffic:
 def traffic_of(models: Sequence[type[Event]], days: Sequence[date]) -> list[Traffic]:
     """Return the traffic of some kinds of events in these consecutive days."""
     tables: list[Any] = [model._default_manager.all() for model in models]
-    # The last of them has no end: a clock that runs ahead hides nothing.
-    ends = [*map(midnight, days[1:]), None]
-    ranges = [
-        Q(received_at__gte=midnight(day)) & (Q(received_at__lt=end) if end else Q())
-        for day, end in zip(days, ends, strict=True)
-    ]
     newest = [rows.order_by("-received_at").values_list("received_at")[:1] for rows in tables]
-    at_once = max(MOST_ARMS // len(ranges), 1)
-    counts: list[int] = []
-    for first in range(0, len(tables), at_once):
-        some = tables[first : first + at_once]
-        counts += count_each([rows.filter(each) for rows in some for each in ranges])
-    return [
-        Traffic(
-            max((at for (at,) in last), default=None),
-            tuple(counts[number * len(ranges) : (number + 1) * len(ranges)]),
-        )
-        for number, last in enumerate(rows_of(newest))
-    ]
+    lasts = [max((at for (at,) in last), default=None) for last in rows_of(newest)]
+    # The last day has no end: a clock that runs ahead hides nothing.
+    counts = counts_between(models, "received_at", list(map(midnight, days)))
+    return [Traffic(*pair) for pair in zip(lasts, counts, strict=True)]
 
 
 def funnel(since: date) -> Funnel:
@@ -143,7 +126,7 @@ def states() -> dict[str, int]:
     """Return how many requests are in each unfinished state, quarantined or dead."""
     wanted = (*UNFINISHED, RequestState.QUARANTINED, RequestState.DEAD)
     requests = WebhookRequest.objects.order_by()
-    counts = count_each([requests.filter(state=state) for state in wanted])
+    counts = counts_of([requests.filter(state=state) for state in wanted])
     return dict(zip(wanted, counts, strict=True))
 
 
@@ -171,7 +154,7 @@ def channels(since: date) -> list[tuple[str, int]]:
     """Return how many subscribers each channel brought since a day."""
     subscribers = NewSubscriber.objects.filter(received_at__gte=midnight(since)).order_by()
     names = channels_in_use()
-    counts = count_each([subscribers.filter(channel=name) for name in names])
+    counts = counts_of([subscribers.filter(channel=name) for name in names])
     most_first = sorted(zip(names, counts, strict=True), key=lambda pair: (-pair[1], pair[0]))
     return [(name, count) for name, count in most_first if count]
 
@@ -191,15 +174,3 @@ def active_groups() -> list[Group]:
     ).values_list(*names)[:SAMPLE]:
         groups.setdefault((project_id, group_id), Group(pk, group_id, subject, at))
     return list(groups.values())[:TOP]
-
-
-def count_each(querysets: Iterable[QuerySet[Any]]) -> list[int]:
-    """Count the rows of each queryset, in one statement."""
-    arms = [
-        rows.order_by().annotate(arm=Value(arm)).values("arm").annotate(count=Count("*"))
-        for arm, rows in enumerate(querysets)
-    ]
-    if not arms:
-        return []
-    counts = dict(arms[0].union(*arms[1:], all=True).values_list("arm", "count"))
-    return [counts.get(arm, 0) for arm in range(len(arms))]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from importlib.util import find_spec
 from tempfile import TemporaryFile
@@ -15,9 +16,13 @@ from django.utils.formats import get_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 
+from ..choices import CHANNELS
 from ..models.masking import Masks
 from ..models.moments import in_utc
-from ..parsing.characters import visible
+from ..models.numbers import CountryField
+from ..parsing.characters import visible_lines
+from .country_names import NAMES
+from .error_codes import CODES, explained
 from .export import csv_line, inert, values_of
 
 HAS_XLSX = find_spec("xlsxwriter") is not None
@@ -28,6 +33,10 @@ _CHUNK = 64 * 1024
 #: Excel's rows of one sheet, with the head, and its characters of one cell.
 MAX_ROWS = 1_048_576
 _MAX_CELL = 32_767
+
+#: Texts that a spreadsheet program may take for a number, a date or a time, such as 007, 2026-11,
+#: 12E45 and MAR1. Excel's texts in this notation have at most 255 characters.
+_LIKE_A_NUMBER = re.compile(r"(?=[^0-9]*[0-9])[0-9A-Za-z.][0-9A-Za-z.,:/+-]{0,254}", re.ASCII)
 
 #: Excel reads a file as UTF-8 only if it begins with this.
 _BYTE_ORDER_MARK = "\ufeff"
@@ -98,7 +107,7 @@ def _table(
     """Yield the titles of the columns, then the cells of each row."""
     fields: list[Any] = [rows.model._meta.get_field(name) for name in names]
     yield [_title(field) for field in fields]
-    labels = [dict(field.flatchoices) for field in fields]
+    labels = [_labels(field) for field in fields]
     for values in values_of(rows, names, masks, pks):
         yield [_cell(value, of) for value, of in zip(values, labels, strict=True)]
 
@@ -110,7 +119,18 @@ def _title(field: Any) -> str:
     return title
 
 
-def _cell(value: Any, labels: dict[Any, Any]) -> Any:
+def _labels(field: Any) -> Mapping[Any, Any]:
+    """Return the labels of a column's values."""
+    if isinstance(field, CountryField):
+        return NAMES
+    if field.name == "channel":
+        return {code: f"{code} ({label})" for code, label in CHANNELS.items()}
+    if field.name == "error_code":
+        return {code: f"{code}: {explained(code)}" for code in CODES}
+    return dict(field.flatchoices)
+
+
+def _cell(value: Any, labels: Mapping[Any, Any]) -> Any:
     """Return a text, a whole number that Excel shows exactly, or a local time."""
     if labels and value in labels:
         return str(labels[value])
@@ -122,14 +142,14 @@ def _cell(value: Any, labels: dict[Any, Any]) -> Any:
     if isinstance(value, int) and abs(value) < 10**15:
         return value
     if isinstance(value, dict | list):
-        return visible(json.dumps(value, ensure_ascii=False, default=str)) if value else ""
-    return "" if value is None else visible(str(value))
+        return visible_lines(json.dumps(value, ensure_ascii=False, default=str)) if value else ""
+    return "" if value is None else visible_lines(str(value))
 
 
 def _text(cell: Any) -> str:
     """Return a cell of a CSV file."""
     if not isinstance(cell, str):
         return str(cell)
-    # Excel would round a number of 16 digits, and drop a zero at its beginning. In this notation
-    # both programs show the digits.
-    return f'="{cell}"' if cell.isascii() and cell.isdecimal() else inert(cell)
+    # Excel would round a number of 16 digits, drop a zero at its beginning, and make a date of
+    # 2026-11. In this notation both programs show the text.
+    return f'="{cell}"' if _LIKE_A_NUMBER.fullmatch(cell) else inert(cell)

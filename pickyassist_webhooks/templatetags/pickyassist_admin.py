@@ -1,4 +1,4 @@
-"""The overview as a tag for any page of the admin, and a filter for times."""
+"""The overview as a tag for any page of the admin, and filters for the templates."""
 
 from __future__ import annotations
 
@@ -6,12 +6,36 @@ from typing import Any
 
 from django import template
 from django.contrib.admin.sites import all_sites, site
+from django.urls import reverse
+from django.utils.http import urlencode
 
-from ..admin.labels import to_the_second
+from ..admin import labels, text
+from ..admin.expectations import expected
+from ..admin.failures import exception_of
 from ..admin.overview import Overview
+from ..insights.error_codes import explained
+from ..models import masking
+from ..parsing.characters import visible
 
 register = template.Library()
-register.filter("to_the_second", to_the_second)
+for in_words in (
+    labels.channel,
+    labels.country,
+    labels.duration,
+    labels.grouped,
+    labels.percent,
+    labels.points,
+    labels.symbol,
+    labels.to_the_second,
+    text.breakable,
+    text.shortened,
+    exception_of,
+    expected,
+    explained,
+    visible,
+):
+    register.filter(in_words.__name__, in_words)
+register.filter("masked_group", masking.group_id)
 
 
 @register.inclusion_tag("pickyassist_webhooks/admin/overview.html", takes_context=True)
@@ -20,7 +44,21 @@ def pickyassist_overview(context: dict[str, Any]) -> dict[str, Any]:
     request = context["request"]
     sites = (one_site for one_site in all_sites if one_site.name == _current_app(request))
     overview = Overview(request, next(sites, site))
-    return {"overview": overview, "csrf_token": context.get("csrf_token")}
+    return {"overview": overview, "request": request, "csrf_token": context.get("csrf_token")}
+
+
+@register.simple_tag(takes_context=True)
+def pickyassist_url(
+    context: dict[str, Any], page: str, *pairs: Any, pk: int | None = None, **query: Any
+) -> str:
+    """Return the URL of a page with these filters; ``pairs`` are names and values of more."""
+    url: str = reverse(
+        f"admin:pickyassist_webhooks_{page}",
+        args=[] if pk is None else [pk],
+        current_app=_current_app(context["request"]),
+    )
+    query |= dict(zip(pairs[::2], pairs[1::2], strict=True))
+    return f"{url}?{urlencode(query)}" if query else url
 
 
 def _current_app(request: Any) -> str:

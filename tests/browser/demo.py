@@ -14,13 +14,16 @@ from django.utils import timezone
 
 from pickyassist_webhooks import ingest
 from pickyassist_webhooks.inbox import intake
-from pickyassist_webhooks.models.requests import requests as stored
+from pickyassist_webhooks.models.requests import requests as requests_of_the_app
 from pickyassist_webhooks.pushes import record_push
 from pickyassist_webhooks.signals import member_joined
 from pickyassist_webhooks.testing import push_answer
 from tests.requests import PROJECT, chat, delivery, filtered, member, row, subscriber
 
 DAYS = 32
+
+#: Messages to Brazil, yesterday.
+BRAZIL = 12
 
 #: Errors of phones and networks, and their share in percent.
 ERRORS = (
@@ -60,6 +63,7 @@ def requests(now: datetime) -> Iterator[tuple[Any, datetime]]:
     yield {"project_id": "4100", "event_id": 9, "order": "again"}, now - timedelta(hours=3)
     yield b'{"project_id": "4100", "event_id": 1, "data": [', now - timedelta(days=5)
     yield from _talks(now)
+    yield from _abroad(now)
     broken = delivery(row("wamid.GOOD"), row("wamid.BAD", "read"), {"number": "15550009999"})
     yield broken, now - timedelta(hours=2)
 
@@ -67,11 +71,17 @@ def requests(now: datetime) -> Iterator[tuple[Any, datetime]]:
 def take(body: Any, at: datetime) -> Any:
     """Keep a request as of a time, and process it."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    requests = stored()
+    stored = requests_of_the_app()
     kept = intake.keep(
-        requests.new(data, received_at=at, content_type="application/json", secret_label="shop")
+        stored.new(data, received_at=at, content_type="application/json", secret_label="shop")
     )
-    return ingest.process(kept.pk)
+    ingest.process(kept.pk)
+    # The month would otherwise seem to be processed today.
+    took = timedelta(milliseconds=4, microseconds=10 * len(data))
+    stored.exclude(finished_at=None).filter(pk=kept.pk).update(
+        processed_at=at + took / 2, finished_at=at + took
+    )
+    return stored.get(pk=kept.pk)
 
 
 def _day(chance: random.Random, day: int) -> Iterator[Any]:
@@ -143,6 +153,20 @@ def _talks(now: datetime) -> Iterator[tuple[Any, datetime]]:
         who = {"number": CUSTOMER, "name": "" if fields.get("direction") else "Asha"}
         message = chat(f"88100{number}", **who | fields, message_in_raw=text)
         yield message, now - timedelta(minutes=minutes)
+
+
+def _abroad(now: datetime) -> Iterator[tuple[Any, datetime]]:
+    """Yield yesterday's messages to Brazil, of which half failed."""
+    at = now - timedelta(days=1, minutes=9)
+    messages = [
+        row(f"wamid.BR{n}", push_id="brazil", number=f"55119876500{n:02}", channel_id="8")
+        for n in range(BRAZIL)
+    ]
+    yield delivery(*(each | {"status": "4"} for each in messages)), at
+    yield delivery(*(each | {"status": "1"} for each in messages[::2])), at
+    code, text, _ = ERRORS[0]
+    error = {"status": "2", "error_code": code, "error_message": text}
+    yield delivery(*(each | error for each in messages[1::2])), at
 
 
 #: Minutes before now, text and more fields of each chat message about the order.

@@ -1,4 +1,7 @@
-"""Lists at the width of a phone: each row is a card, and nothing is seen only after a swipe."""
+"""Lists at the width of a phone: each row is a card, and nothing is seen only after a swipe.
+
+Nor does a list at a desk scroll sideways, between the columns of links and filters.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser import ways
 from tests.browser.addresses import APP, MODELS
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import DESK, PHONE
 
 #: Elements that scroll sideways, except for a select box.
 SCROLLING = """[...document.querySelectorAll("body, body *")].filter(element =>
@@ -22,7 +25,7 @@ def phone(shop, sit_down):
 
 
 def assert_nothing_scrolls(page):
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert page.evaluate(SCROLLING) == []
 
 
@@ -34,6 +37,14 @@ def test_a_list_does_not_scroll_sideways(model, shop, phone):
     labelled = phone.locator("#result_list tbody td[data-label]").first
     content = labelled.evaluate("cell => getComputedStyle(cell, '::before').content")
     assert labelled.get_attribute("data-label") in content
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_a_list_at_a_desk_does_not_scroll_sideways(model, shop, sit_down):
+    desk = sit_down(shop, size=DESK)
+    desk.goto(f"{shop.origin}/admin/{APP}/{model._meta.model_name}/")
+    expect(desk.locator("#result_list tbody tr").first).to_be_visible()
+    assert_nothing_scrolls(desk)
 
 
 @pytest.mark.parametrize("way", [ways.overview, ways.quarantine, ways.group, ways.conversation])

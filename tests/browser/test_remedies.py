@@ -67,7 +67,7 @@ def test_a_request_is_processed_again(page):
     expect(field(page, "State")).to_have_text("done")
     expect(field(page, "Replays")).to_have_text("1")
     expect(field(page, "History")).to_contain_text(f"{OWNER}, processed again")
-    see_in_history(page, "Process again: done")
+    see_in_history(page, "Request processed again: done.")
 
 
 def test_a_receiver_that_is_mended_is_called_again(page):
@@ -75,7 +75,7 @@ def test_a_receiver_that_is_mended_is_called_again(page):
     expect(page.get_by_role("link", name="Receiver failures: 1")).to_be_visible()
     press(page, "Call failed receivers again", "Failed receivers called again: done.")
     expect(field(page, "Receiver failures")).to_have_count(0)
-    see_in_history(page, "Call failed receivers again: done")
+    see_in_history(page, "Failed receivers called again: done.")
 
 
 def test_a_request_is_discarded_with_a_reason(page):
@@ -85,7 +85,7 @@ def test_a_request_is_discarded_with_a_reason(page):
     page.keyboard.type("They left the shop long ago")
     press(page, "Discard", "Request discarded.")
     expect(field(page, "State")).to_have_text("discarded")
-    see_in_history(page, "Discard: They left the shop long ago")
+    see_in_history(page, "Request discarded. They left the shop long ago")
 
 
 def test_all_requests_of_a_problem(page):
@@ -102,7 +102,7 @@ def test_all_requests_of_a_problem(page):
     assert ["unknown_event, event_id", "2", "2"] in [row[:3] for row in groups]
     follow(page, "unknown_event, event_id")
     open_row(page)
-    see_in_history(page, "Processed again: quarantined.")
+    see_in_history(page, "Request processed again: quarantined.")
 
 
 def test_chosen_requests(page):
