@@ -39,7 +39,7 @@ __all__ = ["PushRefused", "arecord_push", "record_push"]
 
 _FILLED = ("push_id", "number", "reference_number", "channel")
 
-References = str | Sequence[str] | None
+References = str | int | Sequence[str | int | None] | None
 
 
 def record_push(
@@ -49,7 +49,7 @@ def record_push(
 
     ``answer`` is a dict, a text or bytes. Each of its rows without a ``Message`` gets one with the
     status ``ACCEPTED``; others have their blanks filled. ``references`` are your reference numbers:
-    one text for all rows, or a sequence in the order of the rows. Reports can come before, and at
+    one for all rows, or a sequence in the order of the rows. Reports can come before, and at
     the same time.
 
     Raise ``PushRefused`` if the answer is no success, and ``ValueError`` if ``references`` has
@@ -105,8 +105,8 @@ def _messages(
 ) -> list[Message]:
     """Return the messages of an answer as unsaved rows, each once."""
     rows = accepted.messages
-    if references is None or isinstance(references, str):
-        references = [references or ""] * len(rows)
+    if references is None or isinstance(references, str | int):
+        references = [references] * len(rows)
     if len(references) != len(rows):
         raise ValueError(
             f"expected a reference for each of the {len(rows)} rows of the answer, got "
@@ -115,13 +115,13 @@ def _messages(
     messages: dict[str, Message] = {}
     for row, reference in zip(rows, references, strict=True):
         if row is not None:
-            message = _message(accepted, row, reference or "", channel, now)
+            message = _message(accepted, row, reference, channel, now)
             fill_blanks(messages.setdefault(message.key, message), message, _FILLED)
     return list(messages.values())
 
 
 def _message(
-    accepted: Accepted, row: AcceptedMessage, reference: str, channel: str, now: datetime
+    accepted: Accepted, row: AcceptedMessage, reference: Any, channel: Any, now: datetime
 ) -> Message:
     values = {
         "key": keys.message(accepted.project_id, row.msg_id),
@@ -130,7 +130,7 @@ def _message(
         "push_id": accepted.push_id,
         "number": row.number,
         "reference_number": _short(reference) or row.reference_number,
-        "channel": _short("" if channel is None else channel),
+        "channel": _short(channel),
         "status": DeliveryStatus.ACCEPTED,
         "first_reported_at": now,
         "changed_at": now,
@@ -139,7 +139,7 @@ def _message(
 
 
 def _short(text: Any) -> str:
-    return storable(str(text)).strip()[:MAX_LENGTH]
+    return "" if text is None else storable(str(text)).strip()[:MAX_LENGTH]
 
 
 def _record(accepted: Accepted, rows: list[Message], writer: Writer) -> Push:

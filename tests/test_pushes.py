@@ -92,6 +92,12 @@ class TestRecord:
         references = Message.objects.order_by("msg_id").values_list("reference_number", flat=True)
         assert list(references) == ["A", "B", ""]
 
+    def test_references_as_numbers(self):
+        record("1", "2", "3", references=[0, 7, None])
+        record("4", references=9)
+        references = Message.objects.order_by("msg_id").values_list("reference_number", flat=True)
+        assert list(references) == ["0", "7", "", "9"]
+
     @pytest.mark.parametrize("references", [[], ["A"], ["A", "B", "C"]])
     def test_references_for_other_rows_are_refused(self, references):
         with pytest.raises(ValueError, match=f"each of the 2 rows .*, got {len(references)}"):
