@@ -13,7 +13,7 @@ from pickyassist_webhooks.api.commit_horizon import is_young
 from pickyassist_webhooks.insights import overview
 from pickyassist_webhooks.management import arguments
 from pickyassist_webhooks.models import DeliveryReport, WebhookRequest
-from pickyassist_webhooks.models.moments import moment
+from pickyassist_webhooks.models.moments import Moments, moment
 from tests.requests import delivery, post, row
 
 #: A time zone, a local time that a clock change skips or repeats, and its moment.
@@ -102,3 +102,21 @@ def test_an_old_row_in_the_hour_that_repeats_is_not_young(clocks_go_back):
     assert is_young(first - seconds, first)
     assert is_young(first - seconds, second)
     assert is_young(first + timedelta(hours=2), first)  # of a clock that runs ahead
+
+
+@pytest.mark.parametrize("use_tz", [True, False])
+@pytest.mark.django_db
+def test_moments_that_are_read_by_the_thousand_are_the_same(use_tz, settings):
+    settings.USE_TZ, settings.TIME_ZONE = use_tz, "Asia/Kolkata"
+    for moment_of in (current.now(), None):
+        post(delivery(row(str(moment_of))))
+        WebhookRequest.objects.filter(pk=WebhookRequest.objects.last().pk).update(
+            finished_at=moment_of
+        )
+    names = ("received_at", "finished_at")
+    plain = WebhookRequest.objects.order_by("pk").values_list(*names)
+    read = WebhookRequest.objects.order_by("pk").values_list(*map(Moments, names))
+    assert list(read) == list(plain)
+    assert {moment.tzinfo for row in read for moment in row if moment} == {
+        timezone.utc if use_tz else None
+    }

@@ -77,6 +77,7 @@ def test_only_gaps_that_can_be_the_longest_are_kept():
 
 
 def test_reading_is_bounded_and_goes_on(monkeypatch):
+    monkeypatch.setattr(streams, "READ", 3)
     monkeypatch.setattr(streams, "CHUNK", 3)
     monkeypatch.setattr(streams, "_SECONDS", -1.0)  # a chunk in each look
     for number in range(8):
@@ -103,7 +104,7 @@ def test_a_past_that_is_still_read_is_no_silence(monkeypatch):
     for number in range(6):
         come(20 - number, number)
     assert silence() == Level.DEGRADED
-    monkeypatch.setattr(streams, "CHUNK", 3)
+    monkeypatch.setattr(streams, "READ", 3)
     assert silence() == Level.OK
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..choices import Direction
 from ..models import ChatMessage, Message
+from ..models.moments import Moments
 from ..models.together import counts_of
 from .overview import SAMPLE, midnight
 
@@ -46,7 +47,7 @@ def conversations(since: date) -> Conversations:
     chats = ChatMessage.objects.filter(received_at__gte=midnight(since))
     received, sent = counts_of([chats.filter(direction=direction) for direction in Direction])
     newest = chats.filter(group_id="").order_by("-received_at", "-pk")
-    names = ("project_id", "number_key", "messenger_id", "direction", "received_at")
+    names = ("project_id", "number_key", "messenger_id", "direction", Moments("received_at"))
     turns = [
         (at, direction == Direction.SENT, (project_id, number_key, "" if number_key else account))
         for project_id, number_key, account, direction, at in newest.values_list(*names)[:SAMPLE]
@@ -64,7 +65,8 @@ def _sent_by_api(turns: list[Turn]) -> list[Turn]:
     if not keys:
         return []
     sent: Any = Message.objects.filter(number_key__in=keys, first_reported_at__gte=turns[0][0])
-    rows = sent.values_list("first_reported_at", "project_id", "number_key")[:MAX_SENT]
+    names = (Moments("first_reported_at"), "project_id", "number_key")
+    rows = sent.values_list(*names)[:MAX_SENT]
     return [(at, True, (project_id, number_key, "")) for at, project_id, number_key in rows]
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import chain
 from operator import itemgetter
 
 from ..choices import RequestState
 from ..models import WebhookRequest, durations
+from ..models.moments import Moments
 from ..models.together import rows_of
 from .overview import SAMPLE
 
@@ -22,7 +24,10 @@ CALLED = (
     RequestState.DEAD,
 )
 
-_COLUMNS = ("pk", "received_at", "finished_at", "receiver_seconds", "replays", "state")
+_COLUMNS = (
+    *("pk", Moments("received_at"), Moments("finished_at")),
+    *("receiver_seconds", "replays", "state"),
+)
 
 #: The id of a request, and seconds.
 _Times = list[tuple[int, float]]
@@ -47,11 +52,11 @@ class Latency:
 def latencies() -> list[Latency]:
     """Return the times of the newest requests, then those of each receiver, the slowest first."""
     requests = WebhookRequest.objects.order_by("-received_at").values_list(*_COLUMNS)
-    arms = rows_of([requests.filter(state=state)[:SAMPLE] for state in CALLED])
-    newest = sorted((row for arm in arms for row in arm), key=itemgetter(1, 0), reverse=True)
+    of_states = rows_of([requests.filter(state=state)[:SAMPLE] for state in CALLED], newest=SAMPLE)
+    newest = sorted(chain.from_iterable(of_states), key=itemgetter(1, 0), reverse=True)
     whole: _Times = []
     of_receivers: dict[str, _Times] = defaultdict(list)
-    for pk, received_at, finished_at, times, replays, state in newest[:SAMPLE]:
+    for pk, received_at, finished_at, times, replays, state in newest:
         seconds = durations.until(finished_at, received_at)
         # A replay waited for a person.
         if seconds is not None and state == RequestState.DONE and not replays:

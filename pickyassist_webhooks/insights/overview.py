@@ -23,6 +23,7 @@ from ..models import (
     ReceiverFailure,
     WebhookRequest,
 )
+from ..models.moments import Moments
 from ..models.together import counts_between, counts_of, rows_of
 
 #: Newest rows that are read if no index can answer.
@@ -134,7 +135,7 @@ def waiting_since(states: Iterable[RequestState] = UNFINISHED) -> datetime | Non
     """Return when the oldest unfinished request came, or the oldest one in these states."""
     # Only those that are due first: a backlog of millions takes too long to read.
     due = [WebhookRequest.objects.filter(state=state).order_by("due_at") for state in states]
-    first = rows_of([rows.values_list("received_at")[:SAMPLE] for rows in due])
+    first = rows_of([rows.values_list(Moments("received_at"))[:SAMPLE] for rows in due])
     return min((at for rows in first for (at,) in rows), default=None)
 
 
@@ -167,7 +168,7 @@ def channels_in_use() -> list[str]:
 
 def active_groups() -> list[Group]:
     """Return the groups of the newest events, the latest first."""
-    names = ("pk", "project_id", "group_id", "group_subject", "received_at")
+    names = ("pk", "project_id", "group_id", "group_subject", Moments("received_at"))
     groups: dict[tuple[str, str], Group] = {}
     for pk, project_id, group_id, subject, at in GroupMemberEvent.objects.order_by(
         "-pk"

@@ -16,14 +16,15 @@ from typing import Any
 from django.utils import timezone
 
 from ..models import MODELS, EventStream
-from ..models.moments import later
+from ..models.moments import Moments, later
 from ..models.requests import database_of_requests, requests
 from ..models.streams import WINDOW, streams
 from ..models.together import rows_of
 from ..transactions import own_transaction
 
-#: Events of a kind that a report reads itself, and that a look stores in one transaction.
-CHUNK = 2000
+#: Events of a kind that a report reads itself, so that it is quick, and that a look stores in one
+#: transaction.
+READ, CHUNK = 500, 2000
 
 #: Seconds in which a look stores chunks. After an upgrade the rest is left to the next looks.
 _SECONDS = 0.5
@@ -31,7 +32,7 @@ _SECONDS = 0.5
 #: An event with a lower id may be committed later: newer ones are read again by the next look.
 _GRACE = timedelta(seconds=2)
 
-_FIELDS = ("pk", "project_id", "received_at")
+_FIELDS = ("pk", "project_id", Moments("received_at"))
 
 #: The id, project and moment of an event.
 Row = tuple[int, str, datetime]
@@ -50,11 +51,11 @@ def current(now: datetime) -> dict[str, Streams]:
     stored: dict[str, dict[str, EventStream]] = {kind: {} for kind in MODELS}
     for stream in streams().filter(kind__in=list(MODELS)).order_by("pk"):
         stored[stream.kind][stream.project_id] = stream
-    unread = _unread(stored, now)
+    unread = _unread(stored, now, READ)
     for kind, rows in unread.items():
         _extend(stored[kind], kind, rows)
     ends = {
-        kind: now if len(rows) < CHUNK else max(at for _, _, at in rows)
+        kind: now if len(rows) < READ else max(at for _, _, at in rows)
         for kind, rows in unread.items()
     }
     return {kind: Streams(by_project, ends[kind]) for kind, by_project in stored.items()}
@@ -75,7 +76,8 @@ def _store_chunk(kind: str) -> int:
         locked = streams().filter(kind=kind).order_by("pk").select_for_update()
         stored = {stream.project_id: stream for stream in locked}
         settled = later(now, -_GRACE)
-        rows = list(takewhile(lambda row: row[2] <= settled, _unread({kind: stored}, now)[kind]))
+        unread = _unread({kind: stored}, now, CHUNK)[kind]
+        rows = list(takewhile(lambda row: row[2] <= settled, unread))
         changed = _extend(stored, kind, rows)
         # Another process may have just made the stream; it has read the same events.
         streams().bulk_create([each for each in changed if not each.pk], ignore_conflicts=True)
@@ -84,20 +86,22 @@ def _store_chunk(kind: str) -> int:
     return len(rows)
 
 
-def _unread(stored: dict[str, dict[str, EventStream]], now: datetime) -> dict[str, list[Row]]:
-    """Return the events of each kind after those in its streams, in the order of their ids."""
+def _unread(
+    stored: dict[str, dict[str, EventStream]], now: datetime, most: int
+) -> dict[str, list[Row]]:
+    """Return the next events of each kind after those in its streams, in the order of their ids."""
     last = {
         kind: max((s.last_id for s in streams.values()), default=0)
         for kind, streams in stored.items()
     }
     new = [kind for kind in stored if not last[kind]]
     recent = [_events(kind).filter(received_at__gte=later(now, -WINDOW)) for kind in new]
-    ordered = [rows.order_by("received_at").values_list("pk")[:CHUNK] for rows in recent]
+    ordered = [rows.order_by("received_at").values_list("pk")[:most] for rows in recent]
     for kind, pks in zip(new, rows_of(ordered), strict=True):
         last[kind] = min((pk for (pk,) in pks), default=0) - 1
     kinds = [kind for kind in stored if last[kind] >= 0]
     unread = [_events(kind).filter(pk__gt=last[kind]).order_by("pk") for kind in kinds]
-    read = rows_of([rows.values_list(*_FIELDS)[:CHUNK] for rows in unread])
+    read = rows_of([rows.values_list(*_FIELDS)[:most] for rows in unread])
     return {kind: [] for kind in stored} | dict(zip(kinds, map(sorted, read), strict=True))
 
 

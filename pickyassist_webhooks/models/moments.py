@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from datetime import timezone as zones
+from typing import Any
 
 from django.conf import settings
+from django.db.models import Func
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -58,3 +60,24 @@ def in_utc(moment: datetime) -> datetime:
 def in_local_time(moment: datetime) -> datetime:
     """Return an aware moment as a naive local time in the project's time zone."""
     return moment.astimezone(timezone.get_default_timezone()).replace(tzinfo=None)
+
+
+class Moments(Func):
+    """The moments of a column, of which thousands are read.
+
+    With its time zone, PostgreSQL's driver takes ten times as long to read each.
+    """
+
+    template = "%(expressions)s"
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        template = "(%(expressions)s AT TIME ZONE 'UTC')" if settings.USE_TZ else self.template
+        return self.as_sql(compiler, connection, template=template, **context)
+
+    @property
+    def convert_value(self) -> Any:
+        return _aware if settings.USE_TZ else super().convert_value
+
+
+def _aware(value: datetime | None, *of_column: Any) -> datetime | None:
+    return value if value is None or value.tzinfo else value.replace(tzinfo=zones.utc)

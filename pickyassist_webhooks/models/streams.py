@@ -17,6 +17,7 @@ WINDOW = timedelta(days=28)
 
 #: A shorter silence is never an alarm, so shorter gaps are not kept.
 LEAST = timedelta(hours=1)
+_LEAST = LEAST.total_seconds()
 
 
 class EventStream(models.Model):
@@ -58,7 +59,7 @@ class EventStream(models.Model):
         if end <= began:
             return
         self.earlier = [began, *self.earlier][:2]
-        if end - began >= LEAST.total_seconds():
+        if end - began >= _LEAST:
             self.gaps = [gap for gap in self.gaps if gap[1] > end - began and self._counts(gap, at)]
             self.gaps.append([end, end - began])
         self.last_at = at
@@ -81,4 +82,4 @@ def streams() -> models.QuerySet[EventStream]:
 
 
 def _seconds(moment: datetime) -> float:
-    return in_utc(moment).timestamp()
+    return (moment if moment.tzinfo else in_utc(moment)).timestamp()

@@ -14,10 +14,11 @@ from django.db.models import QuerySet
 MOST_ARMS = 500
 
 
-def rows_of(querysets: Sequence[QuerySet[Any, Any]]) -> list[list[Any]]:
+def rows_of(querysets: Sequence[QuerySet[Any, Any]], newest: int | None = None) -> list[list[Any]]:
     """Return the rows of each queryset. Each has the same number and types of columns.
 
-    Unlike ``union()``, it accepts limits on SQLite. The rows of a queryset have no order.
+    With ``newest`` only so many rows of all are returned: their first columns are an id and a
+    moment. Unlike ``union()``, it accepts limits on SQLite. The rows of a queryset have no order.
     """
     rows: list[list[Any]] = [[] for _ in querysets]
     if not querysets:
@@ -29,8 +30,9 @@ def rows_of(querysets: Sequence[QuerySet[Any, Any]]) -> list[list[Any]]:
         sql, own_params = compiler.as_sql()
         arms.append(f"SELECT {number}, t{number}.* FROM ({sql}) t{number}")  # noqa: S608
         params += own_params
+    last = "" if newest is None else f" ORDER BY 3 DESC, 2 DESC LIMIT {newest}"
     with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(arms), params)
+        cursor.execute(" UNION ALL ".join(arms) + last, params)
         fetched = cursor.fetchall()
     first = compilers[0]
     converters = first.get_converters([selected for selected, _, _ in first.select])
