@@ -9,7 +9,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR, SEARCH_VAR, ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db import models
+from django.db import DataError, ProgrammingError, models
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -35,6 +35,10 @@ MAX_MATCHES = 1000
 
 #: Rows that a list counts and pages through, the newest ones.
 MAX_COUNTED = 5000
+
+
+#: What drivers raise for values that Django lets pass, such as a number of more than 64 bits.
+_REFUSED = (DataError, OverflowError, ProgrammingError, ValueError)
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
@@ -63,6 +67,14 @@ class BoundedList(ChangeList):
         return [first] if "pk" in first else [first, "-pk" if first[0] == "-" else "pk"]
 
     def get_results(self, request: HttpRequest) -> None:
+        try:
+            self._read(request)
+        except _REFUSED as err:
+            if not self.params:  # then no filter of the URL is to blame
+                raise
+            raise IncorrectLookupParameters(err) from err
+
+    def _read(self, request: HttpRequest) -> None:
         super().get_results(request)
         if not self.multi_page and any(name.endswith("__in") for name in self.params):
             # Their ids first: with an order, SQLite would look for rare values in every row.
