@@ -94,9 +94,10 @@ def _fill(families: dict[str, Any], now: datetime) -> None:
         families["process_last_run_timestamp_seconds"].add_metric([], _seconds(ran_at))
     by_kind = streams.current(now)
     for kind in MODELS:
-        of_kind = by_kind[kind].by_project.values()
-        families["events"].add_metric([str(kind)], sum(stream.count for stream in of_kind))
-        if last_at := max((in_utc(stream.last_at) for stream in of_kind), default=None):
+        of_kind = by_kind[kind]
+        counts = [stream.count for stream in of_kind.by_project.values()]
+        families["events"].add_metric([str(kind)], sum(counts))
+        if last_at := of_kind.last_at:
             families["last_event_timestamp_seconds"].add_metric([str(kind)], _seconds(last_at))
 
 

@@ -52,6 +52,23 @@ def test_a_question_is_answered_by_the_phone_or_the_api(talk):
     assert conversations(since(1)) == Conversations(0, 0, 0, 0, None)
 
 
+@pytest.mark.parametrize("status", ["2", "5"])
+def test_a_message_that_failed_is_no_answer(status):
+    come(0, chat("1", number="15550002222"))
+    come(10, delivery(row("failed", status, number="15550002222")))
+    assert conversations(since()).answered == 0
+    come(20, delivery(row("another", "1", number="15550002222")))
+    assert conversations(since()).seconds_to_answer == 20
+
+
+def test_the_oldest_messages_are_read_if_not_all_are(monkeypatch):
+    monkeypatch.setattr("pickyassist_webhooks.insights.conversations.MAX_SENT", 1)
+    come(0, chat("1", number="15550002222"))
+    for number in (3, 1, 2):
+        come(10 * number, delivery(row(str(number), "1", number="15550002222")))
+    assert conversations(since()).seconds_to_answer == 10
+
+
 def test_an_answer_belongs_to_its_project():
     come(0, chat("1"))
     come(10, chat("2", direction=1, project_id="other"))

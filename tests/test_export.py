@@ -234,7 +234,6 @@ def test_a_filter_that_a_database_refuses_is_no_error_of_ours(name, value, page,
     assert read
 
 
-
 @each_model
 def test_who_may(model, client):
     client.force_login(get_user_model().objects.create_user("clerk", is_staff=True))

@@ -13,6 +13,7 @@ from pickyassist_webhooks import health, ingest
 from pickyassist_webhooks.choices import EventKind, Level
 from pickyassist_webhooks.insights import streams
 from pickyassist_webhooks.models import DeliveryReport, EventStream
+from pickyassist_webhooks.models.heartbeats import PROCESS, beat
 from pickyassist_webhooks.models.streams import WINDOW
 from tests.requests import delivery, filtered, keep, post, row
 
@@ -89,7 +90,8 @@ def test_reading_is_bounded_and_goes_on(monkeypatch):
     for count in (3, 6, 8, 8):
         streams.store()
         assert EventStream.objects.get().count == count
-    assert streams.current(now)[KIND] == streams.Streams({"4100": EventStream.objects.get()}, now)
+    last = EventStream.objects.get()
+    assert streams.current(now)[KIND] == streams.Streams({"4100": last}, now, last.last_at)
 
 
 def test_all_chunks_in_one_look_if_there_is_time(monkeypatch):
@@ -105,7 +107,35 @@ def test_a_past_that_is_still_read_is_no_silence(monkeypatch):
         come(20 - number, number)
     assert silence() == Level.DEGRADED
     monkeypatch.setattr(streams, "READ", 3)
+    beat(PROCESS)
     assert silence() == Level.OK
+
+
+@pytest.mark.parametrize("ago", [None, 2])
+def test_without_a_process_that_reads_the_newest_event_tells(ago, monkeypatch, clock):
+    for number in range(6):
+        come(20 - number, number)
+    monkeypatch.setattr(streams, "READ", 3)
+    if ago is not None:
+        beat(PROCESS)
+        clock.advance(hours=ago)
+    assert silence() == Level.DEGRADED
+    come(0.5, "new")
+    assert silence() == Level.OK
+    assert streams.current(timezone.now())[KIND].by_project["4100"].count == 3
+
+
+def test_an_event_of_a_clock_that_runs_ahead_hides_no_others(clock):
+    for number, hours in enumerate((5, 4, -72, 3, 2.5)):
+        come(hours, number)
+    assert silence() == Level.OK
+    streams.store()
+    stream = EventStream.objects.get()
+    assert stream.count == 5
+    assert stream.last_at <= timezone.now()
+    clock.advance(hours=3)
+    assert streams.current(timezone.now())[KIND].last_at == stream.last_at
+    assert silence() == Level.DEGRADED
 
 
 def silence():

@@ -294,3 +294,26 @@ class TestRemoval:
         keep(b"{}", query=TEST_MARKER, state=RequestState.QUARANTINED)
         removal.remove(removal.oldest())
         assert not WebhookRequest.objects.exists()
+
+
+class Replica:
+    def db_for_read(self, model, **hints):
+        return "default"
+
+    def db_for_write(self, model, **hints):
+        return "own" if model._meta.app_label == "pickyassist_webhooks" else None
+
+    def allow_relation(self, *objects, **hints):
+        return True
+
+
+@pytest.mark.django_db(databases=["default", "own"], transaction=True)
+@each_marked
+def test_lists_that_are_read_from_a_replica(model, root, settings):
+    send()
+    WebhookRequest.objects.using("own").bulk_create(WebhookRequest.objects.all())
+    settings.DATABASE_ROUTERS = [Replica()]
+    rows = list_of(root, model).context["cl"].result_list
+    assert rows
+    assert all(row.has_badge for row in rows)
+    assert list_of(root, model, tests="only").status_code == 200

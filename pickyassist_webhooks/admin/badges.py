@@ -30,7 +30,7 @@ def has_tests(request: HttpRequest, model: Any) -> bool:
 
 
 def mark(rows: Sequence[Any]) -> None:
-    """Set ``has_badge`` of the rows of one page, with at most one query."""
+    """Set ``has_badge`` of the rows of one page, with at most two queries."""
     if not rows:
         return
     model = type(rows[0])
@@ -39,15 +39,20 @@ def mark(rows: Sequence[Any]) -> None:
     elif model is Message:
         msg_ids = {row.msg_id for row in rows}
         reports = DeliveryReport.objects.using(rows[0]._state.db).filter(msg_id__in=msg_ids)
-        reports = reports.filter(request__in=requests().tests().order_by())
-        reported = set(reports.values_list("project_id", "msg_id"))
-        pks = {row.pk for row in rows if (row.project_id, row.msg_id) in reported}
+        reported = list(reports.values_list("request_id", "project_id", "msg_id"))
+        tests = _tests_among({request for request, *_message in reported})
+        messages = {(project, msg_id) for request, project, msg_id in reported if request in tests}
+        pks = {row.pk for row in rows if (row.project_id, row.msg_id) in messages}
     else:
-        tests = requests().tests().filter(pk__in={row.request_id for row in rows})
-        of_tests = set(tests.values_list("pk", flat=True))
-        pks = {row.pk for row in rows if row.request_id in of_tests}
+        tests = _tests_among({row.request_id for row in rows})
+        pks = {row.pk for row in rows if row.request_id in tests}
     for row in rows:
         row.has_badge = row.pk in pks
+
+
+def _tests_among(pks: set[int]) -> set[int]:
+    # A statement of its own: requests may be read from another database than events.
+    return set(requests().tests().filter(pk__in=pks).values_list("pk", flat=True))
 
 
 class TestEventFilter(admin.SimpleListFilter):

@@ -68,14 +68,11 @@ class BoundedList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         try:
-            self._read(request)
+            super().get_results(request)
         except _REFUSED as err:
             if not self.params:  # then no filter of the URL is to blame
                 raise
             raise IncorrectLookupParameters(err) from err
-
-    def _read(self, request: HttpRequest) -> None:
-        super().get_results(request)
         if not self.multi_page and any(name.endswith("__in") for name in self.params):
             # Their ids first: with an order, SQLite would look for rare values in every row.
             pks = list(self.queryset.order_by().values_list("pk", flat=True))

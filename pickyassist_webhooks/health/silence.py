@@ -30,7 +30,7 @@ class Silence:
 
 def silence(facts: Facts) -> Finding:
     """Judge the time since the last event of each kind and project."""
-    silences = sorted(_silences(facts.now), key=lambda silence: -silence.age)
+    silences = sorted(_silences(facts), key=lambda silence: -silence.age)
     if not silences:
         return Level.OK, _("Events come as usual.")
     longest, *others = silences
@@ -49,12 +49,17 @@ def silence(facts: Facts) -> Finding:
     return Level.DEGRADED, reason + " " + _("Check the URL in Picky Assist.")
 
 
-def _silences(now: datetime) -> Iterator[Silence]:
+def _silences(facts: Facts) -> Iterator[Silence]:
+    now = facts.now
+    is_being_read = facts.last_run is not None and elapsed(facts.last_run, now) <= LEAST
     for read in streams.current(now).values():
-        if elapsed(read.read_until, now) > LEAST:
+        is_behind = elapsed(read.read_until, now) > LEAST
+        if is_behind and is_being_read:
             continue  # after an upgrade, the past is still being read
         for stream in read.by_project.values():
-            age = elapsed(stream.last_at, read.read_until)
+            # If no command reads on, newer events may be unread. None came after the newest of all.
+            last_at = read.last_at if is_behind and read.last_at else stream.last_at
+            age = elapsed(last_at, now if is_behind else read.read_until)
             if _is_too_long(age, stream, read.read_until):
                 yield Silence(stream, age)
 

@@ -11,6 +11,7 @@ from ..choices import Direction
 from ..models import ChatMessage, Message
 from ..models.moments import Moments
 from ..models.together import counts_of
+from .errors import FAILED
 from .overview import SAMPLE, midnight
 
 #: Messages sent by the API that are read to find answers.
@@ -65,6 +66,8 @@ def _sent_by_api(turns: list[Turn]) -> list[Turn]:
     if not keys:
         return []
     sent: Any = Message.objects.filter(number_key__in=keys, first_reported_at__gte=turns[0][0])
+    # A message that failed is no answer.
+    sent = sent.exclude(status__in=FAILED).order_by("first_reported_at")
     names = (Moments("first_reported_at"), "project_id", "number_key")
     rows = sent.values_list(*names)[:MAX_SENT]
     return [(at, True, (project_id, number_key, "")) for at, project_id, number_key in rows]

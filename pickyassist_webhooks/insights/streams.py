@@ -40,10 +40,14 @@ Row = tuple[int, str, datetime]
 
 @dataclass(frozen=True)
 class Streams:
-    """The streams of one kind, by project, and the moment until which its events are in them."""
+    """The streams of one kind, by project, and the moment until which its events are in them.
+
+    ``last_at`` is the moment of the newest event of the kind, which may be in no stream yet.
+    """
 
     by_project: dict[str, EventStream]
     read_until: datetime
+    last_at: datetime | None
 
 
 def current(now: datetime) -> dict[str, Streams]:
@@ -51,14 +55,15 @@ def current(now: datetime) -> dict[str, Streams]:
     stored: dict[str, dict[str, EventStream]] = {kind: {} for kind in MODELS}
     for stream in streams().filter(kind__in=list(MODELS)).order_by("pk"):
         stored[stream.kind][stream.project_id] = stream
-    unread = _unread(stored, now, READ)
+    unread, newest = _unread(stored, now, READ)
+    current = {}
     for kind, rows in unread.items():
-        _extend(stored[kind], kind, rows)
-    ends = {
-        kind: now if len(rows) < READ else max(at for _, _, at in rows)
-        for kind, rows in unread.items()
-    }
-    return {kind: Streams(by_project, ends[kind]) for kind, by_project in stored.items()}
+        _extend(stored[kind], kind, rows, now)
+        read_until = now if len(rows) < READ else min(now, max(at for _, _, at in rows))
+        lasts = [newest[kind], *(stream.last_at for stream in stored[kind].values())]
+        last_at = max((at for at in lasts if at), default=None)
+        current[kind] = Streams(stored[kind], read_until, last_at)
+    return current
 
 
 def store() -> None:
@@ -75,10 +80,10 @@ def _store_chunk(kind: str) -> int:
     with own_transaction(database_of_requests()):
         locked = streams().filter(kind=kind).order_by("pk").select_for_update()
         stored = {stream.project_id: stream for stream in locked}
-        settled = later(now, -_GRACE)
-        unread = _unread({kind: stored}, now, CHUNK)[kind]
-        rows = list(takewhile(lambda row: row[2] <= settled, unread))
-        changed = _extend(stored, kind, rows)
+        settled, latest = later(now, -_GRACE), later(now, _GRACE)
+        unread, _newest = _unread({kind: stored}, now, CHUNK)
+        rows = list(takewhile(lambda row: not settled < row[2] <= latest, unread[kind]))
+        changed = _extend(stored, kind, rows, now)
         # Another process may have just made the stream; it has read the same events.
         streams().bulk_create([each for each in changed if not each.pk], ignore_conflicts=True)
         fields = ["last_id", "count", "last_at", "earlier", "gaps"]
@@ -88,8 +93,11 @@ def _store_chunk(kind: str) -> int:
 
 def _unread(
     stored: dict[str, dict[str, EventStream]], now: datetime, most: int
-) -> dict[str, list[Row]]:
-    """Return the next events of each kind after those in its streams, in the order of their ids."""
+) -> tuple[dict[str, list[Row]], dict[str, datetime | None]]:
+    """Return the next events of each kind after those in its streams, in the order of their ids.
+
+    Also return the moment of the newest event of each kind.
+    """
     last = {
         kind: max((s.last_id for s in streams.values()), default=0)
         for kind, streams in stored.items()
@@ -100,9 +108,14 @@ def _unread(
     for kind, pks in zip(new, rows_of(ordered), strict=True):
         last[kind] = min((pk for (pk,) in pks), default=0) - 1
     kinds = [kind for kind in stored if last[kind] >= 0]
-    unread = [_events(kind).filter(pk__gt=last[kind]).order_by("pk") for kind in kinds]
-    read = rows_of([rows.values_list(*_FIELDS)[:most] for rows in unread])
-    return {kind: [] for kind in stored} | dict(zip(kinds, map(sorted, read), strict=True))
+    unread = [_events(kind).filter(pk__gt=last[kind]).order_by("pk")[:most] for kind in kinds]
+    past = [_events(kind).filter(received_at__lte=later(now, _GRACE)) for kind in kinds]
+    newest = [rows.order_by("-received_at")[:1] for rows in past]
+    read = rows_of([rows.values_list(*_FIELDS) for rows in (*unread, *newest)])
+    nothing: dict[str, list[Row]] = {kind: [] for kind in stored}
+    by_kind = nothing | dict(zip(kinds, map(sorted, read[: len(kinds)]), strict=True))
+    lasts = nothing | dict(zip(kinds, read[len(kinds) :], strict=True))
+    return by_kind, {kind: rows[0][2] if rows else None for kind, rows in lasts.items()}
 
 
 def _events(kind: str) -> Any:
@@ -111,14 +124,19 @@ def _events(kind: str) -> Any:
     return events.exclude(request__in=requests().tests().order_by())
 
 
-def _extend(stored: dict[str, EventStream], kind: str, rows: list[Row]) -> list[EventStream]:
-    """Add events to their streams, and return those that changed."""
+def _extend(
+    stored: dict[str, EventStream], kind: str, rows: list[Row], now: datetime
+) -> list[EventStream]:
+    """Add events to their streams, and return those that changed.
+
+    An event of a clock that runs ahead came now: it would hide those that come until then.
+    """
     changed: dict[str, EventStream] = {}
     for pk, project_id, at in sorted(rows, key=lambda row: row[2]):
         if project_id not in stored:
             stored[project_id] = EventStream(kind=kind, project_id=project_id)
         stream = stored[project_id]
-        stream.add(at)
+        stream.add(min(at, now))
         stream.last_id = max(stream.last_id, pk)
         changed[project_id] = stream
     return list(changed.values())
