@@ -36,7 +36,6 @@ MAX_MATCHES = 1000
 #: Rows that a list counts and pages through, the newest ones.
 MAX_COUNTED = 5000
 
-
 #: What drivers raise for values that Django lets pass, such as a number of more than 64 bits.
 _REFUSED = (DataError, OverflowError, ProgrammingError, ValueError)
 
