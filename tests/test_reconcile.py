@@ -641,6 +641,12 @@ class TestOptions:
         with pytest.raises(CommandError, match="No push with the id 'x' is recorded"):
             run("--push-id", first.push_id, "--push-id", "x")
 
+    def test_arguments_that_are_not_utf8(self, vendor):
+        undecoded = b"\xff".decode("utf-8", "surrogateescape")
+        assert run("--project", undecoded) == result()
+        with pytest.raises(CommandError, match="No push with the id '\ufffd' is recorded"):
+            run("--push-id", undecoded)
+
     def test_a_push_that_a_worker_has(self, vendor):
         push = send(vendor)
         Push.objects.update(due_at=timezone.now())

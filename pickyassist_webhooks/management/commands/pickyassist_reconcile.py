@@ -10,6 +10,7 @@ from django.db.models import Count, Min
 
 from ...choices import PushState
 from ...conf import NAME, app_settings
+from ...parsing.characters import storable
 from ...reconcile.work import Run, Wanted, open_again, reconcile
 from ..arguments import moment, positive
 from ..base import AppCommand
@@ -32,6 +33,7 @@ class Command(AppCommand):
         parser.add_argument(
             "--push-id",
             action="append",
+            type=storable,  # text that is not UTF-8 fits into no database
             default=[],
             metavar="ID",
             help="ask for this push now, even if it is not due; repeat for more",
@@ -39,6 +41,7 @@ class Command(AppCommand):
         parser.add_argument(
             "--project",
             action="append",
+            type=storable,
             default=[],
             metavar="ID",
             help="only pushes of this project; repeat for more",
