@@ -33,7 +33,7 @@ SUITES = {
     "browser": (["tests", "browser"], ["tests/browser", "--ds=tests.browser.settings"]),
     "contract": (["tests", "contract"], ["tests/contract", "--ds=tests.contract.settings"]),
     "scale": (["tests"], ["tests/scale"]),
-    "docs": (["tests", "docs"], ["tests/docs"]),
+    "docs": (["tests", "celery", "docs"], ["tests/docs"]),
     "packaging": (["tests", "lint", "packaging"], ["tests/packaging"]),
     "production": (["tests", "api", "example", "production"], ["tests/production"]),
     # Runs pytest itself many times.

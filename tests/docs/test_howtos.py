@@ -1,4 +1,4 @@
-"""The projects of two how-to pages work as the pages say."""
+"""The projects of four how-to pages work as the pages say."""
 
 from __future__ import annotations
 
@@ -27,6 +27,14 @@ PICKYASSIST_WEBHOOKS = {"SECRETS": ["%s"]}
 """
 MEMBER = {"project_id": "1", "event_id": 3, "action": 1, "group_id": "A1", "number": "15550001111"}
 HANG_UPS = 10
+#: Runs each task of the schedule, as a worker of Celery would.
+SCHEDULED = """
+from mysite.celery import app
+
+app.loader.import_default_modules()
+for entry in app.conf.beat_schedule.values():
+    app.tasks[entry["task"]].apply(throw=True)
+"""
 
 
 def marked(page, first_line):
@@ -45,6 +53,11 @@ def project(tmp_path_factory):
     settings = SETTINGS % SECRET + marked(page, "# settings.py")
     (site / "settings.py").write_text(settings, "utf-8")
     (site / "asgi.py").write_text(marked("how-to/behind-a-proxy.md", "# asgi.py"), "utf-8")
+    pages = ("how-to/queues.md", "how-to/monitoring.md")
+    celery = "\n".join(marked(page, "# mysite/celery.py") for page in pages)
+    (site / "celery.py").write_text(celery, "utf-8")
+    (site / "tasks.py").write_text(marked("how-to/monitoring.md", "# mysite/tasks.py"), "utf-8")
+    (folder / "scheduled.py").write_text(SCHEDULED, "utf-8")
     run(folder, "django", "migrate", "--verbosity=0")
     run(folder, "django", "migrate", "--verbosity=0", "--database=events")
     return folder
@@ -135,6 +148,13 @@ def test_senders_that_do_not_wait(project):
         server.terminate()
         server.wait(30)
     assert kept(project) == HANG_UPS + 1
+
+
+def test_task_of_the_schedule(project):
+    """A worker knows the task that beat sends, and the task does its work."""
+    run(project, "scheduled")
+    query = "SELECT COUNT(*) FROM pickyassist_webhooks_heartbeat"
+    assert ask(project, "events.sqlite3", query) == [(1,)]
 
 
 def kept(folder):
