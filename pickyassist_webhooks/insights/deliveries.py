@@ -19,8 +19,8 @@ DELIVERY_SAMPLE = 10_000
 #: All are in one index.
 _COLUMNS = ("country", "channel", "status", "delivered", "failed_seen", "refunded")
 
-#: How often each row of these columns occurs.
-Tally = Counter[tuple[Any, ...]]
+#: How many messages have these values, and the highest id of them.
+Tally = dict[tuple[Any, ...], tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,14 @@ def deliveries(days: Sequence[date]) -> Deliveries:
     """Return the rates of the messages that were first reported in these consecutive days."""
     start = midnight(days[0])
     earlier = midnight(days[0] - timedelta(days=len(days)))
-    newest: Any = Message.objects.order_by("-first_reported_at", "-pk").values_list(*_COLUMNS)
+    newest: Any = Message.objects.order_by("-first_reported_at", "-pk")
     periods = [
         newest.filter(first_reported_at__gte=start),
         newest.filter(first_reported_at__gte=earlier, first_reported_at__lt=start),
     ]
-    now, before = tallies_of([rows[:DELIVERY_SAMPLE] for rows in periods])
-    is_cut = max(now.total(), before.total()) == DELIVERY_SAMPLE
+    now, before = tallies_of([rows[:DELIVERY_SAMPLE] for rows in periods], *_COLUMNS)
+    totals = [sum(count for count, _newest in tally.values()) for tally in (now, before)]
+    is_cut = max(totals) == DELIVERY_SAMPLE
     return Deliveries(_rates(now, before, 0), _rates(now, before, 1), is_cut)
 
 
@@ -77,7 +78,7 @@ def _rates(now: Tally, before: Tally, column: int) -> list[Delivery]:
 def _results(tally: Tally, column: int) -> dict[str, Counter[str]]:
     """Return the number of messages for each value of a column, by their results."""
     results: dict[str, Counter[str]] = {}
-    for row, count in tally.items():
+    for row, (count, _newest) in tally.items():
         _country, _channel, status, delivered, failed_seen, refunded = row
         if status != DeliveryStatus.ACCEPTED:
             of_value = results.setdefault(row[column], Counter())
@@ -92,5 +93,5 @@ def _results(tally: Tally, column: int) -> dict[str, Counter[str]]:
 def in_use() -> dict[str, set[str]]:
     """Return the countries and the channels of the newest messages."""
     newest: Any = Message.objects.order_by("-first_reported_at", "-pk")
-    [tally] = tallies_of([newest.values_list("country", "channel")[:DELIVERY_SAMPLE]])
+    [tally] = tallies_of([newest[:DELIVERY_SAMPLE]], "country", "channel")
     return {"country": {row[0] for row in tally}, "channel": {row[1] for row in tally}}

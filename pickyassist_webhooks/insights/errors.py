@@ -5,7 +5,6 @@ Only the newest failed messages are read, by ranges of an index.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
@@ -13,8 +12,8 @@ from typing import Any
 
 from ..choices import DeliveryStatus
 from ..models import Message, masking
-from ..models.together import rows_of
-from ..parsing.errors import without_numbers
+from ..models.together import tallies_of
+from ..parsing.errors import text_of
 from .overview import SAMPLE, TOP, midnight
 
 #: Newest messages of each status whose errors are counted.
@@ -42,33 +41,28 @@ def errors(since: date, with_texts: bool = True) -> list[Error]:
 
     Without texts, all errors with one code are one, and its text is masked.
     """
-    groups: dict[str, Error] = {}
-    for pk, code, text, group in _newest(since):
-        name = group if with_texts else code
-        if error := groups.get(name):
-            error.count += 1
-            error.newest = max(error.newest, pk)
-        else:
-            shown = without_numbers(text) if with_texts else text and masking.hidden(text)
-            groups[name] = Error(code, shown, 1, pk)
-    return sorted(groups.values(), key=lambda error: (-error.count, error.code, error.text))[:TOP]
-
-
-def _newest(since: date) -> Iterator[tuple[int, str, str, str]]:
-    names = ("pk", "error_code", "error_message", "error_group")
     reported = Message.objects.filter(first_reported_at__gte=midnight(since))
-    newest = _failed(reported.values_list(*names), ERROR_SAMPLE)
-    # Those without an error are left out here: the database would read on until it has enough.
-    yield from (row for row in newest if row[-1] is not None)
+    tallies = tallies_of(_failed(reported, ERROR_SAMPLE), "error_code", "error_group")
+    by_name: dict[str, Error] = {}
+    for (code, group), (count, newest) in chain.from_iterable(map(dict.items, tallies)):
+        # Left out here: the database would read on until it has enough messages with an error.
+        if group is None:
+            continue
+        text = text_of(group, code)
+        shown = text if with_texts else text and masking.hidden(text)
+        error = by_name.setdefault(group if with_texts else code, Error(code, shown, 0, newest))
+        error.count += count
+        error.newest = max(error.newest, newest)
+    return sorted(by_name.values(), key=lambda error: (-error.count, error.code, error.text))[:TOP]
 
 
 def codes_in_use() -> list[str]:
     """Return the error codes of the newest failed messages."""
-    newest = _failed(Message.objects.values_list("error_code"), SAMPLE)
-    return sorted({code for (code,) in newest} - {""})
+    tallies = tallies_of(_failed(Message.objects.all(), SAMPLE), "error_code")
+    return sorted({code for (code,) in chain.from_iterable(tallies)} - {""})
 
 
-def _failed(messages: Any, limit: int) -> Iterator[Any]:
-    """Return the newest failed messages of each status, in one statement."""
+def _failed(messages: Any, limit: int) -> list[Any]:
+    """Return the newest failed messages of each status."""
     newest = messages.order_by("-first_reported_at")
-    return chain.from_iterable(rows_of([newest.filter(status=status)[:limit] for status in FAILED]))
+    return [newest.filter(status=status)[:limit] for status in FAILED]

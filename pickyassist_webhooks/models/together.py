@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from itertools import chain, zip_longest
 from typing import Any
@@ -90,25 +89,28 @@ def counts_between(
     return list(zip(*[iter(in_order)] * len(bounds), strict=True))
 
 
-def tallies_of(querysets: Sequence[QuerySet[Any, Any]]) -> list[Counter[tuple[Any, ...]]]:
-    """Return how often each row occurs in each queryset, at least one, which can have a limit.
+def tallies_of(
+    querysets: Sequence[QuerySet[Any, Any]], *names: str
+) -> list[dict[tuple[Any, ...], tuple[int, int]]]:
+    """Return the values of these columns in each queryset, at least one, which can have a limit.
 
-    Each has the same number and types of columns. Their values are as the driver returns them.
+    With each: in how many rows they are, and the highest id of these. The values are as the driver
+    returns them.
     """
     connection = connections[querysets[0].db]
+    columns = ", ".join(map(connection.ops.quote_name, names))
     arms, params = [], []
     for number, queryset in enumerate(querysets):
-        compiler = queryset.query.get_compiler(connection=connection)
-        sql, own_params = compiler.as_sql()
-        columns = ", ".join(str(column) for column in range(2, 2 + len(compiler.select)))
+        rows = queryset.values_list("id", *names)
+        sql, own_params = rows.query.get_compiler(connection=connection).as_sql()
         arms.append(
-            f"SELECT {number}, t{number}.*, COUNT(*) FROM ({sql}) t{number}"  # noqa: S608
+            f"SELECT {number}, COUNT(*), MAX(id), {columns} FROM ({sql}) t{number}"  # noqa: S608
             f" GROUP BY {columns}"
         )
         params += own_params
-    tallies: list[Counter[tuple[Any, ...]]] = [Counter() for _ in querysets]
+    tallies: list[dict[tuple[Any, ...], tuple[int, int]]] = [{} for _ in querysets]
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(arms), params)
-        for number, *values, count in cursor.fetchall():
-            tallies[number][tuple(values)] = count
+        for number, count, newest, *values in cursor.fetchall():
+            tallies[number][tuple(values)] = count, newest
     return tallies

@@ -23,3 +23,8 @@ def without_numbers(text: str) -> str:
 def group_of(code: str, text: str) -> str:
     """Return the text that errors with this code share, if they differ only in numbers."""
     return f"{code} {without_numbers(text)}"[:MAX_GROUP]
+
+
+def text_of(group: str, code: str) -> str:
+    """Return the text without numbers, or its beginning, of a group with this code."""
+    return group[len(code) + 1 :]
