@@ -205,11 +205,24 @@ class TestUrlPage:
     page = reverse(f"{APP}_webhookrequest_url")
 
     def test_the_samples_are_accepted(self, root):
-        page = root.post(self.page)
-        for sample in json.loads(page.context["samples"]):
-            body = json.dumps(sample["payload"]).replace("MARK", "7")
-            assert post(body.encode(), to=TEST_URL).json()["accepted"] == 1
+        self.post_samples(root)
         assert DeliveryReport.objects.get().msg_id == "TEST-7"
+
+    def test_the_samples_of_each_secret_are_accepted(self, root, settings):
+        settings.PICKYASSIST_WEBHOOKS = settings.PICKYASSIST_WEBHOOKS | {
+            "SECRETS": {"shop": "s" * 30, "other": "o" * 30},
+            "PROJECT_IDS": {"shop": ["4100"], "other": ["5200"]},
+        }
+        self.post_samples(root)
+        projects = DeliveryReport.objects.values_list("project_id", "request__secret_label")
+        assert set(projects) == {("4100", "shop"), ("5200", "other")}
+
+    def post_samples(self, client):
+        for _, address, texts in client.post(self.page).context["urls"]:
+            for sample in json.loads(texts):
+                body = json.dumps(sample["payload"]).replace("MARK", "7")
+                answer = post(body.encode(), to=f"{address}?{TEST_MARKER}").json()
+                assert answer["accepted"] == 1
 
     def test_what_curl_posts_is_a_test(self, root):
         text = unescape(root.post(self.page).content.decode())

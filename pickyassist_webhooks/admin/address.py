@@ -42,16 +42,19 @@ class AddressAdmin(ReadOnlyAdmin):
         """Show the URL of each secret."""
         if not request.user.has_perm(VIEW_URL):
             raise PermissionDenied
-        [curl_sample, *_others] = _samples(uuid4().hex[:8].upper())
+        addresses = urls(request)
+        curl_sample = _samples(uuid4().hex[:8].upper(), addresses[0][-1])[0] if addresses else {}
         return self.page(
             request,
             "url.html",
             gettext("The URL to paste"),
-            urls=urls(request),
+            urls=[
+                (label, url, json.dumps(_samples(MARK, project), cls=DjangoJSONEncoder))
+                for label, url, project in addresses
+            ],
             ours=app_settings.authenticates_by_secret,
             marker=TEST_MARKER,
-            samples=json.dumps(_samples(MARK), cls=DjangoJSONEncoder),
-            curl_sample=json.dumps(curl_sample["payload"]),
+            curl_sample=json.dumps(curl_sample.get("payload")),
             tests_url=self.url("tests"),
             may_view=self.has_view_permission(request),
             may_remove=may_remove(request),
@@ -59,20 +62,21 @@ class AddressAdmin(ReadOnlyAdmin):
         )
 
 
-def _samples(mark: str) -> list[dict[str, Any]]:
+def _samples(mark: str, project_id: str | None) -> list[dict[str, Any]]:
     """Return name and payload of each sample. A script replaces ``MARK`` before each test."""
     # It loads Django's test client, which no other page needs.
     from ..testing.samples import samples
 
-    return [{"name": capfirst(name), "payload": payload} for name, payload in samples(mark)]
+    made = samples(mark, project_id)
+    return [{"name": capfirst(name), "payload": payload} for name, payload in made]
 
 
-def urls(request: HttpRequest) -> list[tuple[str, str]]:
-    """Return label and URL of each secret; none if the project has its own authenticator."""
+def urls(request: HttpRequest) -> list[tuple[str, str, str | None]]:
+    """Return label, URL and a project of each secret; none if ``AUTHENTICATOR`` is a callable."""
     labelled = []
     for label, secret in app_settings.secrets if app_settings.authenticates_by_secret else []:
         with suppress(NoReverseMatch):  # no URL leads to the view, or the secret fits into none
-            labelled.append((label, _url(request, secret)))
+            labelled.append((label, _url(request, secret), app_settings.project_of(label)))
     return labelled
 
 

@@ -144,7 +144,10 @@ class AppSettings:
     @property
     def first_project(self) -> str | None:
         """A project that the first secret accepts, or ``None`` if it accepts every one."""
-        label = self.secrets[0][0] if self.secrets else ""
+        return self.project_of(self.secrets[0][0] if self.secrets else "")
+
+    def project_of(self, label: str) -> str | None:
+        """Return a project that a secret accepts, or ``None`` if it accepts every one, or none."""
         accepted = self._projects(printable(label, MAX_LABEL))
         return str(accepted[0]) if accepted else None
 

@@ -20,17 +20,21 @@ from .builders import (
 PREFIX = "TEST-"
 
 
-def samples(mark: str) -> list[tuple[Any, Payload]]:
-    """Return name and payload of each sample. Their ids contain ``mark``, which makes them new."""
+def samples(mark: str, project_id: str | None = None) -> list[tuple[Any, Payload]]:
+    """Return name and payload of each sample. Their ids contain ``mark``, which makes them new.
+
+    The default is a project that the first secret accepts.
+    """
     unique = f"{PREFIX}{mark}"
-    ids = {"push_id": unique, "reference_number": unique}
-    joined = group_member(group_id=unique, group_subject="Test")
+    own = {} if project_id is None else {"project_id": project_id}
+    ids = {"push_id": unique, "reference_number": unique, "msg_id": unique}
+    joined = group_member(group_id=unique, group_subject="Test", **own)
     left = joined | {"action": GroupAction.EXITED.value}
     return [
-        (EventKind.DELIVERY_REPORT.label, delivery_report(msg_id=unique, **ids)),
-        (EventKind.FILTER_REPORT.label, filter_report(msg_id=unique, **ids)),
+        (EventKind.DELIVERY_REPORT.label, delivery_report(**ids, **own)),
+        (EventKind.FILTER_REPORT.label, filter_report(**ids, **own)),
         (_("member joined"), joined),
         (_("member left"), left),
-        (EventKind.NEW_SUBSCRIBER.label, new_subscriber(subscriber_id=unique)),
-        (EventKind.CHAT_MESSAGE.label, chat_message(unique_id=unique)),
+        (EventKind.NEW_SUBSCRIBER.label, new_subscriber(subscriber_id=unique, **own)),
+        (EventKind.CHAT_MESSAGE.label, chat_message(unique_id=unique, **own)),
     ]

@@ -104,7 +104,7 @@ document.addEventListener("DOMContentLoaded", () => {
         results.replaceChildren();
         // New ids each time: a repeated id is a repeat.
         const mark = Date.now().toString(36).toUpperCase();
-        for (const sample of JSON.parse(words.samples.replaceAll("MARK", mark))) {
+        for (const sample of JSON.parse(button.dataset.samples.replaceAll("MARK", mark))) {
             await post(url, sample);
         }
         button.disabled = false;
