@@ -286,14 +286,40 @@ class TestList:
         assert login("view_webhookrequest").get(listed()).status_code == 403
         assert client.get(listed()).status_code == 302
 
-    def test_a_filter_uses_its_index(self, failures):
-        rows = ReceiverFailure.objects.filter(exception="KeyError", receiver="x").order_by("-pk")
+    def test_the_overview_leads_to_all_failures_of_a_receiver(self, failures, root, monkeypatch):
+        monkeypatch.setattr("pickyassist_webhooks.admin.lists.MAX_MATCHES", 2)
+        overview = Page(root.get("/admin/pickyassist_webhooks/"))
+        links = [link for link in overview.links if "receiverfailure/?receiver=" in link]
+        counts = {link: root.get(link).context["cl"].result_count for link in links}
+        assert list(counts.values()) == [3, 3]
+
+    def test_the_failures_of_yesterday(self, failures, root):
+        yesterday = timezone.now() - timedelta(days=1)
+        ReceiverFailure.objects.filter(exception="ValueError").update(failed_at=yesterday)
+        page = root.get(listed())
+        [link] = [
+            choice["query_string"]
+            for spec in page.context["cl"].filter_specs
+            for choice in spec.choices(page.context["cl"])
+            if str(choice["display"]) == "Yesterday"
+        ]
+        assert root.get(listed() + link).context["cl"].result_count == 1
+        assert page.context["cl"].result_list[0].exception == "KeyError"
+
+    @pytest.mark.parametrize(
+        ("index", "wanted"),
+        [
+            ("pickyassist_failure_class", {"exception": "KeyError", "receiver": "x"}),
+            ("pickyassist_failure_receiver", {"receiver": "x"}),
+        ],
+    )
+    def test_a_filter_uses_its_index(self, failures, index, wanted):
+        rows = ReceiverFailure.objects.filter(**wanted).order_by("-failed_at", "-pk")[:50]
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 cursor.execute("SET enable_seqscan = off")
-                cursor.execute("SET enable_sort = off")
         try:
-            assert "pickyassist_failure_class" in rows.explain()
+            assert index in rows.explain()
         finally:
             connection.close()  # these settings are of the session
 

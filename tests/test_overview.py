@@ -199,7 +199,7 @@ class TestPage:
         for part, count in (
             ("conflict=yes", 1),
             ("newsubscriber/?channel=", 1),
-            ("?q=", 1),
+            ("?receiver=", 1),
             ("dead", 0),
         ):
             [link] = {link for link in links if part in link}

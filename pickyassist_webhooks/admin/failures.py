@@ -41,11 +41,11 @@ def exception_of(group: Any) -> str:
     return f"{group.exception} {group.receiver}"
 
 
-class ExceptionFilter(admin.SimpleListFilter):
-    """Shows the failures of one receiver with one exception. The table above the list offers it."""
+class ReceiverFilter(admin.SimpleListFilter):
+    """Shows the failures of one receiver. Only the overview leads here."""
 
-    title = _("exception")
-    parameter_name = "exception"
+    title = _("receiver")
+    parameter_name = "receiver"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         value = self.value()
@@ -53,7 +53,20 @@ class ExceptionFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         # Django asks only filters that offer something, so a value was given.
-        exception, _space, receiver = storable(self.value() or "").partition(" ")
+        return self.matching(queryset, storable(self.value() or ""))
+
+    def matching(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return queryset.filter(receiver=value)
+
+
+class ExceptionFilter(ReceiverFilter):
+    """Shows the failures of one receiver with one exception. The table above the list offers it."""
+
+    title = _("exception")
+    parameter_name = "exception"
+
+    def matching(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        exception, _space, receiver = value.partition(" ")
         return queryset.filter(exception=exception, receiver=receiver)
 
 
@@ -61,11 +74,11 @@ class ExceptionFilter(admin.SimpleListFilter):
 class ReceiverFailureAdmin(BulkAdmin):
     actions = ("call_receivers_again", "discard_selected")
     list_display = ("failed_at", "receiver", "signal", "error_line", "attempts", "due_at")
-    list_filter = (RequestFilter, ExceptionFilter)
+    list_filter = ("failed_at", RequestFilter, ReceiverFilter, ExceptionFilter)
     change_list_template = "pickyassist_webhooks/admin/failures.html"
-    sortable_by = ()
+    sortable_by = ("failed_at",)
     search_fields = ("receiver",)
-    ordering = ("-pk",)
+    ordering = ("-failed_at",)
     large = ("error",)
     layout = (
         (

@@ -18,7 +18,7 @@ MAX_GROUPS = 20
 class FailureGroup:
     """The calls of one receiver that raised one class of exception; blank if its worker crashed.
 
-    ``newest`` is the id of the newest failure, ``retried`` counts those with attempts left.
+    ``newest`` is the id of the last failure, ``retried`` counts those with attempts left.
     """
 
     exception: str
@@ -33,7 +33,7 @@ def failure_groups() -> list[FailureGroup]:
     """Return the groups with most failures."""
     groups: dict[tuple[str, str], FailureGroup] = {}
     names = ("exception", "receiver", "pk", "failed_at", "due_at")
-    newest = ReceiverFailure.objects.order_by("-pk").values_list(*names)
+    newest = ReceiverFailure.objects.order_by("-failed_at", "-pk").values_list(*names)
     for exception, receiver, pk, failed_at, due_at in newest[:FAILURE_SAMPLE]:
         key = (exception, receiver)
         group = groups.setdefault(key, FailureGroup(*key, pk, failed_at))
