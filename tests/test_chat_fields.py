@@ -62,6 +62,28 @@ class TestKind:
         [problem] = parsed({name: "1"}).problems
         assert (problem.path, problem.code) == ("event_id", "missing")
 
+    @pytest.mark.parametrize(
+        ("body", "label"),
+        [
+            (b'{"number":"1","number":"2","unique-id":"5"}', ""),
+            (b"number=1&number=2&unique-id=5", "application/x-www-form-urlencoded"),
+        ],
+    )
+    def test_a_repeated_name_has_a_warning(self, body, label):
+        result = parse(body, label)
+        assert result.events[0].fields["number"] == "2"
+        assert [(each.path, each.code) for each in result.warnings] == [("", "repeated_key")]
+
+    def test_a_repeated_name_in_a_reply_has_one_warning(self):
+        result = parse(b'{"unique-id":"5","interactive":{"id":"1","id":"2"}}')
+        assert result.events[0].fields["reply_id"] == "2"
+        warnings = [(each.path, each.code) for each in result.warnings]
+        assert warnings == [("interactive", "repeated_key")]
+
+    def test_small_coordinates_stay_numbers(self):
+        fields, _ = read(location={"lat": 0.00005, "long": -1e-7})
+        assert fields["location"] == {"lat": 0.00005, "long": -1e-7}
+
     def test_the_teambox_is_named(self):
         [problem] = parsed({"event_id": 1, "event_description": "Chat assigned"}).problems
         assert problem.code == "teambox_webhook"

@@ -109,6 +109,25 @@ def test_one_field_identifies_a_foreign_payload(code, name):
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [
+        {"event_id": 1, "status": "open"},
+        {"event_id": 1, "data": {"status": "open"}},
+        {"event_id": 3, "group_id": "A1"},
+        {"event_id": 4, "mobile": "", "data": []},
+    ],
+)
+def test_the_teambox_shares_fields_and_ids_with_events(fields):
+    [problem] = read({"event_description": "Chat Assigned", "user": {}, **fields}).problems
+    assert problem.code == "teambox_webhook"
+
+
+def test_an_event_may_have_a_field_of_the_teambox():
+    payload = read({"event_id": 1, "event_name": "x", "data": [{"msg_id": "1", "status": 1}, 7]})
+    assert len(payload.events) == len(payload.problems) == 1
+
+
+@pytest.mark.parametrize(
     ("event_id", "is_batch"), [(1, True), (2, True), (3, False), (4, False), (5, False)]
 )
 def test_a_batch_without_rows_is_recognised_by_its_id(event_id, is_batch):

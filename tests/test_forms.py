@@ -99,6 +99,25 @@ def test_a_known_name_may_be_escaped():
     assert parse(b"%65vent%5Fid=4&subscriber%5fid=%41", "text/plain").events
 
 
+@pytest.mark.parametrize("name", ["message_in_raw", "message-in", "unique-id"])
+def test_a_chat_message_may_have_no_label(name):
+    payload = parse(f"number=1555&type=1&{name}=7".encode(), "text/plain")
+    assert payload.kind == "chat_message"
+    assert payload.events
+
+
+@pytest.mark.parametrize(
+    ("body", "label"),
+    [
+        (b"message-in=Is+5+%2B+5%3F&number=1", FORM),
+        (parts(("message-in", "Is+5+%2B+5%3F"), ("number", "1")), MULTIPART),
+    ],
+)
+def test_the_text_of_a_chat_message_is_decoded_once(body, label):
+    [event] = parse(body, label).events
+    assert event.fields["text"] == "Is 5 + 5?"
+
+
 def test_values_keep_escaped_separators():
     body = b"event_id=4&subscriber_id=%26%3D%3d%2B%2525%&name=%zz+=%41"
     [event] = parse(body, FORM).events

@@ -47,6 +47,14 @@ def test_a_form_without_rows(data):
     assert payload.events == payload.problems == []
 
 
+@pytest.mark.parametrize("event_id", [1, 2])
+@pytest.mark.parametrize("data", [[], {}, "[]", "", "hello", None])
+def test_a_flat_report_next_to_empty_data(event_id, data):
+    body = json.dumps({"event_id": event_id, "msg_id": "9", "status": 1, "data": data})
+    [event] = parse(body.encode()).events
+    assert event.fields["msg_id"] == "9"
+
+
 def test_a_row_may_have_fields_that_usually_stand_next_to_the_rows():
     [event] = parse(b'{"event_id":1,"data":[{"msg_id":"1","status":1,"event_id":5}]}').events
     assert event.extra == {"event_id": 5}

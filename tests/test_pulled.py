@@ -42,6 +42,8 @@ def test_the_documented_answer():
             Problem("data", "too_many_rows", "at most 15000 rows"),
         ),
         (b'{"data": [7]}', Problem("data[0]", "wrong_type", "an object")),
+        (b'{"data": 5}', Problem("data", "wrong_type", "a list of rows")),
+        (b'{"data": "none"}', Problem("data", "wrong_type", "a list of rows")),
     ],
 )
 def test_problems(body, problem):
@@ -73,6 +75,39 @@ def test_the_value_of_a_row_counts():
     body = b'{"push_id": 7, "application": 8, "data": [{"msg_id": "1", "status": 1, "push_id": 9}]}'
     [event] = parse_pulled(body, "41").events
     assert (event.fields["push_id"], event.fields["channel"]) == ("9", "8")
+
+
+@pytest.mark.parametrize("blank", [b"null", b'""'])
+def test_a_blank_value_of_a_row_does_not_count(blank):
+    body = b'{"push_id": 7, "data": [{"number": "15550001111", "status": 2, "push_id": %s}]}'
+    [event] = parse_pulled(body % blank, "41").events
+    assert event.fields["push_id"] == "7"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'"[{\\"msg_id\\": \\"1\\", \\"status\\": 1}]"',
+        b'{"0": {"msg_id": "1", "status": 1}, "x": 5}',
+        b'{"msg_id": "1", "status": 1}',
+    ],
+)
+def test_rows_are_found_as_in_events(data):
+    [event] = parse_pulled(b'{"push_id": 7, "data": %s}' % data, "41").events
+    assert event.fields["msg_id"] == "1"
+
+
+@pytest.mark.parametrize("data", [b"[]", b"{}", b"null", b'""'])
+def test_no_rows(data):
+    payload = parse_pulled(b'{"push_id": 7, "data": %s}' % data, "41")
+    assert payload.events == payload.problems == []
+
+
+def test_a_strange_channel_costs_no_row():
+    body = b'{"push_id": 7, "application": [8], "data": [{"msg_id": "1", "status": 1}]}'
+    payload = parse_pulled(body, "41")
+    assert [event.fields["channel"] for event in payload.events] == [""]
+    assert [(each.path, each.code) for each in payload.warnings] == [("application", "blanked")]
 
 
 def test_long_fields_next_to_the_rows_are_left_in_the_body():

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import escapes
 from .characters import storable
-from .decoding import harmless
+from .decoding import ObjectWithRepeatedKeys, harmless
 from .forms import FormObject
 from .values import MAX_JSON, MAX_LENGTH, FieldReader
 
@@ -76,11 +76,13 @@ def message_of(source: dict[str, Any]) -> dict[str, Any] | None:
             read[spelled] = value
     if _SIGNATURE.isdisjoint(read):
         return None
-    is_decoded = isinstance(source, FormObject) and isinstance(read.get("message-in"), str)
-    if is_decoded and _is_blank(read.get("message_in_raw")):
+    is_decoded = isinstance(source, FormObject) and not source.is_multipart
+    has_text = isinstance(read.get("message-in"), str)
+    if is_decoded and has_text and _is_blank(read.get("message_in_raw")):
         # The form's own encoding was that of the text.
         read["message_in_raw"] = read.pop("message-in")
-    return other | read
+    has_repeated_keys = getattr(source, "has_repeated_keys", False)
+    return ObjectWithRepeatedKeys(other | read) if has_repeated_keys else other | read
 
 
 def direction(reader: FieldReader, name: str) -> int:
@@ -128,7 +130,7 @@ def _kept(reader: FieldReader, name: str, value: Any) -> Any:
 def reply_id(reader: FieldReader, name: str) -> str:
     """Return the id of the button or of the choice that was pressed."""
     interactive = an_object(reader, name) or {}
-    answer = _answer(reader)
+    answer = FieldReader(_answer(reader), "interactive", reader.warnings)
     reply = answer.word("id")
     rest = {key: interactive[key] for key in interactive if key not in ("id", "description")}
     if rest | answer.replaced:
@@ -136,14 +138,14 @@ def reply_id(reader: FieldReader, name: str) -> str:
     return reply
 
 
-def _answer(reader: FieldReader) -> FieldReader:
+def _answer(reader: FieldReader) -> dict[str, Any]:
     interactive = reader.source.get("interactive")
-    source = interactive if isinstance(interactive, dict) else {}
-    return FieldReader(source, "interactive", reader.warnings)
+    return interactive if isinstance(interactive, dict) else {}
 
 
 def _description(reader: FieldReader) -> str:
-    answer = _answer(reader)
+    # A plain copy: its repeated keys have a warning already.
+    answer = FieldReader(dict(_answer(reader)), "interactive", reader.warnings)
     text = answer.text("description")
     if answer.replaced:
         reader.replaced["interactive"] = reader.replaced.get("interactive", {}) | answer.replaced

@@ -159,7 +159,9 @@ def _form_fields(body: bytes, text: str, content_type: str) -> dict[str, Any]:
     if not others and content.lstrip()[:1] == "{":
         with suppress(json.JSONDecodeError):
             return _json(content) or forms.flat(pairs)
-    return forms.nested(pairs) if others else forms.flat(pairs)
+    fields = forms.nested(pairs) if others else forms.flat(pairs)
+    fields.is_multipart = forms.is_multipart(content_type)
+    return fields
 
 
 def harmless(value: Any, depth: int = 1) -> Any:
@@ -170,7 +172,7 @@ def harmless(value: Any, depth: int = 1) -> Any:
     """
     if isinstance(value, str):
         return storable(value)
-    if isinstance(value, float) and "e" in repr(value):
+    if isinstance(value, float) and "e+" in repr(value):
         return repr(value)
     if not isinstance(value, _CONTAINERS):
         return value

@@ -182,13 +182,16 @@ CHAT_MESSAGE = EventType(
 )
 EVENT_TYPES = (DELIVERY_REPORTS, FILTER_REPORTS, GROUP_MEMBER, NEW_SUBSCRIBER, CHAT_MESSAGE)
 
-# Payloads of other webhooks that people point at this URL: signature fields, code, next step.
-FOREIGN = (
-    (
-        {"event_description", "event_name"},
-        "teambox_webhook",
-        "an Event Webhook: this is the Teambox Event Webhook's payload",
-    ),
+#: The payload of another webhook that people point at this URL: signature fields, code, next step.
+Webhook = tuple[set[str], str, str]
+#: Its ids are those of events.
+TEAMBOX: Webhook = (
+    {"event_description", "event_name"},
+    "teambox_webhook",
+    "an Event Webhook: this is the Teambox Event Webhook's payload",
+)
+FOREIGN: tuple[Webhook, ...] = (
+    TEAMBOX,
     (
         {"time", "message_type"},
         "pull_report",

@@ -21,7 +21,9 @@ _LABEL = "application/x-www-form-urlencoded"
 _FORM_KEY = re.compile(r"([^\[]+)((?:\[[^\]]*\])*)")
 _STEP = re.compile(r"\[([^\]]*)\]")
 LIKE_JSON = re.compile(r'\s*[{\["]')
-_ENVELOPE_KEYS = frozenset({"project_id", "event_id", "project-id", "message-in"})
+_ENVELOPE_KEYS = frozenset(
+    {"project_id", "event_id", "project-id", "message-in", "message_in_raw", "unique-id"}
+)
 #: Length of the longest key, if each character is escaped.
 _MAX_ENVELOPE_KEY = 3 * max(map(len, _ENVELOPE_KEYS))
 
@@ -29,10 +31,12 @@ _MAX_ENVELOPE_KEY = 3 * max(map(len, _ENVELOPE_KEYS))
 class FormObject(dict[str, Any]):
     """An object that is built field by field from a form."""
 
-    __slots__ = ("_next_position", "has_repeated_keys")
+    __slots__ = ("_next_position", "has_repeated_keys", "is_multipart")
 
     def __init__(self) -> None:
         self.has_repeated_keys = False
+        #: Multipart has no escapes of its own.
+        self.is_multipart = False
         self._next_position = 0
 
     def key_of(self, step: str) -> str:
@@ -58,21 +62,25 @@ class FormObject(dict[str, Any]):
         return child
 
 
+def is_multipart(content_type: str) -> bool:
+    return content_type.strip().lower().startswith("multipart/form-data")
+
+
 def pairs_of(body: bytes, text: str, content_type: str) -> list[tuple[str, str]]:
     """Return the names and values of a form; none if it is not a form."""
-    label = content_type.strip().lower()
-    is_multipart = label.startswith("multipart/form-data")
+    in_parts = is_multipart(content_type)
     # Count the lines of parts: each costs as much as a field, and a part has four or more.
-    separators = ("\n", "\r") if is_multipart else ("&",)
+    separators = ("\n", "\r") if in_parts else ("&",)
     if max(map(text.count, separators)) > _MAX_FIELDS:
         raise UnreadablePayload("not_json", f"at most {_MAX_FIELDS} form fields")
-    if is_multipart:
+    if in_parts:
         _refuse_nested_parts(body)
         return multipart.pairs_of(body, content_type)
     if "=" not in text or LIKE_JSON.match(text):
         return []  # truncated JSON is not a form, with any content type
     # Check the names first: another text can have millions of escapes in its values.
-    return escapes.split(text) if label.startswith(_LABEL) or _has_known_name(text) else []
+    is_labelled = content_type.strip().lower().startswith(_LABEL)
+    return escapes.split(text) if is_labelled or _has_known_name(text) else []
 
 
 def flat(pairs: list[tuple[str, str]]) -> FormObject:

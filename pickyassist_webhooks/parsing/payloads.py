@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,8 +12,17 @@ from typing import Any
 from ..exceptions import UnreadablePayload
 from . import chat
 from .decoding import decode, decode_text, harmless
-from .event_types import CHAT_MESSAGE, DELIVERY_REPORTS, ENVELOPE, EVENT_TYPES, FOREIGN, EventType
-from .push_answers import json_object, rows_of
+from .event_types import (
+    CHAT_MESSAGE,
+    DELIVERY_REPORTS,
+    ENVELOPE,
+    EVENT_TYPES,
+    FOREIGN,
+    TEAMBOX,
+    EventType,
+    Webhook,
+)
+from .push_answers import json_object
 from .values import MAX_JSON, MAX_PROBLEMS, FieldReader, InvalidPayload, Problem
 
 #: Codes of problems if a body contains no object at all.
@@ -93,15 +102,22 @@ def _parse_pulled(body: bytes, project_id: str) -> Payload:
     project_id = project_id or envelope.identifier("project_id")
     shared = {
         "push_id": envelope.identifier("push_id"),
-        "channel_id": envelope.identifier("application"),
+        "channel_id": envelope.word("application"),
     }
     if "data" not in envelope.source:
         raise envelope.missing("data", "a list of rows")
-    rows = rows_of(envelope.source["data"])
+    rows = _data(DELIVERY_REPORTS, envelope.source)
+    if not rows and envelope.source["data"] not in (*_NO_ROWS, None, ""):
+        raise InvalidPayload("data", "wrong_type", "a list of rows")
     _refuse_many(rows)
-    completed = [shared | row if isinstance(row, dict) else row for row in rows]
+    completed = [_completed(row, shared) if isinstance(row, dict) else row for row in rows]
     extra = _shared_extra(envelope, len(rows), _NEXT_TO_PULLED)
     return _read(DELIVERY_REPORTS, project_id, envelope, completed, extra)
+
+
+def _completed(row: dict[str, Any], shared: dict[str, str]) -> dict[str, Any]:
+    """Return a row with the fields of its answer instead of missing and blank ones."""
+    return row | {name: value for name, value in shared.items() if row.get(name) in (None, "")}
 
 
 def _parse(body: bytes, content_type: str) -> Payload:
@@ -117,7 +133,10 @@ def _parse(body: bytes, content_type: str) -> Payload:
         event_type, rows = CHAT_MESSAGE, [message]
     is_flat = bool(rows) and rows[0] is envelope.source
     shared = {} if is_flat else _shared_extra(envelope, len(rows), _NEXT_TO_DATA)
-    return _read(event_type, project_id, envelope, rows, shared)
+    payload = _read(event_type, project_id, envelope, rows, shared)
+    if not payload.events:
+        _refuse_foreign(envelope.source, (TEAMBOX,))
+    return payload
 
 
 def _read(
@@ -157,9 +176,9 @@ def _event_type_of(envelope: FieldReader) -> EventType:
     raise problem
 
 
-def _refuse_foreign(envelope: dict[str, Any]) -> None:
+def _refuse_foreign(envelope: dict[str, Any], webhooks: Iterable[Webhook] = FOREIGN) -> None:
     """Raise ``InvalidPayload`` if this is the payload of another webhook."""
-    for names, code, expected in FOREIGN:
+    for names, code, expected in webhooks:
         if not names.isdisjoint(envelope):
             raise InvalidPayload("", code, expected)
 
@@ -176,10 +195,12 @@ def _rows_in(event_type: EventType, envelope: dict[str, Any]) -> list[Any]:
         _refuse_foreign(envelope)
         if not event_type.is_batch or "data" not in envelope:
             raise InvalidPayload("", "other_shape", f"the fields of a {event_type.kind.value}")
-    if rows or (event_type.is_batch and envelope.get("data") in _NO_ROWS):
+    if rows:
         return rows
     if is_flat:
         return [envelope]
+    if event_type.is_batch and envelope.get("data") in _NO_ROWS:
+        return []
     raise InvalidPayload("data", "wrong_type", "a list of rows, or the fields of one row")
 
 
