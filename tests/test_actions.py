@@ -212,6 +212,12 @@ def test_discarding_says_what_is_wrong():
     assert ingest.discard(keep(b"").pk, "me", "why").state == RequestState.DISCARDED
 
 
+def test_a_reason_that_no_database_can_hold():
+    pk = ingest.discard(keep(b"").pk, "me\0", "a\0b\ud800").pk
+    [entry] = WebhookRequest.objects.get(pk=pk).history
+    assert (entry["by"], entry["what"]) == ("me\ufffd", "discarded: a\ufffdb\ufffd")
+
+
 def test_the_body_as_a_file(login):
     body = b"\xff<script>alert(1)</script>"
     post(body)

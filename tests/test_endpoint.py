@@ -18,6 +18,7 @@ from django.utils import translation
 from pickyassist_webhooks import ingest, signals, views
 from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.models import DeliveryReport, ReceiverFailure, WebhookRequest
+from pickyassist_webhooks.testing import chat_message
 from tests.requests import SECRET, delivery, member, post, row, url
 
 pytestmark = pytest.mark.django_db
@@ -315,6 +316,8 @@ class TestAnswers:
         answer = post(BODY).json()
         assert answer["errors"] == [{"path": "project_id", "code": "foreign_project"}]
         assert kept().kind == "delivery_report"
+        chat_answer = post(chat_message(project_id=9)).json()
+        assert chat_answer["errors"] == [{"path": "project-id", "code": "foreign_project"}]
         configure(PROJECT_IDS=[4100])
         assert post(BODY).json()["ok"] is True
 

@@ -335,7 +335,7 @@ class TestPosting:
         """They keep their body, content type, query and order."""
         for status in (4, 1):
             post(delivery_report(msg_id="M1", status=status))
-        post(b"cut", to=f"{url()}?campaign=7", content_type="text/plain")
+        post(b"cut", to=f"{url()}?campaign=7+%20&b", content_type="text/plain")
         post(delivery_report(msg_id="erased"))
         requests().filter(pk=requests().latest("pk").pk).update(
             erased_at=requests().latest("pk").received_at
@@ -351,6 +351,10 @@ class TestPosting:
                 new.content_type,
                 new.query,
             )
+
+    def test_a_query_that_no_request_line_can_have(self, simulate):
+        post(delivery_report(), to=f"{url()}?a b é")
+        assert json.loads(simulate("--recorded", "--json"))["answers"] == {"200 done": 1}
 
     def test_the_newest_recorded_of_a_kind(self, simulate):
         for number in (1, 2, 3):

@@ -230,6 +230,11 @@ class TestPosting:
         with pytest.raises(ImproperlyConfigured, match="include"):
             post_event(Client(), delivery_report())
 
+    @pytest.mark.parametrize("secret", ["", "a/b"])
+    def test_a_secret_that_no_url_can_have(self, secret):
+        with pytest.raises(ImproperlyConfigured, match="secret is empty or has a slash"):
+            post_event(Client(), delivery_report(), secret=secret)
+
 
 class TestMixin(WebhookTestMixin, TestCase):
     """Inside the transaction of a ``TestCase``, which is never committed."""

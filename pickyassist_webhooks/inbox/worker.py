@@ -16,7 +16,7 @@ from django.db import DatabaseError
 
 from ..bulk.choice import writer_of
 from ..bulk.plan import Plan
-from ..choices import RequestOrigin, RequestState
+from ..choices import EventKind, RequestOrigin, RequestState
 from ..conf import app_settings
 from ..exceptions import LeaseLost
 from ..models import GroupMemberEvent, WebhookRequest
@@ -136,7 +136,8 @@ def _understand(request: WebhookRequest) -> Payload:
     payload = parse(bytes(request.body), request.content_type)
     if not payload.kind or app_settings.accepts_project(request.secret_label, payload.project_id):
         return payload
-    problem = Problem("project_id", "foreign_project", "one of the PROJECT_IDS of this secret")
+    name = "project-id" if payload.kind == EventKind.CHAT_MESSAGE else "project_id"
+    problem = Problem(name, "foreign_project", "one of the PROJECT_IDS of this secret")
     return Payload(payload.kind, payload.project_id, problems=[problem])
 
 

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, quote
 
 from django.core.management.base import CommandError
 
@@ -23,6 +23,9 @@ _STATES = (*RequestState.values, "spooled")
 
 #: Bytes of a response to read; those of this app have at most 4 kB.
 MAX_ANSWER = 65536
+
+#: Characters of a query that stay as they are.
+_SAFE = "%&=+;/?:@!$'()*,~"
 
 #: Seconds to wait for a server that does not respond.
 TIMEOUT = 30.0
@@ -118,7 +121,9 @@ class _Sender:
         secure = self.to.scheme == "https"
         connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         connection = connect(self.to.hostname or "", self.to.port, timeout=TIMEOUT)
-        query = "&".join(filter(None, (self.to.query, posting.query)))
+        # A stored query can have characters that no request line may have.
+        own = quote(posting.query, safe=_SAFE)
+        query = "&".join(filter(None, (self.to.query, own)))
         path = f"{self.to.path}?{query}" if query else self.to.path
         headers = {"Content-Type": posting.content_type} if posting.content_type else {}
         began = time.monotonic()

@@ -181,7 +181,7 @@ class WebhookRequest(Leased):
         entry = {
             "at": timezone.now().isoformat(timespec="seconds"),
             "by": holdable(storable(who)[:150], connection),
-            "what": holdable(what, connection),
+            "what": holdable(storable(what), connection),
         }
         self.history = [*self.history, entry][-MAX_HISTORY:]
 

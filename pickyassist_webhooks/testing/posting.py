@@ -67,6 +67,8 @@ def _body(payload: Any) -> bytes:
 
 
 def _path(secret: str) -> str:
+    if not secret or "/" in secret:
+        raise ImproperlyConfigured("The secret is empty or has a slash, and no URL can have it.")
     try:
         url = reverse("pickyassist_webhooks:events", args=[secret])
         # The test client, unlike a server, expects a path without the script prefix.
