@@ -279,6 +279,16 @@ class TestList:
         with django_assert_max_num_queries(10):
             root.get(listed())
 
+    def test_the_question_before_deleting_costs_few_queries(
+        self, failures, root, django_assert_max_num_queries
+    ):
+        WebhookRequest.objects.update(state="dead")
+        chosen = list(ReceiverFailure.objects.values_list("pk", flat=True))
+        with django_assert_max_num_queries(10):
+            page = root.post(listed(), {"action": "delete_selected", "_selected_action": chosen})
+        assert len(chosen) == 6
+        assert "Receiver failures: 6" in Page(page).text
+
     def test_without_failures(self, root):
         assert "pickyassist-exceptions" not in root.get(listed()).content.decode()
 

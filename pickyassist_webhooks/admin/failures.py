@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet, Value
+from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Right
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
@@ -34,6 +34,15 @@ def error_shown(failure: Any, is_masked: bool) -> str:
     if is_masked:
         return failure.exception or masking.HIDDEN
     return shortened(failure.error_end.rstrip().rpartition("\n")[2])
+
+
+def _request_state(failure: Any) -> str:
+    """Return the state of the request of a failure, which the list has read with it."""
+    if not hasattr(failure, "request_state"):  # its request is about to be deleted
+        requests = WebhookRequest.objects.using(failure._state.db)
+        states = requests.filter(pk=failure.request_id).values_list("state", flat=True)
+        failure.request_state = states.first()
+    return str(failure.request_state)
 
 
 def exception_of(group: Any) -> str:
@@ -118,7 +127,8 @@ class ReceiverFailureAdmin(BulkAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         is_hidden = Value("error" in self.masks(request))
         failures: Any = newest_errors(super().get_queryset(request))
-        return failures.annotate(hides_texts=is_hidden)  # type: ignore[no-any-return]
+        state = F("request__state")
+        return failures.annotate(hides_texts=is_hidden, request_state=state)  # type: ignore[no-any-return]
 
     @admin.display(description=_("error"))
     def error_line(self, failure: Any) -> str:
@@ -130,11 +140,7 @@ class ReceiverFailureAdmin(BulkAdmin):
         allowed = super().has_delete_permission(request, obj)
         # While its request is unfinished a failure says which receiver to call again. Without it
         # the request would be processed from the start, and every receiver called.
-        return allowed and (obj is None or not self._awaited(obj))
-
-    def _awaited(self, failure: ReceiverFailure) -> bool:
-        requests = WebhookRequest.objects.using(failure._state.db)
-        return requests.filter(pk=failure.request_id, state__in=UNFINISHED).exists()
+        return allowed and (obj is None or _request_state(obj) not in UNFINISHED)
 
     @admin.display(description=_("event"))
     def event_link(self, failure: ReceiverFailure) -> Any:
