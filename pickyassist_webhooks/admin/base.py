@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from ..models import DeliveryReport, Message, WebhookRequest
 from ..models.masking import Masks
 from ..parsing.characters import visible
+from ..permissions import VIEW_PERSONAL_DATA, to_view
 from .badges import has_tests
 from .labels import channel, country, delivery_status, error_code, to_the_second, unrecognised
 from .lists import ListAdmin
@@ -96,9 +97,21 @@ class ReadOnlyAdmin(ListAdmin):
             raise PermissionDenied
         return row
 
-    def link(self, model: type[models.Model], text: Any, pk: Any = None, **query: Any) -> Any:
-        """Return a link to a row or a list of rows, or the text alone if there is no page."""
-        if not self.admin_site.is_registered(model):
+    def get_object(self, request: HttpRequest, *args: Any, **named: Any) -> Any:
+        row: Any = super().get_object(request, *args, **named)
+        if row is not None:
+            row.viewer = request.user
+        return row
+
+    def hides_texts(self, row: Any) -> bool:
+        """Tell whether the viewer of a row may not see personal data."""
+        return not row.viewer.has_perm(VIEW_PERSONAL_DATA)
+
+    def link(
+        self, viewer: Any, model: type[models.Model], text: Any, pk: Any = None, **query: Any
+    ) -> Any:
+        """Return a link to a row or a list of rows, or the text alone if they may not view it."""
+        if not (self.admin_site.is_registered(model) and viewer.has_perm(to_view(model))):
             return text
         page, arguments = ("changelist", []) if pk is None else ("change", [pk])
         view = f"{model._meta.app_label}_{model._meta.model_name}_{page}"
@@ -107,10 +120,10 @@ class ReadOnlyAdmin(ListAdmin):
             '<a href="{}">{}</a>', f"{url}?{urlencode(query)}" if query else url, text
         )
 
-    def list_link(self, model: type[models.Model], count: int, **query: Any) -> Any:
+    def list_link(self, viewer: Any, model: type[models.Model], count: int, **query: Any) -> Any:
         """Return a link to a list of rows, with its name and count."""
         name = capfirst(model._meta.verbose_name_plural)
-        return self.link(model, f"{name}: {count}", **query)
+        return self.link(viewer, model, f"{name}: {count}", **query)
 
     @admin.display(description=_("request"))
     def request_link(self, row: Any) -> Any:
@@ -119,7 +132,7 @@ class ReadOnlyAdmin(ListAdmin):
             return self.get_empty_value_display()
         requests = WebhookRequest.objects.using(row._state.db).only("kind", "token")
         request = requests.get(pk=row.request_id)
-        return self.link(WebhookRequest, str(request), request.pk)
+        return self.link(row.viewer, WebhookRequest, str(request), request.pk)
 
     def _column(self, name: str, masks: Masks, in_list: bool = False) -> Column:
         """Return the column for a field: Django's own if that is safe for every value."""

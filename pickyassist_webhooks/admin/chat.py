@@ -75,13 +75,13 @@ class ChatMessageAdmin(EventAdmin):
         return format_html('<a href="{}">{}</a>', url, gettext("conversation"))
 
     @admin.display(description=_("answers"))
-    def answers_link(self, message: ChatMessage) -> Any:
+    def answers_link(self, message: Any) -> Any:
         messages = Message.objects.using(message._state.db)
         answered = message.context_msg_id and messages.filter(key=message.answered).first()
         if not answered:
             return self.get_empty_value_display()
         text = visible(answered.reference_number) or gettext("message")
-        return self.link(Message, text, answered.pk)
+        return self.link(message.viewer, Message, text, answered.pk)
 
     @admin.display(description=_("links"))
     def links(self, message: ChatMessage) -> Any:
@@ -95,8 +95,8 @@ class ChatMessageAdmin(EventAdmin):
         chats, pushed = self._chats_of(request, chosen), self._pushed_to(request, chosen)
         count = chats.count() + pushed.count()
         newest = chats.order_by("-received_at", "-pk")[:MAX_MESSAGES]
-        bubbles = [self._bubble(message, masks) for message in reversed(newest)]
-        bubbles += map(self._sent, pushed[:MAX_MESSAGES])
+        bubbles = [self._bubble(request.user, message, masks) for message in reversed(newest)]
+        bubbles += (self._sent(request.user, message) for message in pushed[:MAX_MESSAGES])
         bubbles.sort(key=lambda bubble: bubble.at)
         return self.page(
             request,
@@ -126,12 +126,12 @@ class ChatMessageAdmin(EventAdmin):
         long = ("text", "media", "payload", "reply_description", "mentions", "extra")
         return messages.defer(*long).annotate(**beginnings)
 
-    def _bubble(self, message: Any, masks: Masks) -> Bubble:
+    def _bubble(self, viewer: Any, message: Any, masks: Masks) -> Bubble:
         content = message.get_content_display() if message.content != Content.TEXT else ""
         request = message.request_id and self.link(
-            WebhookRequest, gettext("request"), message.request_id
+            viewer, WebhookRequest, gettext("request"), message.request_id
         )
-        details = (content, self.link(ChatMessage, gettext("details"), message.pk), request)
+        details = (content, self.link(viewer, ChatMessage, gettext("details"), message.pk), request)
         is_ours = message.direction == Direction.SENT
         name = _writer(message, masks)
         if "text" in masks:
@@ -149,13 +149,14 @@ class ChatMessageAdmin(EventAdmin):
             return messages.none()
         return messages.for_number(chosen.number).filter(project_id=chosen.project_id)
 
-    def _sent(self, message: Message) -> Bubble:
+    def _sent(self, viewer: Any, message: Message) -> Bubble:
         reference, push = visible(message.reference_number), visible(message.push_id)
+        to_push = gettext("push %(id)s") % {"id": push}
         details = (
             message.get_status_display(),
-            reference and self.link(Message, reference, reference_of=message.pk),
-            push and self.link(Message, gettext("push %(id)s") % {"id": push}, push_of=message.pk),
-            self.link(Message, gettext("message"), message.pk),
+            reference and self.link(viewer, Message, reference, reference_of=message.pk),
+            push and self.link(viewer, Message, to_push, push_of=message.pk),
+            self.link(viewer, Message, gettext("message"), message.pk),
         )
         return Bubble(message.first_reported_at, True, gettext("sent by the API"), details)
 

@@ -73,13 +73,16 @@ class DiagnosisAdmin(ReadOnlyAdmin):
         }
 
     def _failures(self, http_request: HttpRequest, shown: WebhookRequest) -> list[dict[str, Any]]:
-        if not http_request.user.has_perm(to_view(ReceiverFailure)):
+        viewer: Any = http_request.user
+        if not viewer.has_perm(to_view(ReceiverFailure)):
             return []
         is_masked = "error" in self.masks(http_request)
         newest = newest_errors(shown.receiver_failures.order_by("-failed_at", "-pk"))
         return [
             {
-                "receiver": self.link(ReceiverFailure, visible(failure.receiver), failure.pk),
+                "receiver": self.link(
+                    viewer, ReceiverFailure, visible(failure.receiver), failure.pk
+                ),
                 "error": error_shown(failure, is_masked),
                 "attempts": failure.attempts,
                 "due_at": failure.due_at,
@@ -88,10 +91,10 @@ class DiagnosisAdmin(ReadOnlyAdmin):
         ]
 
     @admin.display(description=_("receiver failures"))
-    def failures_shown(self, request: WebhookRequest) -> Any:
+    def failures_shown(self, request: Any) -> Any:
         if not (count := request.receiver_failures.count()):
             return self.get_empty_value_display()
-        return self.list_link(ReceiverFailure, count, request=request.pk)
+        return self.list_link(request.viewer, ReceiverFailure, count, request=request.pk)
 
     def problem_list(
         self, problems: Iterable[dict[str, str]], count: int, most: int = MAX_PROBLEMS

@@ -48,12 +48,12 @@ class DeliveryReportAdmin(EventAdmin):
     )
 
     @admin.display(description=_("status of the message"))
-    def message_link(self, report: DeliveryReport) -> Any:
+    def message_link(self, report: Any) -> Any:
         key = keys.message(report.project_id, report.msg_id)
         message = Message.objects.using(report._state.db).filter(key=key).first()
         if message is None:
             return self.get_empty_value_display()
-        return self.link(Message, message.get_status_display(), message.pk)
+        return self.link(report.viewer, Message, message.get_status_display(), message.pk)
 
 
 @admin.register(FilterReport)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import F, QuerySet, Value
+from django.db.models import F, QuerySet
 from django.db.models.functions import Right
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
@@ -125,14 +125,12 @@ class ReceiverFailureAdmin(BulkAdmin):
         return super().ask_first(http_request, requests, *args, **context)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        is_hidden = Value("error" in self.masks(request))
         failures: Any = newest_errors(super().get_queryset(request))
-        state = F("request__state")
-        return failures.annotate(hides_texts=is_hidden, request_state=state)  # type: ignore[no-any-return]
+        return failures.annotate(request_state=F("request__state"))  # type: ignore[no-any-return]
 
     @admin.display(description=_("error"))
     def error_line(self, failure: Any) -> str:
-        return error_shown(failure, failure.hides_texts)
+        return error_shown(failure, self.hides_texts(failure))
 
     def has_delete_permission(
         self, request: HttpRequest, obj: ReceiverFailure | None = None
@@ -143,10 +141,11 @@ class ReceiverFailureAdmin(BulkAdmin):
         return allowed and (obj is None or _request_state(obj) not in UNFINISHED)
 
     @admin.display(description=_("event"))
-    def event_link(self, failure: ReceiverFailure) -> Any:
+    def event_link(self, failure: Any) -> Any:
         requests = WebhookRequest.objects.using(failure._state.db)
         kind = requests.values_list("kind", flat=True).get(pk=failure.request_id)
         if failure.event_id is None or kind not in MODELS:
             return self.get_empty_value_display()
         model = MODELS[kind]
-        return self.link(model, f"{model._meta.verbose_name} {failure.event_id}", failure.event_id)
+        text = f"{model._meta.verbose_name} {failure.event_id}"
+        return self.link(failure.viewer, model, text, failure.event_id)

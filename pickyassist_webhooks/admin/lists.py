@@ -76,6 +76,8 @@ class BoundedList(ChangeList):
             # Their ids first: with an order, SQLite would look for rare values in every row.
             pks = list(self.queryset.order_by().values_list("pk", flat=True))
             self.result_list = self.queryset.filter(pk__in=pks)
+        for row in self.result_list:
+            row.viewer = request.user
         if badges.has_tests(request, self.model):
             badges.mark(self.result_list)
 

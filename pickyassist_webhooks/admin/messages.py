@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet, Value
 from django.db.models.functions import Left
-from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -81,14 +79,11 @@ class MessageAdmin(ErasingAdmin):
         (_("Results"), ("reported",)),
     )
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        is_hidden = Value(bool(self.masks(request)))
-        messages: Any = super().get_queryset(request)
-        return messages.annotate(hides_texts=is_hidden)  # type: ignore[no-any-return]
-
     @admin.display(description=_("error"))
     def error(self, message: Any) -> Any:
-        shown = _error(message.error_code, message.error_message[:MAX_ERROR], message.hides_texts)
+        shown = _error(
+            message.error_code, message.error_message[:MAX_ERROR], self.hides_texts(message)
+        )
         return shown or self.get_empty_value_display()
 
     @admin.display(description=_("status"))
@@ -126,23 +121,25 @@ class MessageAdmin(ErasingAdmin):
         return names or self.get_empty_value_display()
 
     @admin.display(description=_("reference number"))
-    def reference_link(self, message: Message) -> Any:
+    def reference_link(self, message: Any) -> Any:
         if not message.reference_number:
             return self.get_empty_value_display()
-        return self.link(Message, visible(message.reference_number), reference_of=message.pk)
+        return self.link(
+            message.viewer, Message, visible(message.reference_number), reference_of=message.pk
+        )
 
     @admin.display(description=_("push id"))
-    def push_link(self, message: Message) -> Any:
+    def push_link(self, message: Any) -> Any:
         if not message.push_id:
             return self.get_empty_value_display()
-        return self.link(Message, visible(message.push_id), push_of=message.pk)
+        return self.link(message.viewer, Message, visible(message.push_id), push_of=message.pk)
 
     @admin.display(description=_("same error"))
-    def same_error(self, message: Message) -> Any:
+    def same_error(self, message: Any) -> Any:
         if message.error_group is None:
             return self.get_empty_value_display()
         text = gettext("all messages with this error")
-        return self.link(Message, text, error_of=message.pk)
+        return self.link(message.viewer, Message, text, error_of=message.pk)
 
     @admin.display(description=_("reports"))
     def timeline(self, message: Any) -> Any:
@@ -155,9 +152,9 @@ class MessageAdmin(ErasingAdmin):
                 to_the_second(report.received_at),
                 _label(report.status),
                 self._change(report),
-                self.link(DeliveryReport, gettext("report"), report.pk),
-                self._request(report),
-                _error(report.error_code, report.error_begin, message.hides_texts),
+                self.link(message.viewer, DeliveryReport, gettext("report"), report.pk),
+                self._request(message.viewer, report),
+                _error(report.error_code, report.error_begin, self.hides_texts(message)),
             )
             for report in reports
         ]
@@ -175,14 +172,15 @@ class MessageAdmin(ErasingAdmin):
             return gettext("the first report")
         return gettext("before: %(status)s") % {"status": _label(report.previous_status)}
 
-    def _request(self, report: DeliveryReport) -> Any:
+    def _request(self, viewer: Any, report: DeliveryReport) -> Any:
         if report.request_id is None:
             return gettext("request pruned")
-        return self.link(WebhookRequest, gettext("request"), report.request_id)
+        return self.link(viewer, WebhookRequest, gettext("request"), report.request_id)
 
     @admin.display(description=_("all reports"))
-    def history(self, message: Message) -> Any:
-        return self.list_link(DeliveryReport, message.reports().count(), of_message=message.pk)
+    def history(self, message: Any) -> Any:
+        viewer, count = message.viewer, message.reports().count()
+        return self.list_link(viewer, DeliveryReport, count, of_message=message.pk)
 
 
 def _label(status: int) -> str:

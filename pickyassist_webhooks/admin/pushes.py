@@ -32,8 +32,8 @@ class PushAdmin(ReadOnlyAdmin):
         return alarm(label) if push.state == PushState.GIVEN_UP else label
 
     @admin.display(description=_("messages"))
-    def messages(self, push: Push) -> Any:
+    def messages(self, push: Any) -> Any:
         first = push.messages().order_by("pk").first()
         if first is None:
             return self.get_empty_value_display()
-        return self.list_link(Message, push.messages().count(), push_of=first.pk)
+        return self.list_link(push.viewer, Message, push.messages().count(), push_of=first.pk)

@@ -175,19 +175,20 @@ class WebhookRequestAdmin(ActionsAdmin, ProblemsAdmin, RemovingAdmin, AddressAdm
         return alarm(label) if failed or request.state in _ALARMING else label
 
     @admin.display(description=_("events"))
-    def events_shown(self, request: WebhookRequest) -> Any:
+    def events_shown(self, request: Any) -> Any:
         if not request.event_count or request.kind not in MODELS:
             return request.event_count
-        return self.link(MODELS[request.kind], request.event_count, request=request.pk)
+        model = MODELS[request.kind]
+        return self.link(request.viewer, model, request.event_count, request=request.pk)
 
     @admin.display(description=_("events"))
-    def events_by_kind(self, request: WebhookRequest) -> Any:
+    def events_by_kind(self, request: Any) -> Any:
         events: list[QuerySet[Any]] = [
             model._default_manager.using(request._state.db).filter(request=request).order_by()
             for model in MODELS.values()
         ]
         links = [
-            (self.list_link(model, count, request=request.pk),)
+            (self.list_link(request.viewer, model, count, request=request.pk),)
             for model, count in zip(MODELS.values(), counts_of(events), strict=True)
             if count
         ]
