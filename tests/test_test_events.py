@@ -145,6 +145,23 @@ class TestLists:
         assert listed(root, model, tests="none") == others
         assert listed(root, model, tests="?") == everything
 
+    @pytest.mark.parametrize(
+        "query",
+        [
+            {"tests": "only"},
+            {"tests": "none", "country": "US", "status__exact": "1"},
+            {"error_code": "7"},
+        ],
+    )
+    def test_filters_of_messages_cost_few_queries(
+        self, query, login, django_assert_max_num_queries
+    ):
+        post(delivery(row("1", 2, error_code="7", number="15550001111")))
+        send()
+        client = login("view_message")  # whose permissions are two queries more than root's
+        with django_assert_max_num_queries(10):
+            list_of(client, Message, **query)
+
     def test_an_empty_page_of_a_list(self, root):
         send()
         assert listed(root, ChatMessage, q="nothing") == set()
@@ -240,6 +257,11 @@ class TestUrlPage:
 
 
 class TestRemoval:
+    def test_the_question_costs_few_queries(self, root, django_assert_max_num_queries):
+        send()
+        with django_assert_max_num_queries(10):
+            root.get(REMOVE)
+
     def test_asks_with_counts_and_removes_all_that_they_made(self, root):
         post(delivery(row("real")))
         send()

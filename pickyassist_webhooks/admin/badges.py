@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from ..choices import RequestOrigin
 from ..models import MODELS, DeliveryReport, Message, WebhookRequest
 from ..models.requests import requests
 
@@ -29,30 +30,31 @@ def has_tests(request: HttpRequest, model: Any) -> bool:
     return bool(request._pickyassist_has_tests)  # type: ignore[attr-defined]
 
 
-def mark(rows: Sequence[Any]) -> None:
-    """Set ``has_badge`` of the rows of one page, with at most two queries."""
+def mark(request: HttpRequest, rows: Sequence[Any]) -> None:
+    """Set ``has_badge`` of the rows of one page, with at most one query."""
     if not rows:
         return
     model = type(rows[0])
-    if model is WebhookRequest:
+    if request.GET.get(TestEventFilter.parameter_name) == "only":
+        pks = {row.pk for row in rows}
+    elif model is WebhookRequest:
         pks = {row.pk for row in rows if row.is_test}
     elif model is Message:
         msg_ids = {row.msg_id for row in rows}
-        reports = DeliveryReport.objects.using(rows[0]._state.db).filter(msg_id__in=msg_ids)
-        reported = list(reports.values_list("request_id", "project_id", "msg_id"))
-        tests = _tests_among({request for request, *_message in reported})
-        messages = {(project, msg_id) for request, project, msg_id in reported if request in tests}
+        reports = _reports_of_tests(rows[0]._state.db).filter(msg_id__in=msg_ids)
+        messages = set(reports.values_list("project_id", "msg_id"))
         pks = {row.pk for row in rows if (row.project_id, row.msg_id) in messages}
     else:
-        tests = _tests_among({row.request_id for row in rows})
+        # From their own database: it may be another than that of events.
+        wanted = {row.request_id for row in rows}
+        tests = set(requests().tests().filter(pk__in=wanted).values_list("pk", flat=True))
         pks = {row.pk for row in rows if row.request_id in tests}
     for row in rows:
         row.has_badge = row.pk in pks
 
 
-def _tests_among(pks: set[int]) -> set[int]:
-    # A statement of its own: requests may be read from another database than events.
-    return set(requests().tests().filter(pk__in=pks).values_list("pk", flat=True))
+def _reports_of_tests(database: str) -> QuerySet[Any]:
+    return DeliveryReport.objects.using(database).filter(request__origin=RequestOrigin.TEST)
 
 
 class TestEventFilter(admin.SimpleListFilter):
@@ -74,10 +76,8 @@ class TestEventFilter(admin.SimpleListFilter):
 def _condition(model: Any) -> Q:
     """Return the condition for rows of tests. Their ids are read first, as those of a search."""
     newest = requests().tests().order_by("-received_at", "-pk")
+    if model is Message:
+        reports = _reports_of_tests(newest.db).order_by("-request__received_at")
+        return Q(msg_id__in=set(reports.values_list("msg_id", flat=True)[:MAX_TESTS]))
     pks = list(newest.values_list("pk", flat=True)[:MAX_TESTS])
-    if model is WebhookRequest:
-        return Q(pk__in=pks)
-    if model is not Message:
-        return Q(request__in=pks)
-    reports = DeliveryReport.objects.using(newest.db).filter(request__in=pks)
-    return Q(msg_id__in=list(reports.values_list("msg_id", flat=True).distinct()[:MAX_TESTS]))
+    return Q(pk__in=pks) if model is WebhookRequest else Q(request__in=pks)

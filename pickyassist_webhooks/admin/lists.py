@@ -79,7 +79,7 @@ class BoundedList(ChangeList):
         for row in self.result_list:
             row.viewer = request.user
         if badges.has_tests(request, self.model):
-            badges.mark(self.result_list)
+            badges.mark(request, self.result_list)
 
     def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         admin: Any = self.model_admin

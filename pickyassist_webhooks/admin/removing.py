@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from ..choices import UNFINISHED
 from ..models import MODELS, DeliveryReport, Message, ReceiverFailure, WebhookRequest, keys
 from ..models.requests import requests
+from ..models.together import counts_of
 from ..permissions import to_delete, to_view
 from ..privacy import removal
 from .badges import MARKED, has_tests
@@ -86,8 +87,9 @@ class RemovingAdmin(ReadOnlyAdmin):
             self._remove(request, pks)
             return HttpResponseRedirect(self.url("changelist"))
         counts: Counter[Any] = Counter()
-        for rows in removal.rows_of(pks):
-            counts[rows.model] += rows.count()
+        made = list(removal.rows_of(pks)) if pks else []
+        for rows, count in zip(made, counts_of(made), strict=True):
+            counts[rows.model] += count
         return self.page(
             request,
             "tests.html",

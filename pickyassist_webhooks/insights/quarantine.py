@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models import Count, Max, Min, Q
 
 from ..choices import RequestState
 from ..models import MODELS, WebhookRequest
+from ..models.moments import Moments
+from ..models.together import rows_of
 from ..parsing.event_types import ENVELOPE, EVENT_TYPES
 
 #: Problems listed, the latest ones.
@@ -79,12 +81,13 @@ def groups() -> list[Group]:
 def new_fields() -> list[NewField]:
     """Return the fields that are in ``extra`` because this version does not know them."""
     new: list[NewField] = []
-    for event_type in EVENT_TYPES:
-        model = MODELS[event_type.kind]
+    models: list[Any] = [MODELS[event_type.kind] for event_type in EVENT_TYPES]
+    newest = [model._default_manager.order_by("-pk")[:SAMPLE] for model in models]
+    read = rows_of([rows.values_list("extra", Moments("received_at")) for rows in newest])
+    for event_type, rows in zip(EVENT_TYPES, read, strict=True):
         known_names = event_type.fields.keys() | ENVELOPE
-        newest: QuerySet[Any] = model._default_manager.order_by("-pk")
         seen: dict[str, list[datetime]] = {}
-        for extra, at in newest.values_list("extra", "received_at")[:SAMPLE]:
+        for extra, at in rows:
             for name in extra.keys() - known_names:
                 seen.setdefault(name, []).append(at)
         kind = str(event_type.kind.label)
