@@ -35,8 +35,15 @@ MAX_ROWS = 1_048_576
 _MAX_CELL = 32_767
 
 #: Texts that a spreadsheet program may take for a number, a date or a time, such as 007, 2026-11,
-#: 12E45 and MAR1. Excel's texts in this notation have at most 255 characters.
-_LIKE_A_NUMBER = re.compile(r"(?=[^0-9]*[0-9])[0-9A-Za-z.][0-9A-Za-z.,:/+-]{0,254}", re.ASCII)
+#: 12E45, 1 May, 12%, (5) and +1 555. Excel's texts in this notation have at most 255 characters.
+_LIKE_A_NUMBER = re.compile(
+    r"(?=[^0-9]*[0-9])"
+    r"(?:[0-9A-Za-z.][0-9A-Za-z.,:/+-]{0,254}"
+    r"|[0-9A-Za-z.$][0-9A-Za-z.,:/ %$-]{0,39}"
+    r"|\([0-9.,]{1,40}\)"
+    r"|\+[0-9][0-9 ()./-]{0,39})",
+    re.ASCII,
+)
 
 #: Excel reads a file as UTF-8 only if it begins with this.
 _BYTE_ORDER_MARK = "\ufeff"
