@@ -497,6 +497,20 @@ class TestQuarantine:
         assert "1 request has this problem" in self.confirm(root, page).content.decode()
         assert WebhookRequest.objects.get().replays == 0
 
+    def test_the_quarantined_requests_of_a_problem_are_discarded_with_one_reason(self, root):
+        for _ in range(3):
+            come({"event_id": 99})
+        come(b"[]")
+        page = self.group(WebhookRequest.objects.filter(problem__startswith="unknown").last().pk)
+        [link] = {link for link in Page(root.get(self.page)).links if link == f"{page}discard/"}
+        form = self.form(root.get(link))
+        assert "A reason is needed." in root.post(link, form).content.decode()
+        answer = root.post(link, form | {"reason": "A test"}, follow=True)
+        assert "3 requests were discarded." in answer.content.decode()
+        states = WebhookRequest.objects.order_by("state").values_list("state", flat=True)
+        assert list(states) == ["discarded"] * 3 + ["quarantined"]
+        assert link not in Page(answer).links
+
     def test_what_was_discarded_stays_so(self, root):
         come({"event_id": 99})
         kept = WebhookRequest.objects.get()
@@ -521,18 +535,21 @@ class TestQuarantine:
     @pytest.mark.parametrize(
         ("codenames", "allowed"),
         [
-            ((), (403, 403)),
-            (("view_webhookrequest",), (200, 403)),
-            (("replay_webhookrequest",), (403, 403)),
-            (("view_webhookrequest", "replay_webhookrequest"), (200, 200)),
+            ((), (403, 403, 403)),
+            (("view_webhookrequest",), (200, 403, 403)),
+            (("replay_webhookrequest",), (403, 403, 403)),
+            (("view_webhookrequest", "replay_webhookrequest"), (200, 200, 403)),
+            (("view_webhookrequest", "discard_webhookrequest"), (200, 403, 200)),
         ],
     )
     def test_who_may(self, codenames, allowed, login):
         come({"event_id": 99})
         client = login(*codenames)
-        pages = (self.page, self.group(WebhookRequest.objects.get().pk))
+        group = self.group(WebhookRequest.objects.get().pk)
+        pages = (self.page, group, f"{group}discard/")
         assert tuple(client.get(page).status_code for page in pages) == allowed
-        assert ("Process again" in client.get(pages[0]).content.decode()) is (allowed[1] == 200)
+        text = client.get(self.page).content.decode()
+        assert [f'"{page}"' in text for page in pages[1:]] == [code == 200 for code in allowed[1:]]
 
 
 class TestGroup:

@@ -117,7 +117,7 @@ class MessageAdmin(ErasingAdmin):
             gettext("failed"): message.failed_seen,
             gettext("refunded"): message.refunded,
         }
-        names = ", ".join(name for name, is_reported in results.items() if is_reported)
+        names = gettext(", ").join(name for name, is_reported in results.items() if is_reported)
         return names or self.get_empty_value_display()
 
     @admin.display(description=_("reference number"))

@@ -1,4 +1,4 @@
-"""The quarantine: requests grouped by their problem, and a page to process a group again."""
+"""The quarantine: requests grouped by their problem, and pages to work on a group."""
 
 from __future__ import annotations
 
@@ -18,19 +18,23 @@ from ..parsing.characters import visible
 from ..transactions import outside_of_transactions
 from .bulk import BulkAdmin
 from .labels import grouped
-from .operations import PROCESS_AGAIN
+from .operations import DISCARD_THEM, PROCESS_AGAIN, Operation
 
 _SALT = "pickyassist_webhooks.problem"
 
 
 class ProblemsAdmin(BulkAdmin):
-    """A page of all problems, and one to process all requests of a problem again."""
+    """A page of all problems, and pages to process the requests of one again or discard them."""
 
     def get_urls(self) -> list[URLPattern]:
-        replay = require_http_methods(["GET", "HEAD", "POST"])(self.group_view)
+        group = outside_of_transactions(
+            require_http_methods(["GET", "HEAD", "POST"])(self.group_view)
+        )
+        again, discard = {"operation": PROCESS_AGAIN}, {"operation": DISCARD_THEM}
         return [
             self.route("problems/", require_safe(self.problems_view), "problems"),
-            self.route("problems/<int:pk>/", outside_of_transactions(replay), "problem"),
+            self.route("problems/<int:pk>/", group, "problem", again),
+            self.route("problems/<int:pk>/discard/", group, "problem_discard", discard),
             *super().get_urls(),
         ]
 
@@ -51,11 +55,13 @@ class ProblemsAdmin(BulkAdmin):
             hidden_fields=len(fields) if is_masked else 0,
             sample=grouped(quarantine.SAMPLE),
             may_replay=self.has_replay_permission(request),
+            may_discard=self.has_discard_permission(request),
         )
 
-    def group_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Show how many requests have the problem of this one, then process them again."""
-        if not (self.has_view_permission(request) and self.has_replay_permission(request)):
+    def group_view(self, request: HttpRequest, pk: int, operation: Operation) -> HttpResponse:
+        """Show how many requests have the problem of this one, then work on them."""
+        may_do = request.user.has_perm(operation.permission)
+        if not (self.has_view_permission(request) and may_do):
             raise PermissionDenied
         problem = _signed(request.POST.get("problem", ""))
         if problem is None:
@@ -67,7 +73,7 @@ class ProblemsAdmin(BulkAdmin):
         page = self.ask_first(
             request,
             requests().filter(problem=problem, state__in=states, erased_at=None),
-            PROCESS_AGAIN,
+            operation,
             problem=visible(problem),
             # The request of the URL may be deleted or done before the last one is.
             signed=signing.dumps(problem, salt=_SALT),
