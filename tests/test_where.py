@@ -16,7 +16,7 @@ from django.utils import timezone as clock
 from django.utils import translation
 
 from pickyassist_webhooks import ingest
-from pickyassist_webhooks.admin.labels import points, to_the_second
+from pickyassist_webhooks.admin.labels import local_time, points
 from pickyassist_webhooks.insights import deliveries, overview
 from pickyassist_webhooks.insights.country_names import NAMES
 from pickyassist_webhooks.models import Message
@@ -312,16 +312,17 @@ class TestTimes:
 
     def test_have_seconds_and_a_zone(self):
         with clock.override("Europe/Berlin"):
-            assert to_the_second(self.AT) == "2026-11-28 14:03:12 CET"
+            assert local_time(self.AT) == "2026-11-28 14:03:12 CET"
         with clock.override("UTC"):
-            assert to_the_second(self.AT) == "2026-11-28 13:03:12 UTC"
+            assert local_time(self.AT) == "2026-11-28 13:03:12 UTC"
 
     def test_without_time_zones(self, settings):
         settings.USE_TZ, settings.TIME_ZONE = False, "Europe/Berlin"
-        shown = to_the_second(datetime(2026, 11, 28, 14, 3, 12))
+        shown = local_time(datetime(2026, 11, 28, 14, 3, 12))
         assert shown == "2026-11-28 14:03:12 CET"
 
     def test_as_a_filter_of_templates(self):
         template = Template("{% load pickyassist_admin %}{{ at|to_the_second }}")
         with clock.override("UTC"), translation.override("de"):
-            assert template.render(Context({"at": self.AT})) == "28.11.2026 13:03:12 UTC"
+            shown = template.render(Context({"at": self.AT}))
+        assert shown == '<bdi dir="ltr">28.11.2026 13:03:12 UTC</bdi>'

@@ -21,7 +21,7 @@ from ..permissions import to_view
 from .base import ReadOnlyAdmin
 from .expectations import expected
 from .failures import error_shown, newest_errors
-from .labels import to_the_second
+from .labels import local_time
 from .text import shortened
 
 #: Problems and failed receivers shown at the beginning.
@@ -136,6 +136,6 @@ def _next(request: WebhookRequest) -> str:
         return gettext("It waits for a worker.")
     if request.due_at <= now:
         return gettext("The next attempt is due: a worker will make it.")
-    facts = {"time": to_the_second(request.due_at), "most": app_settings.max_attempts}
+    facts = {"time": local_time(request.due_at), "most": app_settings.max_attempts}
     text = gettext("The next attempt is at %(time)s. There are up to %(most)d attempts.")
     return text % facts

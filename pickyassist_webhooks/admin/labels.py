@@ -43,7 +43,12 @@ def country(code: str) -> str:
     return str(NAMES.get(code) or shortened(code))
 
 
-def to_the_second(moment: datetime) -> str:
+def to_the_second(moment: datetime) -> SafeString:
+    """Return a moment as HTML: it is read from left to right in every language."""
+    return format_html('<bdi dir="ltr">{}</bdi>', local_time(moment))
+
+
+def local_time(moment: datetime) -> str:
     """Return a moment in the current time zone, to the second and with the name of the zone."""
     # Translators: the format of a time with seconds and time zone, as in Django's DATETIME_FORMAT.
     return date_format(timezone.localtime(in_utc(moment)), gettext("Y-m-d H:i:s T"))

@@ -81,6 +81,30 @@ def test_code_runs_from_left_to_right(language, shop, sit_down):
     assert body.evaluate("e => getComputedStyle(e).direction") == "ltr"
 
 
+#: Whether the first character of a text in this place is to the left of the last one.
+RUNS_TO_THE_RIGHT = """(place, text) => {
+    place.textContent = text;
+    const left = (index) => {
+        const range = document.createRange();
+        range.setStart(place.firstChild, index);
+        range.setEnd(place.firstChild, index + 1);
+        return range.getBoundingClientRect().left;
+    };
+    return left(0) < left(text.length - 1);
+}"""
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("text", ["+91 98765 43210", "•••023", "2026-11-29 20:49:00 UTC", "__x__"])
+def test_numbers_and_times_run_from_left_to_right(language, text, shop, sit_down):
+    page = sit_down(shop, language=language)
+    page.goto(f"{shop.origin}/admin/{APP}/message/")
+    cell = page.locator("#result_list td.field-number").first
+    assert cell.evaluate(RUNS_TO_THE_RIGHT, text)
+    page.locator("#result_list tbody th a").first.click()
+    assert page.locator(".field-number .readonly").evaluate(RUNS_TO_THE_RIGHT, text)
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("without", ["nothing", COLOURS, "link[href*='/admin/']"])
 def test_charts_stand_out_from_their_ground(without, scheme, shop, sit_down):
