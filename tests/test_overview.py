@@ -606,6 +606,16 @@ class TestGroup:
         assert "1555000000A" not in masked
         assert login().get(url).status_code == 403
 
+    @pytest.mark.parametrize(
+        ("subject", "name"), [("Book Club: a/b", "book-club-a-b"), ("?", "group-member-events")]
+    )
+    def test_the_file_of_members_is_named_after_the_group(self, root, subject, name):
+        come(member(group_subject=subject))
+        pk = GroupMemberEvent.objects.get().pk
+        url = reverse("admin:pickyassist_webhooks_groupmemberevent_members_csv", args=[pk])
+        today = f"{clock.localtime():%Y-%m-%d}"
+        assert root.get(url)["Content-Disposition"] == f'attachment; filename="{name}-{today}.csv"'
+
     def test_its_events(self, filled, root):
         page = Page(root.get(self.page(group_id="G1", project_id="4100")))
         [link] = [link for link in page.links if "group_of=" in link]

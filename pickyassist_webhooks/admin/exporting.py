@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -24,6 +25,9 @@ from ..models.moments import in_utc
 #: Lines sent at once, and characters of the last one that are held back.
 _LINES, _HELD_BACK = 500, 3
 
+
+#: A part of a title without blanks, and without characters that some system refuses.
+_IN_FILE_NAMES = re.compile(r'[^\s\\/:*?"<>|]+')
 
 #: Makes a file of rows: of the fields with these names, masked, and only with these ids, if any.
 Make = Callable[[QuerySet[Any], list[str], Masks, "list[int] | None"], Iterator[Any]]
@@ -76,8 +80,12 @@ def file_response(
     rows: QuerySet[Any],
     masks: Masks,
     pks: list[int] | None = None,
+    title: str = "",
 ) -> StreamingHttpResponse:
-    """Return a response with ``rows``, or those with these ids, as a file without bodies."""
+    """Return a response with ``rows``, or those with these ids, as a file without bodies.
+
+    The file is named after ``title``, or after the list.
+    """
     names = [
         field.attname
         for field in rows.model._meta.concrete_fields
@@ -86,7 +94,7 @@ def file_response(
     ]
     made = file.make(rows, names, masks, pks)
     chunks = made if file.is_archive else _in_chunks(made)
-    disposition = content_disposition_header(True, _file_name(file, rows.model))
+    disposition = content_disposition_header(True, _file_name(file, rows.model, title))
     return StreamingHttpResponse(
         _awaited(chunks) if isinstance(request, ASGIRequest) else chunks,
         content_type=file.media_type,
@@ -94,13 +102,14 @@ def file_response(
     )
 
 
-def _file_name(file: Format, model: type[models.Model]) -> str:
-    if not file.is_for_people:
+def _file_name(file: Format, model: type[models.Model], title: str) -> str:
+    if not (title or file.is_for_people):
         return f"{model._meta.model_name}.{file.ending}"
-    # The name of the list, and the day.
-    list_name = "-".join(str(model._meta.verbose_name_plural).lower().split())
+    # A person finds it by its name and day.
+    titles = (title, str(model._meta.verbose_name_plural))
+    words = next(filter(None, (_IN_FILE_NAMES.findall(each.lower()) for each in titles)))
     today = timezone.localtime(in_utc(timezone.now()))
-    return f"{list_name}-{today:%Y-%m-%d}.{file.ending}"
+    return f"{'-'.join(words)}-{today:%Y-%m-%d}.{file.ending}"
 
 
 def _in_chunks(lines: Iterator[str]) -> Iterator[str]:

@@ -34,6 +34,9 @@ MEMBERS = 100
 #: Days shown of a group.
 DAYS = 90
 
+#: Characters of a group's name in the name of a file.
+_MAX_NAME = 60
+
 
 @admin.register(GroupMemberEvent)
 class GroupMemberEventAdmin(EventAdmin):
@@ -58,8 +61,9 @@ class GroupMemberEventAdmin(EventAdmin):
 
     def members_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
         """Send the current members of an event's group as a file."""
-        members = self._members(self.viewed(request, pk))
-        return file_response(request, FORMATS[name], members, self.masks(request))
+        event: Any = self.viewed(request, pk)
+        members, title = self._members(event), visible(event.group_subject)[:_MAX_NAME]
+        return file_response(request, FORMATS[name], members, self.masks(request), title=title)
 
     def _members(self, event: GroupMemberEvent) -> QuerySet[GroupMemberEvent]:
         events = GroupMemberEvent.objects.using(event._state.db)
