@@ -122,6 +122,11 @@ def test_the_teambox_shares_fields_and_ids_with_events(fields):
     assert problem.code == "teambox_webhook"
 
 
+def test_a_batch_of_bad_rows_may_have_a_field_of_another_webhook():
+    payload = read({"event_id": 1, "message_type": "3", "data": [{"msg_id": "1"}]})
+    assert [(each.path, each.code) for each in payload.problems] == [("data[0].status", "missing")]
+
+
 def test_an_event_may_have_a_field_of_the_teambox():
     payload = read({"event_id": 1, "event_name": "x", "data": [{"msg_id": "1", "status": 1}, 7]})
     assert len(payload.events) == len(payload.problems) == 1

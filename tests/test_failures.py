@@ -317,19 +317,15 @@ class TestList:
         assert page.context["cl"].result_list[0].exception == "KeyError"
 
     @pytest.mark.parametrize(
-        ("index", "wanted"),
-        [
-            ("pickyassist_failure_class", {"exception": "KeyError", "receiver": "x"}),
-            ("pickyassist_failure_receiver", {"receiver": "x"}),
-        ],
+        "wanted", [{"exception": "KeyError", "receiver": "x"}, {"receiver": "x"}]
     )
-    def test_a_filter_uses_its_index(self, failures, index, wanted):
+    def test_a_filter_uses_an_index_of_receivers(self, failures, wanted):
         rows = ReceiverFailure.objects.filter(**wanted).order_by("-failed_at", "-pk")[:50]
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 cursor.execute("SET enable_seqscan = off")
         try:
-            assert index in rows.explain()
+            assert re.search("pickyassist_failure_(class|receiver)", rows.explain())
         finally:
             connection.close()  # these settings are of the session
 

@@ -5,13 +5,6 @@ class Migration(migrations.Migration):
     dependencies = (("pickyassist_webhooks", "0022_fill_countries"),)
 
     operations = (
-        migrations.RemoveIndex("receiverfailure", "pickyassist_failure_class"),
-        migrations.AddIndex(
-            "receiverfailure",
-            models.Index(
-                fields=["receiver", "exception", "failed_at"], name="pickyassist_failure_class"
-            ),
-        ),
         migrations.AddIndex(
             "receiverfailure",
             models.Index(fields=["failed_at"], name="pickyassist_failure_time"),

@@ -44,9 +44,7 @@ class ReceiverFailure(Leased):
         verbose_name_plural = _("receiver failures")
         indexes = (
             models.Index(fields=["receiver", "failed_at"], name="pickyassist_failure_receiver"),
-            models.Index(
-                fields=["receiver", "exception", "failed_at"], name="pickyassist_failure_class"
-            ),
+            models.Index(fields=["receiver", "exception", "id"], name="pickyassist_failure_class"),
             models.Index(fields=["failed_at"], name="pickyassist_failure_time"),
             models.Index(fields=["due_at"], name="pickyassist_failure_due"),
         )
