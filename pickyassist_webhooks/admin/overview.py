@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .. import health
-from ..choices import UNFINISHED, DeliveryStatus, Level, RequestState
+from ..choices import WAITING, DeliveryStatus, Level, RequestState
 from ..insights import overview
 from ..insights.conversations import Conversations, conversations
 from ..insights.deliveries import DELIVERY_SAMPLE, deliveries
@@ -51,7 +51,7 @@ class Overview:
 
     #: The filter for failed messages, and the one for requests that wait for a worker.
     failed = ",".join(str(status.value) for status in FAILED)
-    unfinished = ",".join(UNFINISHED)
+    waiting = ",".join(WAITING)
     #: Rows that a part reads at most, if no index can answer.
     sample, delivery_sample = overview.SAMPLE, DELIVERY_SAMPLE
 
@@ -159,8 +159,8 @@ class Overview:
         counts = overview.states()
         return {
             "rows": [(state, counts[state]) for state in _ATTENTION],
-            "waiting": sum(counts[state] for state in UNFINISHED),
-            "since": overview.waiting_since([state for state in UNFINISHED if counts[state]]),
+            "waiting": sum(counts[state] for state in WAITING),
+            "since": overview.waiting_since([state for state in WAITING if counts[state]]),
         }
 
     def receivers(self) -> list[dict[str, Any]]:
