@@ -22,7 +22,12 @@ class AppCommand(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         if self.is_final:
             parser.add_argument("--dry-run", action="store_true", help="only count")
-            parser.add_argument("--no-input", "--noinput", action="store_false", dest="interactive")
+            parser.add_argument(
+                *("--no-input", "--noinput"),
+                action="store_false",
+                dest="interactive",
+                help="do not ask first",
+            )
         parser.add_argument("--json", action="store_true", help=self.json_help)
 
     def handle(self, *args: Any, **options: Any) -> None:

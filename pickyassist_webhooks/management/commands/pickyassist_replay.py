@@ -41,9 +41,13 @@ class Command(AppCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("ids", nargs="*", help="IDs or tokens of requests")
-        parser.add_argument("--kind", action="append", choices=[*EventKind.values, "unknown"])
-        parser.add_argument("--state", action="append", choices=RequestState.values)
-        parser.add_argument("--secret-label", action="append", metavar="LABEL")
+        for name, of_these, more in (
+            ("kind", "of this kind", {"choices": [*EventKind.values, "unknown"]}),
+            ("state", "in this state", {"choices": RequestState.values}),
+            ("secret-label", "with a secret of this label", {"metavar": "LABEL"}),
+        ):
+            help_text = f"only requests {of_these}; repeat for more"
+            parser.add_argument(f"--{name}", action="append", help=help_text, **more)
         parser.add_argument("--since", type=moment, help="received at this time or later")
         parser.add_argument("--until", type=moment, help="received before this time")
         parser.add_argument("--all", action="store_true", help="all requests")
