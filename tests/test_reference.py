@@ -131,18 +131,18 @@ class TestCodes:
         for template, limit in {
             "more than {} levels": decoding.MAX_DEPTH,
             "a body of more than {} characters": decoding._LARGE,
-            "one `{{` or `[` in {}": decoding._PER_BRACKET,
-            "a comma in {}": decoding._PER_VALUE,
-            "more than {} of them": decoding._MAX_VALUES,
-            "more than {} digits that are written as exponents": literals._MAX_ZEROS,
+            "one `{{` or `[` for each {}": decoding._PER_BRACKET,
+            "or `,` for each {}": decoding._PER_VALUE,
+            "more than {} of these": decoding._MAX_VALUES,
+            "stand for more than {} digits": literals._MAX_ZEROS,
             "a batch of more than {} rows": parsing.MAX_ROWS,
             "a form of more than {} fields": forms._MAX_FIELDS,
             "with more than {} characters of headers": multipart._MAX_HEAD,
-            "({} if added up for all rows)": parsing._MAX_SHARED_EXTRAS,
+            "({} for all rows together)": parsing._MAX_SHARED_EXTRAS,
             "an id of more than {} characters": values.MAX_LENGTH,
-            "more than {} characters of unknown fields": parsing._MAX_SHARED_EXTRA,
+            "unknown fields next to `data` of more than {} characters": parsing._MAX_SHARED_EXTRA,
             "a row of more than {} fields": parsing._MAX_NAMES,
-            "a text of more than {} characters that has no column": values.MAX_JSON,
+            "a text, location or list of more than {} characters": values.MAX_JSON,
         }.items():
             assert template.format(f"{limit:,}") in text
 
