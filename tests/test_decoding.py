@@ -15,6 +15,12 @@ FORM = "application/x-www-form-urlencoded"
 TOO_MANY = "at most one bracket in 20 characters, one value in 8, and 600000 of them"
 
 
+def test_a_form_knows_whether_it_came_in_parts():
+    part = b'--b\r\nContent-Disposition: form-data; name="event_id"\r\n\r\n1\r\n--b--\r\n'
+    assert decode(part, "multipart/form-data; boundary=b").is_multipart is True
+    assert decode(b"event_id=1", FORM).is_multipart is False
+
+
 @pytest.mark.parametrize(("levels", "fits"), [(MAX_DEPTH, True), (MAX_DEPTH + 1, False)])
 def test_depth(levels, fits):
     body = b'{"a":' * (levels - 1) + b"{}" + b"}" * (levels - 1)
