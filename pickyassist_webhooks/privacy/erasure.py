@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,23 +23,14 @@ from ..inbox.announce import SIGNALS_OF_KIND
 from ..inbox.outcome import settle
 from ..inbox.sweep import drain
 from ..ingest import process
-from ..models import (
-    MODELS,
-    ChatMessage,
-    DeliveryReport,
-    Event,
-    Message,
-    NewSubscriber,
-    Push,
-    ReceiverFailure,
-    WebhookRequest,
-)
+from ..models import ChatMessage, Event, Push, ReceiverFailure, WebhookRequest
 from ..models.leases import is_claimed
 from ..models.requests import database_of_requests, requests
 from ..transactions import once_committed
 from . import mentions
 from .chunks import CHUNK, chunks, together
 from .phone_numbers import Number
+from .rows import WITH_NUMBERS, Rows, find_rows
 
 logger = logging.getLogger(__name__)
 
@@ -54,14 +44,7 @@ MENTIONS = _("mentions in other messages")
 #: in an encoding that cannot be read; spool files that this process may not read.
 IN_WORK, ENCODED, UNREADABLE = _("in work"), _("encoded bodies"), _("unreadable files")
 
-#: Ids of rows, by their model.
-Rows = dict[type[models.Model], set[int]]
-
-_WITH_NUMBERS: tuple[type[models.Model], ...] = (*MODELS.values(), Message)
-_NAMED: tuple[type[models.Model], ...] = (*_WITH_NUMBERS, Push)
-
-#: Ids that can contain a number.
-_IDS = ("subscriber_id", "msg_id", "messenger_id", "unique_id")
+_NAMED: tuple[type[models.Model], ...] = (*WITH_NUMBERS, Push)
 
 # Such a request is the only copy of other people's events, too.
 _NOT_PARSED = Q(state__in=(RequestState.RECEIVED, RequestState.DEAD), processed_at=None)
@@ -87,7 +70,7 @@ class Erasure:
             progress(searched)
             if self._is_in(request):
                 self.requests.add(request.pk)
-        rows = self._rows()
+        rows = find_rows(self.number, self.database, self.requests)
         self.requests.update(self._requests_of(rows))
         counts = Counter({model.__name__: len(pks) for model, pks in rows.items()})
         counts[BODIES] = len(self.requests)
@@ -122,7 +105,7 @@ class Erasure:
             erased[BODIES] += self._empty(pk, by)
         for chunk in chunks(self.requests):
             erased[IN_WORK] += requests().filter(pk__in=chunk, erased_at=None).count()
-        for model, pks in self._rows().items():
+        for model, pks in find_rows(self.number, self.database, self.requests).items():
             erased[model.__name__] += self._delete(model, sorted(pks))
         erased[MENTIONS] += mentions.empty(self.number, self.database)
         for model, name in ((ReceiverFailure, TRACEBACKS), (Push, Push.__name__)):
@@ -165,54 +148,6 @@ class Erasure:
         return any(
             self.number.is_in_body(text.encode()) for text in (request.query, request.error) if text
         )
-
-    def _rows(self) -> Rows:
-        """Return the rows of this number, and those that share its message or subscriber ids."""
-        found_rows: Rows = {}
-        for model in _WITH_NUMBERS:
-            rows = self._all(model)
-            owned = rows.filter(number_key=self.number.key)
-            pks = set(owned.values_list("pk", flat=True))
-            if model is NewSubscriber:
-                pks |= _sharing("subscriber_id", owned, rows)
-            elif model is ChatMessage:
-                # A Messenger id looks like a number, and is erased as one.
-                owned |= rows.filter(messenger_id=self.number.digits)
-                pks = set(owned.values_list("pk", flat=True))
-                pks |= _sharing("messenger_id", owned, rows)
-            elif hasattr(model, "msg_id"):
-                pks |= _sharing("msg_id", owned, rows.filter(number=""))
-                # A recorded push can know the number of a message, and its reports not.
-                messages = self._all(Message).filter(number_key=self.number.key)
-                pks |= _sharing("msg_id", messages, rows.filter(number=""))
-            if issubclass(model, Event):
-                pks |= self._hidden_in(rows.exclude(number_key=self.number.key))
-            else:
-                pks |= self._messages_of(found_rows[DeliveryReport])
-            found_rows[model] = pks
-        return found_rows
-
-    def _hidden_in(self, others: QuerySet[Any]) -> set[int]:
-        """Return rows of these requests with more text around this number, or without a number."""
-        pks: set[int] = set()
-        for chunk in chunks(self.requests):
-            for row in others.filter(request__in=chunk).iterator():
-                texts = [row.number]
-                if not row.number:
-                    texts = [getattr(row, name, "") for name in _IDS]
-                    texts.append(json.dumps(row.extra, default=str))
-                if any(map(self.number.is_in, texts)):
-                    pks.add(row.pk)
-        return pks
-
-    def _messages_of(self, reports: set[int]) -> set[int]:
-        """Return the messages of these reports that have this number with more text around it."""
-        pks: set[int] = set()
-        messages, own = self._all(Message), self._all(DeliveryReport)
-        for chunk in chunks(reports):
-            shared = messages.filter(pk__in=_sharing("msg_id", own.filter(pk__in=chunk), messages))
-            pks |= {row.pk for row in shared if self.number.is_in(row.number)}
-        return pks
 
     def _requests_of(self, rows: Rows) -> set[int]:
         """Return the requests of these rows, without those that are erased."""
@@ -283,15 +218,3 @@ def described(counts: Counter[str]) -> str:
     names = {model.__name__: model._meta.verbose_name_plural for model in _NAMED}
     parts = [f"{names.get(name) or gettext(name)}: {count}" for name, count in counts.items()]
     return ", ".join(parts) or gettext("nothing")
-
-
-def _sharing(name: str, owned: QuerySet[Any], rows: QuerySet[Any]) -> set[int]:
-    """Return those of ``rows`` that share an id with ``owned``, within their project."""
-    ids = set(owned.exclude(**{name: ""}).values_list("project_id", name))
-    pks: set[int] = set()
-    for chunk in chunks({value for _project, value in ids}):
-        candidates = rows.filter(**{f"{name}__in": chunk})
-        for pk, *row_id in candidates.values_list("pk", "project_id", name):
-            if tuple(row_id) in ids:
-                pks.add(pk)
-    return pks
