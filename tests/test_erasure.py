@@ -25,6 +25,7 @@ from pickyassist_webhooks.exceptions import BodyErased, UnreadableSpoolFile
 from pickyassist_webhooks.inbox import spool
 from pickyassist_webhooks.inbox.sweep import drain, sweep
 from pickyassist_webhooks.models import (
+    ChatMessage,
     DeliveryReport,
     FilterReport,
     GroupMemberEvent,
@@ -277,6 +278,57 @@ def test_rows_that_only_an_id_leads_to():
     assert DeliveryReport.objects.get().project_id == "another"
 
 
+def test_an_id_does_not_lead_to_rows_of_other_numbers():
+    post(subscriber(subscriber_id="Z9", mobile=NUMBER))
+    post(subscriber(subscriber_id="Z9", mobile=OTHER, date="2021-05-29T16:01:06+05:30"))
+    post(chat("1", number=NUMBER, messenger_id="0"))
+    post(chat("2", number=OTHER, messenger_id="0"))
+    erased = said()["erased"]
+    assert (erased["NewSubscriber"], erased["ChatMessage"], erased["bodies"]) == (1, 1, 2)
+    assert NewSubscriber.objects.get().number == ChatMessage.objects.get().number == OTHER
+
+
+def test_rows_that_a_repeat_filled():
+    post(subscriber(subscriber_id="Z1", mobile=""))
+    post(subscriber(subscriber_id="Z1", mobile="", phone2=NUMBER))
+    post(chat("1", number="", messenger_id="7"))
+    post(chat("1", number="", messenger_id="7", phone2=NUMBER))
+    erase()
+    assert NUMBER not in everything()
+
+
+@pytest.mark.parametrize("before", ["\u53f7", "\u2116", "\u2068", "\x10"])
+def test_after_a_character_that_json_escapes(before):
+    post(subscriber(subscriber_id="Z1", mobile="", phone2=before + NUMBER))
+    post(chat("1", number=OTHER, contact=[{"phone": before + NUMBER}]))
+    post(chat("2", number=OTHER, contact=[json.dumps({"phone": before + NUMBER})]))
+    push = record_push(push_answer(), project_id="4100")
+    Push.objects.filter(pk=push.pk).update(error=f"KeyError: {before + NUMBER!a}")
+    counts = said()["erased"]
+    assert (counts["NewSubscriber"], counts[erasure.MENTIONS], counts["Push"]) == (1, 2, 1)
+    assert NUMBER not in everything()
+
+
+def test_a_message_with_the_number_in_its_id():
+    post(delivery(row(f"true_{NUMBER}@c.us_3EB0", "4", number="")))
+    assert said()["erased"]["Message"] == 1
+    assert NUMBER not in everything()
+
+
+def test_a_request_that_comes_meanwhile_goes_as_a_whole(monkeypatch):
+    post(delivery(row("1", number=NUMBER)))
+    carry_out = Erasure._erase
+
+    def racing(self, *args):
+        post(delivery(row("2", number=NUMBER), row("3", number=OTHER)))
+        return carry_out(self, *args)
+
+    monkeypatch.setattr(Erasure, "_erase", racing)
+    assert said()["erased"]["bodies"] == 2
+    assert NUMBER not in everything()
+    assert DeliveryReport.objects.get().number == OTHER
+
+
 def test_reports_of_a_message_whose_number_only_its_push_knows():
     record_push(push_answer({"msg_id": "1", "number": NUMBER}), project_id="4100")
     post(delivery(row("1", "2", number="", message="Dear Ada")))
@@ -304,6 +356,8 @@ def test_an_error_of_a_push():
 
 def test_rows_whose_request_is_pruned():
     post_all("+" + NUMBER)
+    post(subscriber(subscriber_id=NUMBER, mobile=""))
+    post(subscriber(subscriber_id="Z7", mobile="", phone2=NUMBER))
     WebhookRequest.objects.all().delete()
     erase()
     assert NUMBER not in everything()

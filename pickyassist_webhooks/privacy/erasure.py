@@ -75,7 +75,7 @@ class Erasure:
         counts = Counter({model.__name__: len(pks) for model, pks in rows.items()})
         counts[BODIES] = len(self.requests)
         counts[MENTIONS] = mentions.count(self.number, self.database, rows.get(ChatMessage, set()))
-        counts[TRACEBACKS] = len(self._errors(ReceiverFailure))
+        counts[TRACEBACKS] = len(set(self._errors(ReceiverFailure)) - self._calls_about(rows))
         counts[Push.__name__] = len(self._errors(Push))
         counts[FILES] = len(self._files())
         counts[UNREADABLE] = self.unreadable
@@ -100,12 +100,15 @@ class Erasure:
         return +erased
 
     def _erase(self, erased: Counter[str], by: str) -> None:
+        # A request that came since the search goes as a whole, or stays as a whole.
+        rows = find_rows(self.number, self.database, self.requests)
+        self.requests |= self._requests_of(rows)
         # The bodies first: a replay of them would bring back the rows.
         for pk in sorted(self.requests):
             erased[BODIES] += self._empty(pk, by)
         for chunk in chunks(self.requests):
             erased[IN_WORK] += requests().filter(pk__in=chunk, erased_at=None).count()
-        for model, pks in find_rows(self.number, self.database, self.requests).items():
+        for model, pks in rows.items():
             erased[model.__name__] += self._delete(model, sorted(pks))
         erased[MENTIONS] += mentions.empty(self.number, self.database)
         for model, name in ((ReceiverFailure, TRACEBACKS), (Push, Push.__name__)):
@@ -169,7 +172,7 @@ class Erasure:
     def _errors(self, model: type[models.Model]) -> list[int]:
         """Return the rows of failed calls whose error contains the number."""
         rows = self._all(model).exclude(error="").only("error")
-        return [row.pk for row in rows.iterator() if self.number.is_in(row.error)]
+        return [row.pk for row in rows.iterator() if self.number.is_in_error(row.error)]
 
     def _files(self) -> list[Path]:
         paths: list[Path] = []
@@ -199,15 +202,24 @@ class Erasure:
         deleted = 0
         for chunk in chunks(pks):
             if issubclass(model, Event):
-                failures = ReceiverFailure.objects.using(self.database).filter(
-                    signal__in=SIGNALS_OF_KIND[model.kind], event_id__in=chunk
-                )
+                failures = self._calls(model, chunk)
                 called = list(requests().defer("body").filter(receiver_failures__in=failures))
                 failures.delete()
                 for request in called:
                     settle(request)
             deleted += self._all(model).filter(pk__in=chunk).delete()[1].get(model._meta.label, 0)
         return deleted
+
+    def _calls_about(self, rows: Rows) -> set[int]:
+        """Return the failed calls that are deleted with the events of these rows."""
+        events = [(model, pks) for model, pks in rows.items() if issubclass(model, Event)]
+        calls = (self._calls(model, chunk) for model, pks in events for chunk in chunks(pks))
+        return {pk for some in calls for pk in some.values_list("pk", flat=True)}
+
+    def _calls(self, model: type[Event], pks: list[int]) -> QuerySet[ReceiverFailure]:
+        """Return the failed calls about events with these ids."""
+        signals = SIGNALS_OF_KIND[model.kind]
+        return self._all(ReceiverFailure).filter(signal__in=signals, event_id__in=pks)
 
     def _all(self, model: type[models.Model]) -> QuerySet[Any]:
         return model._default_manager.using(self.database)

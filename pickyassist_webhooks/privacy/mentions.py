@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Set
 from typing import Any
 
@@ -33,7 +32,7 @@ def _mentioning(number: Number, database: str) -> Iterator[tuple[int, list[str]]
         names = [
             name
             for name, values in zip(_FIELDS, lists, strict=True)
-            if values and number.is_in(json.dumps(values, ensure_ascii=False))
+            if values and number.is_in_json(values)
         ]
         if names:
             yield pk, names

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from functools import cached_property
+from typing import Any
 
 from ..exceptions import NotANumber
 from ..models import masking
@@ -10,6 +13,9 @@ from ..parsing.digits import digits_of
 from ..parsing.phone_numbers import MIN_DIGITS, given
 from .texts import texts_of
 from .traces import Trace
+
+#: Python's escapes of characters that have no digits.
+_ESCAPES = re.compile(r"\\x[0-9a-fA-F]{2}")
 
 
 class Number:
@@ -43,6 +49,15 @@ class Number:
     def is_in(self, text: str) -> bool:
         """Tell whether a text contains this number, and not as a part of a longer one."""
         return self._trace.is_in(text)
+
+    def is_in_json(self, value: Any) -> bool:
+        """Tell whether a JSON value contains this number, also in escapes of its texts."""
+        return self.is_in_error(json.dumps(value, ensure_ascii=False, default=str))
+
+    def is_in_error(self, text: str) -> bool:
+        """Tell whether a text of a program contains this number: it can have escapes."""
+        plain = _ESCAPES.sub(" ", text)
+        return self.is_in(plain) or self.is_in_body(plain.encode(errors="replace"))
 
     def is_in_body(self, body: bytes, encoding: str = "") -> bool:
         """Tell whether a request's bytes contain this number, also in JSON or form escapes.

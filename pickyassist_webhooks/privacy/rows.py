@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from typing import Any
 
 from django.db import models
@@ -31,40 +30,40 @@ def find_rows(number: Number, database: str, requests: Set[int]) -> Rows:
     messages = Message.objects.using(database)
     for model in WITH_NUMBERS:
         rows = model._default_manager.using(database)
+        # The key of a number without digits is blank, too; it has an index.
+        unnumbered = rows.filter(number_key="", number="")
         owned = rows.filter(number_key=number.key)
         pks = set(owned.values_list("pk", flat=True))
         if model is NewSubscriber:
-            pks |= _sharing("subscriber_id", owned, rows)
+            pks |= _sharing("subscriber_id", owned, unnumbered)
         elif model is ChatMessage:
             # A Messenger id looks like a number, and is erased as one.
             owned |= rows.filter(messenger_id=number.digits)
             pks = set(owned.values_list("pk", flat=True))
-            pks |= _sharing("messenger_id", owned, rows)
+            pks |= _sharing("messenger_id", owned, unnumbered)
         elif hasattr(model, "msg_id"):
-            pks |= _sharing("msg_id", owned, rows.filter(number=""))
+            pks |= _sharing("msg_id", owned, unnumbered)
             # A recorded push can know the number of a message, and its reports not.
             pushed = messages.filter(number_key=number.key)
-            pks |= _sharing("msg_id", pushed, rows.filter(number=""))
+            pks |= _sharing("msg_id", pushed, unnumbered)
         if issubclass(model, Event):
-            pks |= _hidden_in(number, rows.exclude(number_key=number.key), requests)
+            others = rows.exclude(number_key=number.key)
+            hidden = [others.filter(request__in=chunk) for chunk in chunks(requests)]
+            # Also if their request is pruned, or a later one filled them.
+            pks |= {row.pk for rows in (*hidden, unnumbered) for row in _with_number(number, rows)}
         else:
             pks |= _messages_of(number, messages, found_rows[DeliveryReport])
         found_rows[model] = pks
     return found_rows
 
 
-def _hidden_in(number: Number, others: QuerySet[Any], requests: Set[int]) -> set[int]:
-    """Return rows of these requests with more text around this number, or without a number."""
-    pks: set[int] = set()
-    for chunk in chunks(requests):
-        for row in others.filter(request__in=chunk).iterator():
-            texts = [row.number]
-            if not row.number:
-                texts = [getattr(row, name, "") for name in _IDS]
-                texts.append(json.dumps(row.extra, default=str))
-            if any(map(number.is_in, texts)):
-                pks.add(row.pk)
-    return pks
+def _with_number(number: Number, rows: QuerySet[Any]) -> Iterator[Any]:
+    """Yield the rows with more text around this number, or with it in an id or ``extra``."""
+    ids = [name for name in _IDS if hasattr(rows.model, name)]
+    for row in rows.only("number", "extra", *ids).iterator():
+        texts = [row.number] if row.number else [getattr(row, name) for name in ids]
+        if any(map(number.is_in, texts)) or (not row.number and number.is_in_json(row.extra)):
+            yield row
 
 
 def _messages_of(number: Number, messages: QuerySet[Any], reports: set[int]) -> set[int]:
@@ -73,7 +72,7 @@ def _messages_of(number: Number, messages: QuerySet[Any], reports: set[int]) -> 
     own = DeliveryReport.objects.using(messages.db)
     for chunk in chunks(reports):
         shared = messages.filter(pk__in=_sharing("msg_id", own.filter(pk__in=chunk), messages))
-        pks |= {row.pk for row in shared if number.is_in(row.number)}
+        pks |= {row.pk for row in shared if number.is_in(row.number or row.msg_id)}
     return pks
 
 
