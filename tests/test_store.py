@@ -219,6 +219,14 @@ class TestMembers:
         post(member(2))
         assert self.members() == []
 
+    def test_a_repeat_and_an_exit_in_one_batch(self):
+        joins = [member(number=number) for number in ("7", "8", "9")]
+        post({"project_id": "4100", "event_id": 3, "data": joins})
+        rows = [member(number="9"), member(2, number="9")]
+        answer = post({"project_id": "4100", "event_id": 3, "data": rows}).json()
+        assert (answer["accepted"], answer["repeats"]) == (1, 1)
+        assert sorted(self.members()) == ["7", "8"]
+
     def test_unknown_action_changes_nothing(self):
         post(member(1))
         post(member(3))

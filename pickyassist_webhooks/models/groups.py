@@ -26,7 +26,8 @@ class GroupMemberEventQuerySet(EventQuerySet["GroupMemberEvent"]):
         latest: GroupMemberEventQuerySet = events._first_of_each(
             F("project_id"),
             F("number"),
-            order_by=[F("last_arrival").desc(), F("index").desc()],
+            # A repeat that came with another event of the member keeps its own index.
+            order_by=[F("last_arrival").desc(), F("arrival").desc(), F("index").desc()],
         )
         return latest.filter(action=GroupAction.JOINED)
 
