@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 from django.core import mail
 from django.db import Error as DatabaseFault
@@ -67,11 +68,13 @@ def _notice(condition: Condition, stored: Alarm | None) -> None:
         first = Alarm(condition=name, changed_at=now)
         alarms().bulk_create([first], ignore_conflicts=True)
     is_raised = condition.level.rank > before.rank
-    changes = {"level": level, "reason": reason, "changed_at": now}
-    due_at = now if is_raised and app_settings.alarm else None
+    changes: dict[str, Any] = {"level": level, "reason": reason, "changed_at": now}
+    # A call that failed is still due if the level only falls.
+    if is_raised or condition.level == Level.OK:
+        changes["call_due_at"] = now if is_raised and app_settings.alarm else None
     # Guarded by the level: another process that looked at the same moment changes no row.
     unchanged = alarms().filter(condition=name, level=before.value)
-    if unchanged.update(**changes, call_due_at=due_at):
+    if unchanged.update(**changes):
         if is_raised:
             signals.alarm_raised.send_robust(None, condition=name, level=level, reason=reason)
         elif condition.level == Level.OK:

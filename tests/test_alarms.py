@@ -189,6 +189,21 @@ class TestCallable:
         alarms.look()
         assert len(alarm.calls) == 1
 
+    def test_is_called_again_if_the_level_only_falls(self, alarm, clock):
+        alarm.errors = [ValueError()]
+        old = keep(delivery())
+        clock.advance(hours=2)
+        keep(delivery(row("2")))
+        clock.advance(minutes=6)
+        alarms.look()
+        failed = [call for call in alarm.calls if call[0] == "waiting"]
+        ingest.process(old.pk)
+        clock.advance(seconds=61)
+        alarms.look()
+        alarms.look()
+        waiting = [call for call in alarm.calls if call[0] == "waiting"]
+        assert (failed, waiting[1:]) == ([("waiting", "failing")], [("waiting", "degraded")])
+
     def test_of_two_processes_one_calls(self, alarm, clock):
         """Both read the alarm before one claims it."""
         keep(delivery())
