@@ -893,6 +893,16 @@ class TestToken:
 
 
 class TestVendor:
+    def test_a_course_of_any_kind(self, vendor):
+        push = vendor.push({}, {}, course=(status for status in (4, 1)))["push_id"]
+        assert [message.status for message in vendor.messages[push]] == [1, 1]
+
+    def test_a_message_without_a_report(self, vendor, clock):
+        send(vendor, {"number": "15550001111"}, course=())
+        clock.advance(hours=1)
+        assert run()["reports"] == 1
+        assert Message.objects.get().status == 0
+
     def test_pushes_over_http(self, vendor):
         import httpx
 

@@ -89,7 +89,7 @@ class SentMessage:
     @property
     def status(self) -> int:
         """The status that is right in the end."""
-        return max(self.course, key=progress)
+        return max(self.course, key=progress, default=DeliveryStatus.UNKNOWN)
 
 
 class FakeVendor:
@@ -149,6 +149,7 @@ class FakeVendor:
         A row is a dict of ``number`` and ``reference_number``. ``course`` are the statuses that
         are reported.
         """
+        statuses = tuple(course)
         numbers = [{"number": row["number"]} if "number" in row else {} for row in rows or ({},)]
         answer = push_answer(*numbers, push_id=str(next(self._push_ids)))
         self.messages[answer["push_id"]] = [
@@ -157,7 +158,7 @@ class FakeVendor:
                 accepted["msg_id"],
                 accepted["number"],
                 row.get("reference_number", ""),
-                tuple(course),
+                statuses,
             )
             for accepted, row in zip(answer["data"], rows or ({},), strict=True)
         ]
