@@ -62,7 +62,8 @@ def _with_number(number: Number, rows: QuerySet[Any]) -> Iterator[Any]:
     ids = [name for name in _IDS if hasattr(rows.model, name)]
     for row in rows.only("number", "extra", *ids).iterator():
         texts = [row.number] if row.number else [getattr(row, name) for name in ids]
-        if any(map(number.is_in, texts)) or (not row.number and number.is_in_json(row.extra)):
+        extra = None if row.number else row.extra
+        if any(map(number.is_in, texts)) or (extra and number.is_in_json(extra)):
             yield row
 
 
