@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Right
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from ..choices import UNFINISHED
 from ..insights.failures import FAILURE_SAMPLE, failure_groups
 from ..models import MODELS, ReceiverFailure, WebhookRequest, masking
+from ..models.requests import requests
 from ..parsing.characters import storable, visible
 from .bulk import BulkAdmin, asking
 from .filters import RequestFilter
@@ -37,10 +38,9 @@ def error_shown(failure: Any, is_masked: bool) -> str:
 
 
 def _request_state(failure: Any) -> str:
-    """Return the state of the request of a failure, which the list has read with it."""
-    if not hasattr(failure, "request_state"):  # its request is about to be deleted
-        requests = WebhookRequest.objects.using(failure._state.db)
-        states = requests.filter(pk=failure.request_id).values_list("state", flat=True)
+    """Return the state of the request of a failure, which may have been read for many."""
+    if not hasattr(failure, "request_state"):
+        states = requests().filter(pk=failure.request_id).values_list("state", flat=True)
         failure.request_state = states.first()
     return str(failure.request_state)
 
@@ -120,13 +120,20 @@ class ReceiverFailureAdmin(BulkAdmin):
 
     def ask_first(self, http_request: HttpRequest, rows: Any, *args: Any, **context: Any) -> Any:
         """Ask for the requests of these failures."""
-        requests = WebhookRequest.objects.using(rows.db)
-        requests = requests.filter(pk__in=rows.order_by().values("request"))
-        return super().ask_first(http_request, requests, *args, **context)
+        chosen = WebhookRequest.objects.using(rows.db)
+        chosen = chosen.filter(pk__in=rows.order_by().values("request"))
+        return super().ask_first(http_request, chosen, *args, **context)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        failures: Any = newest_errors(super().get_queryset(request))
-        return failures.annotate(request_state=F("request__state"))  # type: ignore[no-any-return]
+        return newest_errors(super().get_queryset(request))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        # Django asks for each failure whether it may be deleted.
+        wanted = requests().filter(pk__in={each.request_id for each in objs})
+        states = dict(wanted.values_list("pk", "state"))
+        for failure in objs:
+            failure.request_state = states.get(failure.request_id)
+        return super().get_deleted_objects(objs, request)
 
     @admin.display(description=_("error"))
     def error_line(self, failure: Any) -> str:
@@ -142,8 +149,8 @@ class ReceiverFailureAdmin(BulkAdmin):
 
     @admin.display(description=_("event"))
     def event_link(self, failure: Any) -> Any:
-        requests = WebhookRequest.objects.using(failure._state.db)
-        kind = requests.values_list("kind", flat=True).get(pk=failure.request_id)
+        of_database = WebhookRequest.objects.using(failure._state.db)
+        kind = of_database.values_list("kind", flat=True).get(pk=failure.request_id)
         if failure.event_id is None or kind not in MODELS:
             return self.get_empty_value_display()
         model = MODELS[kind]

@@ -66,7 +66,8 @@ def written_out(text, but=""):
 def test_other_pages_of_rows(model, site, visitor):
     findings, seen = [], 0
     for name in pages(model)[1]:
-        is_of_problems = name == named(model, "problem")  # it lists only invalid requests
+        # These list only invalid requests.
+        is_of_problems = name in (named(model, "problem"), named(model, "problem_discard"))
         rows = site.problems if is_of_problems else site.rows[model][SOME]
         if name == named(model, "test"):
             continue  # by a token; the button of the URL page asks it
