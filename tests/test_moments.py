@@ -6,6 +6,7 @@ from argparse import ArgumentTypeError
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from django.db import connection
 from django.utils import timezone as current
 from django.utils.dateparse import parse_datetime
 
@@ -120,3 +121,14 @@ def test_moments_that_are_read_by_the_thousand_are_the_same(use_tz, settings):
     assert {moment.tzinfo for row in read for moment in row if moment} == {
         timezone.utc if use_tz else None
     }
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("use_tz", [True, False])
+def test_postgresql_reads_moments_without_their_zone(use_tz, settings):
+    settings.USE_TZ = use_tz
+    query = WebhookRequest.objects.values_list(Moments("received_at")).query
+    compiler = query.get_compiler(connection=connection)
+    [expression] = query.annotations.values()
+    sql, _params = expression.as_postgresql(compiler, connection)
+    assert ("AT TIME ZONE 'UTC'" in sql) is use_tz

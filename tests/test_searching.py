@@ -6,8 +6,9 @@ from io import StringIO
 from itertools import count
 
 import pytest
+from django.contrib.admin.views.main import ChangeList
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import DataError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models.query_utils import DeferredAttribute
 from django.urls import reverse
@@ -248,3 +249,14 @@ def test_numbers_that_were_there_before_are_found(root):
         executor.migrate(executor.loader.graph.leaf_nodes())
     for model in (DeliveryReport, FilterReport, GroupMemberEvent, NewSubscriber, Message):
         assert len(found(root, model, "11987654321")) == 1
+
+
+def test_an_error_that_no_filter_of_the_url_explains(root, monkeypatch):
+    def fail(*args):
+        raise DataError("of the database")
+
+    monkeypatch.setattr(ChangeList, "get_results", fail)
+    page = reverse("admin:pickyassist_webhooks_message_changelist")
+    with pytest.raises(DataError, match="of the database"):
+        root.get(page)
+    assert root.get(page, {"status__exact": "1"}).status_code == 302
