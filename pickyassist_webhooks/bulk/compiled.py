@@ -7,16 +7,15 @@ than the database does.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from operator import attrgetter, methodcaller
 from typing import Any
 
 from django.db import models
 
-from ..models.columns import InstantField
 from ..models.encodings import holdable
-from .plan import NEW, OF_REQUEST, Change, model_of
+from .plan import Change, model_of
 from .writer import Writer, changing_fields
 
 ALL = methodcaller("fetchall")
@@ -30,40 +29,28 @@ def quoted(name: str) -> str:
     return f'"{name}"'
 
 
-#: Values that are not sent as JSON: the statement has them. A request that is inserted with its
-#: events gets its id by the statement.
-_BLANK: tuple[Any, ...] = ("", None, {})
-_NULL: tuple[Any, ...] = (None,)
-_BLANK_OF_REQUEST: tuple[Any, ...] = (None, NEW)
-
-
 _CONVERTED = (models.BinaryField, models.DateTimeField, models.JSONField, models.UUIDField)
 
 
 class Columns:
-    """Some fields of a model, and a function that returns their values of a row."""
+    """Some fields of a model, and the values of rows in them."""
 
     def __init__(self, fields: list[Any]) -> None:
         self.fields = fields
-        self.names = [field.column for field in fields]
-        self.blanks = [_blanks(field) for field in fields]
-        #: Without USE_TZ, their columns hold other values than Python does.
-        self.instants = [
-            (field.column, field) for field in fields if isinstance(field, InstantField)
-        ]
         self.listed = ", ".join(quoted(field.column) for field in fields)
         #: The fields whose values need a conversion, with their positions.
         self.converted = [
             (index, field) for index, field in enumerate(fields) if isinstance(field, _CONVERTED)
         ]
-        self.values_of = attrgetter(*[field.attname for field in fields])
+        self._values_of = attrgetter(*[field.attname for field in fields])
+
+    def of(self, rows: list[Any]) -> list[Any]:
+        """Return the values of each column: a list of them, one for each row."""
+        return list(zip(*map(self._values_of, rows), strict=True))
 
 
-def _blanks(field: Any) -> tuple[Any, ...]:
-    """Return the values of a column that are not sent as JSON."""
-    if field.attname in OF_REQUEST:
-        return _BLANK_OF_REQUEST
-    return _NULL if field.null else _BLANK
+def all_equal(values: Sequence[Any]) -> bool:
+    return values.count(values[0]) == len(values)
 
 
 class Table:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 from django.db import models
@@ -22,12 +23,14 @@ from .compiled import (
     Columns,
     Compiled,
     Table,
+    all_equal,
     quoted,
     remembering,
     table_of,
 )
 from .plan import (
     BATCH,
+    NEW,
     OF_REQUEST,
     Change,
     Insert,
@@ -39,6 +42,10 @@ from .plan import (
     model_of,
     request_of,
 )
+
+#: Values of a column that the statement has already.
+_BLANK: tuple[Any, ...] = ("", None, {})
+_NULL: tuple[Any, ...] = (None,)
 
 #: Makes this transaction's commit return before the disk has it.
 _LAZY = " AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'"
@@ -167,22 +174,29 @@ class PostgresWriter(Compiled):
         guard = [json.dumps(versions)] if is_guarded else []
         return _updating(model, has_request, is_guarded), values + guard
 
+    def _moment_of(self, field: Any) -> Callable[[Any], str]:
+        """Return a function that returns a moment as text."""
+        convert = partial(field.get_db_prep_value, connection=self.connection, prepared=True)
+        return lambda moment: str(convert(moment))
+
     def _as_json(self, rows: list[Any], columns: Columns) -> str:
-        """Return rows as a JSON list of objects, without blanks, by the names of their columns."""
-        objects = [
-            {
-                name: value
-                for name, blank, value in zip(columns.names, columns.blanks, values, strict=True)
-                if value not in blank
-            }
-            for values in map(columns.values_of, rows)
-        ]
-        for name, field in columns.instants:
-            for values in objects:
-                if name in values:
-                    values[name] = field.get_db_prep_value(values[name], self.connection)
+        """Return rows as a JSON list of objects, by the names of their columns.
+
+        A column of blanks is not sent. Neither is the id of a request that gets it only now.
+        """
+        names, by_column = [], []
+        for field, values in zip(columns.fields, columns.of(rows), strict=True):
+            if field.attname in OF_REQUEST:
+                values = [None if value == NEW else value for value in values]
+            if values[0] in (_NULL if field.null else _BLANK) and all_equal(values):
+                continue
+            if isinstance(field, models.DateTimeField):
+                values = list(map(remembering(self._moment_of(field)), values))
+            names.append(field.column)
+            by_column.append(values)
+        objects = [dict(zip(names, values, strict=True)) for values in zip(*by_column, strict=True)]
         # Not escaped: it is shorter, and a database that is not UTF-8 refuses an escape as well.
-        text = json.dumps(objects, default=remembering(str), ensure_ascii=False)
+        text = json.dumps(objects, default=str, ensure_ascii=False)
         return str(holdable(text, self.connection))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from django.db import models
 
-from .compiled import ALL, Columns, Compiled, quoted, remembering, table_of
+from .compiled import ALL, Columns, Compiled, all_equal, quoted, remembering, table_of
 from .plan import model_of
 
 _LAST_ID = attrgetter("lastrowid")
@@ -65,7 +65,7 @@ class ValuesWriter(Compiled):
         result: Callable[[Any], Any] = _LAST_ID,
     ) -> Any:
         """Insert rows with one statement and return its result."""
-        by_column: list[Any] = list(zip(*map(columns.values_of, rows), strict=True))
+        by_column = columns.of(rows)
         markers = ["%s"] * len(by_column)
         for index, field in columns.converted:
             by_column[index] = self._converted(field, by_column[index])
@@ -107,7 +107,7 @@ class ValuesWriter(Compiled):
 def _blank(values: tuple[Any, ...]) -> str | None:
     """Return the value of a column in SQL if all rows have the same blank."""
     blank = _BLANKS.get(values[0])
-    return blank if blank and values.count(values[0]) == len(values) else None
+    return blank if blank and all_equal(values) else None
 
 
 class SqliteWriter(ValuesWriter):

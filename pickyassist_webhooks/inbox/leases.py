@@ -13,7 +13,7 @@ from ..bulk.choice import writer_of
 from ..bulk.plan import Change
 from ..exceptions import LeaseLost
 from ..models.leases import LEASE, Leased
-from ..models.moments import elapsed, later
+from ..models.moments import in_utc, later
 from ..transactions import with_reconnect
 
 
@@ -60,11 +60,14 @@ def advance(
 
 def renewal(batch: Sequence[Leased]) -> Callable[[], None]:
     """Return a function that renews the lease on all of ``batch`` after a third of it."""
+    renew_at = in_utc(batch[0].due_at) - LEASE * 2 / 3
 
     def renew() -> None:
+        nonlocal renew_at
         now = timezone.now()
-        if elapsed(now, batch[0].due_at) < LEASE * 2 / 3:
+        if in_utc(now) > renew_at:
             advance(batch, due_at=later(now, LEASE))
+            renew_at = in_utc(now) + LEASE / 3
 
     return renew
 
