@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import urlencode
 
 import pytest
 
 from pickyassist_webhooks.models import ChatMessage, WebhookRequest
+from pickyassist_webhooks.parsing.chat import MAX_REPAIRED
 from pickyassist_webhooks.parsing.payloads import parse
 from tests.cases import FORBIDDEN_KEYS
 from tests.requests import delivery, post, row
@@ -220,6 +222,15 @@ class TestText:
         [event] = parsed(b"number=1&" + body, FORM).events
         assert event.fields["text"] == text
 
+    def test_escapes_of_a_form_that_are_not_utf_8_stay(self):
+        result = parsed(b"number=1&message-in=caf%E9+%F0%9F%98%80+100%+%C3%28", FORM)
+        assert result.events[0].fields["text"] == "caf%E9 \U0001f600 100% %C3("
+        assert result.warnings == []
+
+    def test_escapes_of_a_very_long_form_are_replaced(self):
+        sent = b"number=1&message-in=%E9" + b"x" * MAX_REPAIRED
+        assert parsed(sent, FORM).events[0].fields["text"] == "\ufffd" + "x" * MAX_REPAIRED
+
     def test_json_labelled_as_a_form_is_json(self):
         [event] = parsed(payload(message__in="a%2Bb"), FORM).events
         assert event.fields["text"] == "a+b"
@@ -311,6 +322,26 @@ class TestObjects:
         [event] = parsed(body, FORM).events
         assert event.fields["contacts"] == [{"phone": "3"}, {"phone": "4"}]
         assert event.fields["location"] == {"lat": "5"}
+
+    @pytest.mark.parametrize("label", [FORM, "application/json"])
+    def test_json_in_a_text(self, label):
+        sent = {
+            "interactive": '{"type": 2, "id": "yes", "description": "Yes"}',
+            "location": ' {"lat": 12.5}',
+            "contact": '[{"phone": "3"}]',
+            "group-mentions": '["15550002222"]',
+        }
+        source = urlencode(payload() | sent).encode() if label == FORM else payload() | sent
+        [event] = parsed(source, label).events
+        assert (event.fields["reply_id"], event.fields["reply_description"]) == ("yes", "Yes")
+        assert event.fields["location"] == {"lat": 12.5}
+        assert event.fields["contacts"] == [{"phone": "3"}]
+        assert event.fields["mentions"] == ["15550002222"]
+        assert event.extra == {"interactive": {"type": 2}}
+
+    @pytest.mark.parametrize("sent", ["{", "[1", '{"a": ' * 64 + "1" + "}" * 64])
+    def test_no_json_in_a_text(self, sent):
+        assert read(location=sent, contact=sent)[1] == {"location": sent, "contact": sent}
 
 
 def test_everything_else_is_extra():

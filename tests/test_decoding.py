@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from urllib.parse import quote_plus, unquote_plus
 
 import pytest
 
@@ -109,11 +110,27 @@ def test_names_of_form_fields(text, fields):
     assert decode(text.encode(), FORM) == fields
 
 
-@pytest.mark.parametrize("name", ["project_id", "event_id", "project-id", "message-in"])
+@pytest.mark.parametrize("name", ["project_id", "event_id", "project-id"])
 def test_a_form_without_a_label_is_recognised_by_its_names(name):
     assert decode(f"{name}=1&other=2".encode()) == {name: "1", "other": "2"}
     with pytest.raises(UnreadablePayload, match="not_json"):
         decode(f"{name.upper()}=1&other=2".encode())
+
+
+@pytest.mark.parametrize(
+    "name", ["message-in", "message_in", "Message-In-Raw", "UNIQUE_ID", "unique%2Did"]
+)
+@pytest.mark.parametrize("form", ["{}=1&other=2", "other=2&{}=1"])
+def test_a_chat_message_without_a_label_is_recognised_in_every_spelling(name, form):
+    assert decode(form.format(name).encode()) == {unquote_plus(name): "1", "other": "2"}
+
+
+@pytest.mark.parametrize("prefix", ["%7B", "%7b"])
+def test_json_that_is_encoded_as_a_whole_is_a_form_if_it_is_labelled(prefix):
+    body = prefix + quote_plus('"event_id": 1}')
+    assert decode(body.encode(), FORM) == {"event_id": 1}
+    with pytest.raises(UnreadablePayload, match="not_json"):
+        decode(body.encode())
 
 
 def test_depth_of_a_form():

@@ -309,6 +309,19 @@ def test_after_a_character_that_json_escapes(before):
     assert NUMBER not in everything()
 
 
+def test_mentions_that_are_no_lists():
+    post(chat("1", number=OTHER, group_mentions=f"{NUMBER} {OTHER}", note="kept"))
+    post(chat("2", number=OTHER, contact=f"Bea {NUMBER}"))
+    post(chat("3", number=OTHER, contact=[{"phone": OTHER}]) | {"Contact": [{"phone": NUMBER}]})
+    post(chat("4", number=OTHER, contact=f"Bea {OTHER}"))
+    assert said()["erased"][erasure.MENTIONS] == 3
+    assert NUMBER not in everything()
+    messages = {message.unique_id: message for message in ChatMessage.objects.all()}
+    assert messages["1"].extra == {"note": "kept"}
+    assert messages["3"].contacts == [{"phone": OTHER}]
+    assert messages["4"].extra == {"contact": f"Bea {OTHER}"}
+
+
 def test_a_message_with_the_number_in_its_id():
     post(delivery(row(f"true_{NUMBER}@c.us_3EB0", "4", number="")))
     assert said()["erased"]["Message"] == 1

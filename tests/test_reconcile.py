@@ -850,7 +850,8 @@ def everything_stored():
 
 class TestToken:
     ECHOES = (
-        stand_in.refusal(401, f"no token {stand_in.TEST_TOKEN}"),
+        stand_in.refusal(500, f"no token {stand_in.TEST_TOKEN}"),
+        stand_in.refusal(stand_in.TEST_TOKEN, "x" * 190 + stand_in.TEST_TOKEN),
         Misbehaviour(body=json.dumps({"data": [], "token": stand_in.TEST_TOKEN}).encode()),
         Misbehaviour(body=b'{"data": [], "t": "\\u006f%s"}' % stand_in.TEST_TOKEN[1:].encode()),
         Misbehaviour(500, body=stand_in.TEST_TOKEN.encode()),
@@ -882,7 +883,33 @@ class TestToken:
         clock.advance(hours=1)
         vendor.misbehave(stand_in.refusal(500, f"no token {token}"))
         assert run()["failed"] == 1
+        assert "answered 500: no token ***" in Push.objects.get().error
+        clock.advance(hours=1)
+        vendor.misbehave(Misbehaviour(body=json.dumps({"data": [], "t": [token]}).encode()))
+        assert run()["failed"] == 1
         assert "the answer repeats the token" in Push.objects.get().error
+
+    @pytest.mark.parametrize("code", [401, 405, 408])
+    def test_an_error_that_repeats_it_stops_the_project(self, code, vendor, clock):
+        for _ in range(3):
+            send(vendor)
+        clock.advance(hours=1)
+        vendor.misbehave(stand_in.refusal(code, f"The token {stand_in.TEST_TOKEN} is not valid"))
+        reason = rf"project 4100: Picky Assist answered {code}: The token \*\*\* is not valid"
+        with pytest.raises(CommandError, match=reason):
+            call()
+        assert Push.objects.exclude(error="").count() == 1
+
+    def test_a_short_one_that_is_a_part_of_a_number(self, vendor, clock, configure):
+        vendor.token = "1555"
+        configure(**vendor.settings)
+        send(vendor)
+        clock.advance(hours=1)
+        assert run()["failed"] == 0
+        send(vendor)
+        clock.advance(hours=1)
+        vendor.misbehave(Misbehaviour(body=b'{"data": [], "token": "1555"}'))
+        assert run()["failed"] == 1
 
     def test_is_in_no_traceback(self, vendor, configure):
         configure(**vendor.settings | {"API_URL": "http://127.0.0.1:9/"})

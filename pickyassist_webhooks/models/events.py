@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-_BLANK: tuple[Any, ...] = ("", None, [])
+_BLANK: tuple[Any, ...] = ("", None, [], {})
 
 
 def fill_blanks(row: models.Model, other: models.Model, names: Iterable[str]) -> bool:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import Any
 
+from ..exceptions import UnreadablePayload
 from . import escapes
 from .characters import storable
-from .decoding import ObjectWithRepeatedKeys, harmless
-from .forms import FormObject
+from .decoding import ObjectWithRepeatedKeys, decode_text, harmless
+from .forms import FormObject, plain_name
 from .values import MAX_JSON, MAX_LENGTH, FieldReader
 
 #: The vendor's names, as its page spells most of them.
@@ -41,11 +43,10 @@ MAX_REPAIRED = 500_000
 _NOT_UTF_8 = re.compile("[\udc80-\udcff]+")
 
 
-def _plain(name: str) -> str:
-    return name.lower().replace("-", "_")
+_SPELLED = {plain_name(name): name for name in NAMES}
 
-
-_SPELLED = {_plain(name): name for name in NAMES}
+#: Names of objects and lists, which a form can have as JSON.
+_STRUCTURES = ("interactive", "location", "contact", "group-mentions")
 
 
 def _is_blank(value: Any) -> bool:
@@ -54,7 +55,7 @@ def _is_blank(value: Any) -> bool:
 
 def spelling(name: str) -> str:
     """Return a name as the vendor's page spells it; other names stay."""
-    return _SPELLED.get(_plain(name), name)
+    return _SPELLED.get(plain_name(name), name)
 
 
 def message_of(source: dict[str, Any]) -> dict[str, Any] | None:
@@ -69,7 +70,7 @@ def message_of(source: dict[str, Any]) -> dict[str, Any] | None:
     read: dict[str, Any] = {}
     other: dict[str, Any] = {}
     for name, value in sorted(source.items(), key=lambda item: item[0] not in NAMES):
-        spelled = _SPELLED.get(_plain(name))
+        spelled = _SPELLED.get(plain_name(name))
         if spelled is None or not _is_blank(read.get(spelled)):
             other[name] = value
         elif not _is_blank(value) or spelled not in read:
@@ -80,9 +81,29 @@ def message_of(source: dict[str, Any]) -> dict[str, Any] | None:
     has_text = isinstance(read.get("message-in"), str)
     if is_decoded and has_text and _is_blank(read.get("message_in_raw")):
         # The form's own encoding was that of the text.
-        read["message_in_raw"] = read.pop("message-in")
+        read["message_in_raw"] = _with_escapes(read.pop("message-in"))
+    for name in _STRUCTURES:
+        if name in read:
+            read[name] = _from_json(read[name])
     has_repeated_keys = getattr(source, "has_repeated_keys", False)
     return ObjectWithRepeatedKeys(other | read) if has_repeated_keys else other | read
+
+
+def _with_escapes(text: str) -> str:
+    """Return a decoded text with the escapes that are not UTF-8 as they came."""
+    if len(text) > MAX_REPAIRED:
+        return text
+    return _NOT_UTF_8.sub(
+        lambda match: "".join(f"%{ord(byte) - 0xDC00:02X}" for byte in match[0]), text
+    )
+
+
+def _from_json(value: Any) -> Any:
+    """Return the object or list in a text, as a form sends it; other values stay."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        with suppress(UnreadablePayload):
+            return decode_text(value)
+    return value
 
 
 def direction(reader: FieldReader, name: str) -> int:

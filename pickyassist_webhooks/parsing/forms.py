@@ -21,11 +21,12 @@ _LABEL = "application/x-www-form-urlencoded"
 _FORM_KEY = re.compile(r"([^\[]+)((?:\[[^\]]*\])*)")
 _STEP = re.compile(r"\[([^\]]*)\]")
 LIKE_JSON = re.compile(r'\s*[{\["]')
-_ENVELOPE_KEYS = frozenset(
-    {"project_id", "event_id", "project-id", "message-in", "message_in_raw", "unique-id"}
-)
-#: Length of the longest key, if each character is escaped.
-_MAX_ENVELOPE_KEY = 3 * max(map(len, _ENVELOPE_KEYS))
+#: Names that tell a form of the vendor: those of events, and those of chat messages as
+#: ``plain_name`` returns them.
+_OF_EVENTS = frozenset({"project_id", "event_id", "project-id"})
+_OF_CHATS = frozenset({"message_in", "message_in_raw", "unique_id"})
+#: Length of the longest of them, if each character is escaped.
+_MAX_NAME = 3 * max(map(len, _OF_EVENTS | _OF_CHATS))
 
 
 class FormObject(dict[str, Any]):
@@ -76,10 +77,12 @@ def pairs_of(body: bytes, text: str, content_type: str) -> list[tuple[str, str]]
     if in_parts:
         _refuse_nested_parts(body)
         return multipart.pairs_of(body, content_type)
-    if "=" not in text or LIKE_JSON.match(text):
+    is_labelled = content_type.strip().lower().startswith(_LABEL)
+    # Some encode the JSON as a whole, without a name.
+    has_fields = "=" in text or (is_labelled and text[:3].upper() == "%7B")
+    if not has_fields or LIKE_JSON.match(text):
         return []  # truncated JSON is not a form, with any content type
     # Check the names first: another text can have millions of escapes in its values.
-    is_labelled = content_type.strip().lower().startswith(_LABEL)
     return escapes.split(text) if is_labelled or _has_known_name(text) else []
 
 
@@ -133,10 +136,18 @@ def _refuse_nested_parts(body: bytes) -> None:
         raise too_deep()
 
 
+def plain_name(name: str) -> str:
+    """Return a name as all its spellings in chat messages have it."""
+    return name.lower().replace("-", "_")
+
+
 def _has_known_name(text: str) -> bool:
-    if any(text.startswith(f"{name}=") or f"&{name}=" in text for name in _ENVELOPE_KEYS):
-        return True
+    for form, names in ((f"&{text}", _OF_EVENTS), (f"&{plain_name(text)}", _OF_CHATS)):
+        if any(f"&{name}=" in form for name in names):
+            return True
     # An escaped name.
-    names = (pair.partition("=")[0] for pair in text.split("&"))
-    short = "&".join(name for name in names if len(name) <= _MAX_ENVELOPE_KEY)
-    return any(name in _ENVELOPE_KEYS for name, _ in escapes.split(short))
+    sent = (pair.partition("=")[0] for pair in text.split("&"))
+    short = "&".join(name for name in sent if len(name) <= _MAX_NAME)
+    return any(
+        name in _OF_EVENTS or plain_name(name) in _OF_CHATS for name, _ in escapes.split(short)
+    )

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Set
 from typing import Any
 
 from ..models import ChatMessage
+from ..parsing.chat import spelling
 from .phone_numbers import Number
 
+#: The columns, and the vendor's names of what is in ``extra`` instead if it is no list.
 _FIELDS = ("contacts", "mentions")
+_NAMES = ("contact", "group-mentions")
 
 
 def count(number: Number, database: str, own: Set[int]) -> int:
@@ -17,22 +20,30 @@ def count(number: Number, database: str, own: Set[int]) -> int:
 
 
 def empty(number: Number, database: str) -> int:
-    """Empty the lists that mention a number, and return how many messages had one."""
+    """Remove the lists that mention a number, and return how many messages had one."""
     messages = ChatMessage.objects.using(database)
     emptied = 0
-    for pk, names in list(_mentioning(number, database)):
-        emptied += messages.filter(pk=pk).update(**{name: [] for name in names})
+    for pk, changes in list(_mentioning(number, database)):
+        emptied += messages.filter(pk=pk).update(**changes)
     return emptied
 
 
-def _mentioning(number: Number, database: str) -> Iterator[tuple[int, list[str]]]:
+def _mentioning(number: Number, database: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the id of each message that mentions a number, and its columns without that."""
     messages: Any = ChatMessage.objects.using(database).order_by("pk")
     # Most have none. A text, because databases compare JSON differently.
-    for pk, *lists in messages.values_list("pk", *_FIELDS).iterator():
-        names = [
-            name
+    for pk, extra, *lists in messages.values_list("pk", "extra", *_FIELDS).iterator():
+        changes: dict[str, Any] = {
+            name: []
             for name, values in zip(_FIELDS, lists, strict=True)
             if values and number.is_in_json(values)
-        ]
-        if names:
-            yield pk, names
+        }
+        kept = {
+            name: value
+            for name, value in extra.items()
+            if spelling(name) not in _NAMES or not number.is_in_json(value)
+        }
+        if len(kept) != len(extra):
+            changes["extra"] = kept
+        if changes:
+            yield pk, changes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from ..exceptions import ReportsNotFetched, UnreadablePayload
@@ -14,8 +15,27 @@ from ..parsing.values import FieldReader, InvalidPayload
 STOPPING = ("401", "405", "408")
 
 
+#: A shorter token can be a part of a number or a word by chance.
+_LONG = 16
+
+
 def _as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def _without(token: str, answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer without the token in its texts: they are stored if it is an error."""
+    return {
+        name: value.replace(token, "***") if isinstance(value, str) else value
+        for name, value in answer.items()
+    }
+
+
+def _is_in(text: str, token: str) -> bool:
+    """Tell whether a text has the token, and a short one not only as a part of a word."""
+    if len(token) >= _LONG or token not in text:
+        return token in text
+    return re.search(rf"(?<![0-9A-Za-z]){re.escape(token)}(?![0-9A-Za-z])", text) is not None
 
 
 def require_reports(body: bytes, push_id: str, token: str) -> None:
@@ -27,15 +47,15 @@ def require_reports(body: bytes, push_id: str, token: str) -> None:
         answer = json_object(body)
     except UnreadablePayload as err:
         raise ReportsNotFetched(err.code, f"the answer is not {err.expected}") from None
-    if _as_json(token)[1:-1] in _as_json(answer) or token.encode() in body:
-        raise ReportsNotFetched("token", "the answer repeats the token, so it is not stored")
-    if refusal := refusal_of(answer):
+    if refusal := refusal_of(_without(token, answer)):
         code, message = refusal
         # The log has the code: a text can contain anything.
         logged = code if code.isascii() and code.isdecimal() and len(code) < 7 else "refused"
         raise ReportsNotFetched(
             logged, f"Picky Assist answered {code}: {message}", stops_project=code in STOPPING
         )
+    if _is_in(_as_json(answer), _as_json(token)[1:-1]) or _is_in(body.decode("latin-1"), token):
+        raise ReportsNotFetched("token", "the answer repeats the token, so it is not stored")
     try:
         answered = FieldReader(answer, "", []).identifier("push_id")
     except InvalidPayload:
