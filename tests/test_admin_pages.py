@@ -202,9 +202,9 @@ class TestCharts:
     COUNTS = [1, 2, 0, 4, 5, 6, 7]
 
     def test_are_mirrored_where_lines_start_at_the_right(self):
-        there = charts.of_days(self.DAYS, self.COUNTS)
+        there = charts.of_days(charts.names_of(self.DAYS), self.COUNTS)
         with translation.override("ar"):
-            here = charts.of_days(self.DAYS, self.COUNTS)
+            here = charts.of_days(charts.names_of(self.DAYS), self.COUNTS)
         assert (there.direction, there.start, there.end) == ("ltr", 0, charts.WIDTH)
         assert (here.direction, here.start, here.end) == ("rtl", charts.WIDTH, 0)
         for bar, mirrored in zip(there.bars, here.bars, strict=True):
@@ -215,7 +215,7 @@ class TestCharts:
     def test_have_all_bars_inside(self, language):
         with translation.override(language):
             funnel = charts.of_funnel(Funnel(8, 8, 4, 3, 0), [("read", "Read"), ("failed", "No")])
-            drawn = [charts.of_days(self.DAYS, self.COUNTS), funnel]
+            drawn = [charts.of_days(charts.names_of(self.DAYS), self.COUNTS), funnel]
         for chart in drawn:
             for bar in chart.bars:
                 assert -0.02 <= bar.x <= bar.x + bar.width <= charts.WIDTH + 0.02

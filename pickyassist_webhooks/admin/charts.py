@@ -73,12 +73,17 @@ class Chart:
         return self.height - 6
 
 
-def of_days(days: Sequence[date], counts: Sequence[int]) -> Chart:
+def names_of(days: Sequence[date]) -> list[str]:
+    """Return the names of days in the language of the page."""
+    return [date_format(day, "SHORT_DATE_FORMAT") for day in days]
+
+
+def of_days(names: Sequence[str], counts: Sequence[int]) -> Chart:
     """Return a bar for each day, in proportion to the largest count."""
     largest = max(counts)
-    step = WIDTH / len(days)
+    step = WIDTH / len(names)
     bars = []
-    for index, (day, count) in enumerate(zip(days, counts, strict=True)):
+    for index, (name, count) in enumerate(zip(names, counts, strict=True)):
         # The smallest count stays visible.
         height = max(_HEIGHT * count / largest, 1) if count else 0
         bars.append(
@@ -87,7 +92,7 @@ def of_days(days: Sequence[date], counts: Sequence[int]) -> Chart:
                 y=round(_HEAD + _HEIGHT - height, 2),
                 width=round(step * 0.8, 2),
                 height=round(height, 2),
-                label=date_format(day, "SHORT_DATE_FORMAT"),
+                label=name,
                 value=grouped(count),
             )
         )

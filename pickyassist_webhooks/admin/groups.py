@@ -105,7 +105,9 @@ class GroupMemberEventAdmin(EventAdmin):
                     "id": f"action-{action.value}",
                     "name": name,
                     "total": sum(counts[action, day] for day in days),
-                    "chart": charts.of_days(days, [counts[action, day] for day in days]),
+                    "chart": charts.of_days(
+                        charts.names_of(days), [counts[action, day] for day in days]
+                    ),
                 }
                 for action, name in actions
             ],

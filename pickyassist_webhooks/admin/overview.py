@@ -98,6 +98,7 @@ class Overview:
     def kinds(self) -> list[dict[str, Any]]:
         """Return the traffic of each kind of events; one that never came takes no space."""
         days = overview.latest_days(max(PERIOD, self.period))
+        names = charts.names_of(self.days)
         models = [model for model in MODELS.values() if self.may_view(model)]
         labels = ((gettext("today"), 1), (gettext("7 days"), 7), (gettext("30 days"), 30))
         return [
@@ -107,7 +108,7 @@ class Overview:
                 "last_at": traffic.last_at,
                 "latest": [(label, traffic.latest(days)) for label, days in labels],
                 "total": traffic.latest(self.period),
-                "chart": charts.of_days(self.days, traffic.per_day[-self.period :]),
+                "chart": charts.of_days(names, traffic.per_day[-self.period :]),
             }
             for model, traffic in zip(models, overview.traffic_of(models, days), strict=True)
             if traffic.last_at is not None
