@@ -1,10 +1,14 @@
-"""The pictures in the README and the docs: ``--screenshots`` takes them again."""
+"""The pictures in the README and the docs: ``--screenshots`` takes them again.
+
+Those of ``ANSWERS`` are taken on the installed version of Django.
+"""
 
 from __future__ import annotations
 
 from itertools import product
 from pathlib import Path
 
+import django
 import pytest
 
 from tests.browser import ways
@@ -26,19 +30,30 @@ PAGES = {
     "group": (ways.group, "#content h1", "#content"),
     "conversation": (ways.conversation, "#content h1", "#content"),
 }
+#: The answers to questions of an operator, on each version of Django here.
+ANSWERS = {
+    "brazil": ways.brazil,
+    "numbers": ways.numbers,
+    "slow": ways.slow,
+    "aside": ways.aside,
+    "sheet": ways.sheet,
+}
+VERSIONS = ("5.2", "6.1")
 SIZES = {"desk": DESK, "phone": PHONE}
 SCHEMES = ("light", "dark")
 #: Languages in which the docs show the overview.
 LANGUAGES = ("ar", "es")
-PICTURES = {"-".join(each) + ".png" for each in product(PAGES, SCHEMES, SIZES)} | {
-    f"overview-{language}-{scheme}-desk.png" for language, scheme in product(LANGUAGES, SCHEMES)
-}
+PICTURES = (
+    {"-".join(each) + ".png" for each in product(PAGES, SCHEMES, SIZES)}
+    | {f"overview-{language}-{scheme}-desk.png" for language, scheme in product(LANGUAGES, SCHEMES)}
+    | {f"{name}-django-{version}.png" for name, version in product(ANSWERS, VERSIONS)}
+)
 
 #: The greatest height in pixels, and the margin around the elements.
 HIGHEST, AROUND = {"desk": 800, "phone": 1000}, 15
 
 #: Bytes of a picture with something on it, and of all of them in the repository.
-LEAST, MOST = 10_000, 1_900_000
+LEAST, MOST = 10_000, 2_700_000
 
 
 @pytest.fixture
@@ -59,6 +74,18 @@ def test_picture(name, size, page, folder):
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)
         take(page, between, size, folder / f"{name}-{scheme}-{size}.png")
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_picture_of_an_answer(name, page, folder):
+    ANSWERS[name](page)
+    version = ".".join(map(str, django.VERSION[:2]))
+    take(
+        page,
+        ("#content > :first-child", "#content"),
+        "desk",
+        folder / f"{name}-django-{version}.png",
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

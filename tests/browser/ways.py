@@ -62,3 +62,30 @@ def conversation(page: Page) -> None:
     open_list(page, "Chat messages")
     search(page, demo.CUSTOMER, f"{len(demo.TALK)} results")
     page.get_by_role("link", name="conversation", exact=True).first.click()
+
+
+def brazil(page: Page) -> None:
+    open_overview(page)
+    follow(page, f"{demo.BRAZIL // 2} Failed: Brazil")
+    follow(page.locator("#changelist-filter"), "Yesterday")
+
+
+def numbers(page: Page) -> None:
+    open_list(page, "Filter reports")
+    follow(page.locator("#changelist-filter"), "Each number once, with its current verdict")
+    follow(page.locator("#changelist-filter"), "not a WhatsApp number")
+
+
+def slow(page: Page) -> None:
+    open_overview(page)
+    times = page.get_by_role("table", name="Processing times")
+    times.get_by_role("row").nth(1).get_by_role("link").click()
+
+
+def aside(page: Page) -> None:
+    quarantine(page)
+    page.get_by_role("link", name="Discard").first.click()
+
+
+def sheet(page: Page) -> None:
+    open_list(page, "Messages")
