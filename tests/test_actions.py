@@ -325,6 +325,13 @@ class TestSelected:
         assert late.state == "quarantined"
         assert WebhookRequest.objects.filter(state="done").count() == 1
 
+    def test_a_second_time(self, login):
+        client = login("discard")
+        page = self.select(client, "discard_selected", self.quarantined(1))
+        self.confirm(client, page, reason="a test")
+        answer = self.confirm(client, page, reason="a test")
+        assert self.told(answer) == ["Nothing is left to do for these requests."]
+
     def test_asks_again_without_a_reason(self, login):
         requests = self.quarantined(1)
         client = login("discard")
@@ -419,7 +426,8 @@ class TestSelected:
         client = login("replay")
         page = self.select(client, "process_again", requests)
         WebhookRequest.objects.all().delete()
-        assert self.told(self.confirm(client, page)) == []
+        nothing = "Nothing is left to do for these requests."
+        assert self.told(self.confirm(client, page)) == [nothing]
 
     @pytest.mark.parametrize("last", ["", "x", "9" * 19])
     def test_asks_again_without_a_valid_count(self, last, login):

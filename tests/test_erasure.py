@@ -642,6 +642,17 @@ class TestAdminAction:
         page = reverse("admin:pickyassist_webhooks_webhookrequest_change", args=[erased[0].pk])
         assert "Erased, because it contained personal data." in clerk.get(page).content.decode()
 
+    def test_a_second_time(self, clerk):
+        post(delivery(row(number=NUMBER)))
+        rows = Message.objects.all()
+        page = reverse("admin:pickyassist_webhooks_message_changelist")
+        named = {"action": "erase_numbers", "erase": "yes"}
+        named["_selected_action"] = list(rows.values_list("pk", flat=True))
+        clerk.post(page, named)
+        answer = clerk.post(page, named, follow=True)
+        texts = [str(message) for message in answer.context["messages"]]
+        assert texts[-1] == "These rows are already erased or deleted."
+
     def test_numbers_are_masked_for_who_may_not_see_them(self, clerk):
         post_all(NUMBER)
         self.forbid("view_personal_data")

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import json
 from io import BytesIO, StringIO
+from zoneinfo import ZoneInfo
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -15,12 +16,15 @@ from django.contrib.auth.models import Permission
 from django.db import connections
 from django.test import AsyncClient
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import get_language, override
 from openpyxl import load_workbook
 
 from pickyassist_webhooks.insights.export import csv_lines
 from pickyassist_webhooks.models import (
     MODELS,
     DeliveryReport,
+    Message,
     NewSubscriber,
     Push,
     WebhookRequest,
@@ -196,8 +200,32 @@ def test_all_that_a_search_finds(root, monkeypatch):
     page = reverse(f"admin:{APP}_deliveryreport_changelist")
     answer = root.get(page, {"q": "15550007777"})
     assert answer.context["cl"].result_count == 2
-    assert "More than 2 rows match; these are the newest" in answer.content.decode()
+    assert "More than 2 rows match the search." in answer.content.decode()
     assert len(export(root, DeliveryReport, q="15550007777")) == 6
+
+
+def test_in_the_language_and_time_zone_of_the_page(root, settings):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.test_export.abroad"]
+    post(delivery(row("1", 2)))
+    answer = root.get(where(Message, "sheet"))
+    assert "nachrichten-" in answer["Content-Disposition"]
+    # The server sends it after the middleware has returned.
+    assert get_language() == "en-us"
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    assert "fehlgeschlagen" in text
+    assert ";" in text.splitlines()[0]
+    assert "Asia/Tokyo" in text.splitlines()[0]
+    assert get_language() == "en-us"
+
+
+def abroad(get_response):
+    """Let each page be in German, at the time of Tokyo."""
+
+    def middleware(request):
+        with override("de"), timezone.override(ZoneInfo("Asia/Tokyo")):
+            return get_response(request)
+
+    return middleware
 
 
 def test_the_link_keeps_the_filters_and_not_the_page(root):

@@ -289,6 +289,22 @@ class TestList:
         assert len(chosen) == 6
         assert "Receiver failures: 6" in Page(page).text
 
+    def test_the_question_before_deleting_requests_costs_few_queries(
+        self, failures, root, django_assert_max_num_queries
+    ):
+        WebhookRequest.objects.update(state="dead")
+        post(delivery(row("4"), row("5")))
+        WebhookRequest.objects.update(state="dead")
+        requests = list(WebhookRequest.objects.values_list("pk", flat=True))
+        page = reverse("admin:pickyassist_webhooks_webhookrequest_changelist")
+        chosen = {"action": "delete_selected", "_selected_action": requests}
+        with django_assert_max_num_queries(12):
+            answer = Page(root.post(page, chosen))
+        assert "Receiver failures: 10" in answer.text
+        delete = reverse("admin:pickyassist_webhooks_webhookrequest_delete", args=requests[:1])
+        with django_assert_max_num_queries(12):
+            root.get(delete)
+
     def test_without_failures(self, root):
         assert "pickyassist-exceptions" not in root.get(listed()).content.decode()
 
@@ -419,6 +435,10 @@ class TestDiagnosis:
             ({"attempts": 2, "due_at": -60}, "The next attempt is due: a worker will make it."),
             ({"attempts": 2, "due_at": 60}, "The next attempt is at "),
             ({"state": "discarded"}, "It was discarded, so nothing more happens."),
+            (
+                {"state": "discarded", "erased_at": timezone.now()},
+                "Its bytes are erased, so it cannot be processed again.",
+            ),
             ({"state": "done", "problem_count": 1}, "Its valid events are stored."),
         ],
     )

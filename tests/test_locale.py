@@ -78,6 +78,18 @@ class TestLanguage:
         pairs = {(ours.plural(number), theirs.plural(number)) for number in range(1000)}
         assert len(pairs) == len({pair[0] for pair in pairs}) == len({pair[1] for pair in pairs})
 
+    def test_differs_from_no_app_of_django(self, language):
+        """An app that is installed before this one would translate the text of both."""
+        ours = compiled(LOCALE / language / "LC_MESSAGES" / "django.mo")._catalog
+        theirs: Counter[str] = Counter()
+        contrib = Path(django.__file__).parent / "contrib"
+        for path in contrib.glob(f"*/locale/{language}/LC_MESSAGES/django.mo"):
+            texts = compiled(path)._catalog
+            theirs.update(
+                text for text in texts if text and ours.get(text, texts[text]) != texts[text]
+            )
+        assert not theirs, "give these texts a context, or the other translation"
+
     def test_is_compiled(self, language):
         expected = {}
         for text, forms in translations.catalog(language).items():

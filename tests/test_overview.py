@@ -254,7 +254,7 @@ class TestPage:
             "attention",
             "Receivers",
             "Events received",
-            "channel",
+            "subscribers by channel",
             "active groups",
         ):
             assert hidden not in page
@@ -402,6 +402,13 @@ class TestQuarantine:
             link for link in Page(root.get(self.page)).links if f"problem_of={newest.pk}" in link
         ]
         assert root.get(link).context["cl"].result_count == 3
+
+    def test_what_cannot_be_processed_again_has_no_link_for_that(self, filled, root):
+        newest = WebhookRequest.objects.filter(problem="unknown_event event_id").last()
+        again = reverse("admin:pickyassist_webhooks_webhookrequest_problem", args=[newest.pk])
+        assert again in Page(root.get(self.page)).links
+        WebhookRequest.objects.filter(problem=newest.problem).update(state="discarded")
+        assert again not in Page(root.get(self.page)).links
 
     def test_new_fields_are_noticed(self, root):
         post(delivery(row("1", vendor_time="12:00"), row("2", vendor_time="12:01")))
@@ -680,6 +687,22 @@ class TestLists:
         assert "More than 100 rows are selected" in answer.content.decode()
         answer = root.post(f"{self.page}?status__exact=2", action)
         assert "Are you sure" in answer.content.decode()
+
+    def test_django_deletes_no_more_than_a_form_has_fields(self, root, settings):
+        settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 40
+        action = {"action": "delete_selected", "_selected_action": ["1"], "select_across": "1"}
+        answer = root.post(f"{self.page}?status__exact=2", action, follow=True)
+        assert "More than 30 rows are selected" in answer.content.decode()
+        settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = None
+        answer = root.post(f"{self.page}?status__exact=2", action)
+        assert "Are you sure" in answer.content.decode()
+
+    @pytest.mark.parametrize("pk", ["x", "\0", "9" * 26, "1.5", ""])
+    @pytest.mark.parametrize("action", ["delete_selected", "erase_numbers"])
+    def test_an_id_that_is_none_selects_nothing(self, pk, action, root):
+        answer = root.post(self.page, {"action": action, "_selected_action": [pk]}, follow=True)
+        assert answer.status_code == 200
+        assert "Items must be selected" in answer.content.decode()
 
     @pytest.mark.parametrize(
         "name", ["number", "error_message__contains", "extra__a", "request_id"]

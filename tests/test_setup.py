@@ -219,7 +219,7 @@ class TestWaiting:
         assert "pickyassist_process" in self.waited(delivery_report(), first=False)
 
     def test_no_request(self):
-        with pytest.raises(CommandError, match="No request in 1 seconds"):
+        with pytest.raises(CommandError, match="No request came within 1 s"):
             setup(max_seconds=1)
 
     def test_the_database_fails(self):

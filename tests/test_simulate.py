@@ -253,7 +253,7 @@ class TestPosting:
         assert Message.objects.values("status").distinct().count() > 1
         assert "60 requests in" in output
         assert "      60  200 done" in output
-        assert "Rows: 60 new, 0 repeats, 0 problems" in output
+        assert "Rows: new 60, repeats 0, problems 0" in output
         assert SECRET not in output
 
     def test_noise(self, simulate):

@@ -204,7 +204,8 @@ class TestRowsOfATest:
 
         listen("delivery_received", fail)
         rows = rows_of(root, send()[0]).json()
-        assert rows["pending"]
+        assert not rows["pending"]
+        assert rows["state"] == "failing, will be retried"
         assert "Receiver failure" in [link["text"] for link in rows["links"]]
 
     def test_only_models_that_the_user_may_view(self, login):
@@ -277,7 +278,10 @@ class TestRemoval:
             assert not model.objects.exists()
         assert not WebhookRequest.objects.tests().exists()
         assert LogEntry.objects.count() == 6
-        assert "There are no test events to remove." in root.get(REMOVE).content.decode()
+        nothing = "There are no test events to remove."
+        assert nothing in root.get(REMOVE).content.decode()
+        page = root.post(REMOVE, follow=True)
+        assert [str(message) for message in page.context["messages"]] == [nothing]
 
     def test_a_message_with_other_reports_stays(self):
         post(delivery(row("both", "4")), to=TEST_URL)

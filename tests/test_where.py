@@ -287,7 +287,7 @@ class TestDeliveries:
 
     def test_failed_messages_to_brazil_are_two_clicks_away(self, filled, root):
         page = Page(root.get(OVERVIEW, {"days": 7}))
-        assert page.has("Delivery rate by Country")
+        assert page.has("Delivery rate by country")
         assert "▲ +50.0" in page.text
         [link] = [each for each in page.links if "country=BR" in each and "status__in" in each]
         messages = root.get(link)

@@ -127,6 +127,8 @@ class DiagnosisAdmin(ReadOnlyAdmin):
 def _next(request: WebhookRequest) -> str:
     """Return a sentence about what happens next."""
     state = RequestState(request.state)
+    if state in _RESTING and request.erased_at:
+        return gettext("Its bytes are erased, so it cannot be processed again.")
     if state in _RESTING:
         return str(_RESTING[state])
     now = timezone.now()

@@ -41,6 +41,11 @@ class ErasingAdmin(ReadOnlyAdmin):
     def erase_numbers(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         written = queryset.order_by().exclude(number="").values_list("number", flat=True)
         numbers = _read(written.distinct()[: MAX_NUMBERS + 1])
+        is_confirmed = request.POST.get("erase") == "yes"
+        if is_confirmed and not queryset.exists():
+            nothing = gettext("These rows are already erased or deleted.")
+            self.message_user(request, nothing, messages.WARNING)
+            return None
         if not 1 <= len(numbers) <= MAX_NUMBERS:
             expected = gettext("Select rows of 1 to %(count)d phone numbers.")
             self.message_user(request, expected % {"count": MAX_NUMBERS}, messages.ERROR)
@@ -52,7 +57,7 @@ class ErasingAdmin(ReadOnlyAdmin):
             )
             self.message_user(request, refusal, messages.ERROR)
             return None
-        if request.POST.get("erase") == "yes":
+        if is_confirmed:
             self._erase(request, numbers)
             return None
         return self._confirmation(request, queryset, numbers)

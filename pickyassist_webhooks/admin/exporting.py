@@ -13,7 +13,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext_lazy as _
 
@@ -92,7 +92,7 @@ def file_response(
         # The token is the id of an answer.
         if (field.editable or field.name == "token") and not isinstance(field, models.BinaryField)
     ]
-    made = file.make(rows, names, masks, pks)
+    made = _as_on_the_page(file.make(rows, names, masks, pks))
     chunks = made if file.is_archive else _in_chunks(made)
     disposition = content_disposition_header(True, _file_name(file, rows.model, title))
     return StreamingHttpResponse(
@@ -110,6 +110,25 @@ def _file_name(file: Format, model: type[models.Model], title: str) -> str:
     words = next(filter(None, (_IN_FILE_NAMES.findall(each.lower()) for each in titles)))
     today = timezone.localtime(in_utc(timezone.now()))
     return f"{'-'.join(words)}-{today:%Y-%m-%d}.{file.ending}"
+
+
+def _as_on_the_page(made: Iterator[Any]) -> Iterator[Any]:
+    """Make the pieces of a file in the present language and time zone.
+
+    They are made after the answer has left the middleware that may have chosen them.
+    """
+    language, zone = translation.get_language(), timezone.get_current_timezone()
+
+    def pieces() -> Iterator[Any]:
+        while True:
+            # Not while the server sends a piece: it may serve others in this thread.
+            with translation.override(language), timezone.override(zone):
+                piece = next(made, None)
+            if piece is None:
+                return
+            yield piece
+
+    return pieces()
 
 
 def _in_chunks(lines: Iterator[str]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
@@ -37,12 +38,16 @@ def error_shown(failure: Any, is_masked: bool) -> str:
     return shortened(failure.error_end.rstrip().rpartition("\n")[2])
 
 
-def _request_state(failure: Any) -> str:
-    """Return the state of the request of a failure, which may have been read for many."""
-    if not hasattr(failure, "request_state"):
-        states = requests().filter(pk=failure.request_id).values_list("state", flat=True)
-        failure.request_state = states.first()
-    return str(failure.request_state)
+def read_states(http_request: Any, pks: Iterable[int]) -> None:
+    """Read the states of these requests: Django asks for each failure if it may be deleted."""
+    states = requests().filter(pk__in=set(pks)).values_list("pk", "state")
+    http_request.states_of_requests = dict(states)
+
+
+def _is_unfinished(http_request: Any, failure: ReceiverFailure) -> bool:
+    if failure.request_id not in getattr(http_request, "states_of_requests", {}):
+        read_states(http_request, [failure.request_id])
+    return http_request.states_of_requests.get(failure.request_id) in UNFINISHED
 
 
 def exception_of(group: Any) -> str:
@@ -128,11 +133,7 @@ class ReceiverFailureAdmin(BulkAdmin):
         return newest_errors(super().get_queryset(request))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        # Django asks for each failure whether it may be deleted.
-        wanted = requests().filter(pk__in={each.request_id for each in objs})
-        states = dict(wanted.values_list("pk", "state"))
-        for failure in objs:
-            failure.request_state = states.get(failure.request_id)
+        read_states(request, (failure.request_id for failure in objs))
         return super().get_deleted_objects(objs, request)
 
     @admin.display(description=_("error"))
@@ -145,7 +146,7 @@ class ReceiverFailureAdmin(BulkAdmin):
         allowed = super().has_delete_permission(request, obj)
         # While its request is unfinished a failure says which receiver to call again. Without it
         # the request would be processed from the start, and every receiver called.
-        return allowed and (obj is None or _request_state(obj) not in UNFINISHED)
+        return allowed and (obj is None or not _is_unfinished(request, obj))
 
     @admin.display(description=_("event"))
     def event_link(self, failure: Any) -> Any:

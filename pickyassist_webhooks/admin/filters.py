@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from ..conf import app_settings
@@ -133,7 +133,7 @@ class ErrorFilter(LikeFilter):
 
 
 class GroupFilter(LikeFilter):
-    title = _("group")
+    title = pgettext_lazy("chat", "group")
     label = _("Same group as %(row)s")
     parameter_name = "group_of"
     parent = GroupMemberEvent

@@ -13,8 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, pgettext_lazy
 from django.views.decorators.http import require_safe
 
 from ..choices import GroupAction
@@ -54,7 +53,7 @@ class GroupMemberEventAdmin(EventAdmin):
         ]
         return [group, *exports, *super().get_urls()]
 
-    @admin.display(description=_("group"))
+    @admin.display(description=pgettext_lazy("chat", "group"))
     def group_link(self, event: GroupMemberEvent) -> Any:
         name = shortened(event.group_subject) or gettext("unnamed")
         return format_html('<a href="{}">{}</a>', self.url("group", event.pk), name)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR, SEARCH_VAR, ChangeList
 from django.core.exceptions import PermissionDenied
@@ -19,6 +21,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from ..models import DeliveryReport
+from ..models.ids import id_of
 from ..models.masking import Masks
 from ..models.numbers import MIN_END
 from ..permissions import VIEW_PERSONAL_DATA
@@ -140,10 +143,15 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **named: Any
     ) -> Any:
         across = request.POST.get("select_across", "0") != "0"
-        if across and BoundedPaginator(queryset, self.list_per_page).is_cut:
+        most = _most_selected(request)
+        if across and queryset.order_by()[: most + 1].count() > most:
             refusal = gettext("More than %(count)s rows are selected: filter the list first.")
-            self.message_user(request, refusal % {"count": grouped(MAX_COUNTED)}, messages.ERROR)
+            self.message_user(request, refusal % {"count": grouped(most)}, messages.ERROR)
             return None
+        posted = request.POST.copy()
+        pks = [pk for pk in posted.getlist(ACTION_CHECKBOX_NAME) if id_of(pk) is not None]
+        posted.setlist(ACTION_CHECKBOX_NAME, pks)
+        request.POST = posted  # type: ignore[assignment]
         return super().response_action(request, queryset, *args, **named)
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
@@ -201,7 +209,10 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if term := search_term.strip():
             pks = self.matches(term, request, queryset.db, MAX_MATCHES + 1)
             if len(pks) > MAX_MATCHES:
-                note = gettext("More than %(count)s rows match; these are the newest.")
+                note = gettext(
+                    "More than %(count)s rows match the search. The list has those of the newest"
+                    " %(count)s that pass the filters; an export has all."
+                )
                 self.message_user(request, note % {"count": grouped(MAX_MATCHES)})
             queryset = queryset.filter(pk__in=pks[:MAX_MATCHES])
         return queryset, False
@@ -253,6 +264,15 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def _page(self, name: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
+
+
+def _most_selected(request: HttpRequest) -> int:
+    """Return how many rows the chosen action takes at most."""
+    fields = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+    if "delete_selected" in request.POST.getlist("action") and fields is not None:
+        # Django's page that asks first has a field for each row, and some more.
+        return max(min(MAX_COUNTED, fields - 10), 0)
+    return MAX_COUNTED
 
 
 def verbose_name(model: type[models.Model], name: str) -> str:

@@ -11,7 +11,6 @@ from django.urls import URLPattern
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from ..choices import RequestState
 from ..insights import quarantine
 from ..models.requests import requests
 from ..parsing.characters import visible
@@ -68,11 +67,9 @@ class ProblemsAdmin(BulkAdmin):
             problem = requests().filter(pk=pk).values_list("problem", flat=True).first()
         if problem is None:
             raise Http404
-        # If a part of a batch was valid, the rest may be valid now.
-        states = (RequestState.QUARANTINED, RequestState.DONE)
         page = self.ask_first(
             request,
-            requests().filter(problem=problem, state__in=states, erased_at=None),
+            requests().filter(quarantine.AGAIN, problem=problem),
             operation,
             problem=visible(problem),
             # The request of the URL may be deleted or done before the last one is.

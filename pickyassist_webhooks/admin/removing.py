@@ -15,7 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from ..choices import UNFINISHED
+from ..choices import UNFINISHED, WAITING
 from ..models import MODELS, DeliveryReport, Message, ReceiverFailure, WebhookRequest, keys
 from ..models.requests import requests
 from ..models.together import counts_of
@@ -59,7 +59,7 @@ class RemovingAdmin(ReadOnlyAdmin):
             links += self._links(request, Message, list(message.values_list("pk", flat=True)), test)
         return JsonResponse(
             {
-                "pending": test.state in UNFINISHED,
+                "pending": test.state in WAITING,
                 "state": test.get_state_display(),
                 "links": [{"text": capfirst(text), "url": url} for text, url in links],
             }
@@ -107,6 +107,10 @@ class RemovingAdmin(ReadOnlyAdmin):
         )
 
     def _remove(self, request: HttpRequest, pks: list[int]) -> None:
+        if not pks:
+            nothing = gettext("There are no test events to remove.")
+            self.message_user(request, nothing, messages.WARNING)
+            return
         self.log_deletions(request, requests().filter(pk__in=pks).defer(*self.large))
         removal.remove(pks)
         removed = ngettext(

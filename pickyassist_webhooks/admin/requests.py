@@ -21,6 +21,7 @@ from ..parsing.characters import visible
 from ..permissions import VIEW_PERSONAL_DATA, to_view
 from .actions import ActionsAdmin
 from .address import AddressAdmin
+from .failures import read_states
 from .filters import ProblemFilter, SecretFilter
 from .labels import alarm, duration, to_the_second
 from .lists import verbose_name
@@ -127,6 +128,10 @@ class WebhookRequestAdmin(ActionsAdmin, ProblemsAdmin, RemovingAdmin, AddressAdm
         # this is their only copy, and a worker may be processing it now.
         allowed = super().has_delete_permission(request, obj)
         return allowed and (obj is None or obj.state not in UNFINISHED)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        read_states(request, (each.pk for each in objs))
+        return super().get_deleted_objects(objs, request)
 
     def searched(self, request: HttpRequest) -> list[str]:
         names = {

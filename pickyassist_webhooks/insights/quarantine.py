@@ -21,11 +21,15 @@ MAX_GROUPS = 50
 SAMPLE = 1000
 
 
+#: Requests that can be processed again: if a part of a batch was valid, the rest may be valid now.
+AGAIN = Q(state__in=(RequestState.QUARANTINED, RequestState.DONE), erased_at=None)
+
+
 @dataclass(frozen=True)
 class Group:
     """The requests with one problem: their counts, times, and the id of the newest one.
 
-    ``sample`` is the problem as the newest request has it.
+    ``again`` of them can be processed again. ``sample`` is the problem of the newest one.
     """
 
     code: str
@@ -34,6 +38,7 @@ class Group:
     kind: str
     count: int
     quarantined: int
+    again: int
     first_at: datetime
     last_at: datetime
     newest: int
@@ -58,6 +63,7 @@ def groups() -> list[Group]:
         .annotate(
             count=Count("*"),
             quarantined=Count("state", filter=Q(state=RequestState.QUARANTINED)),
+            again=Count("state", filter=AGAIN),
             first_at=Min("received_at"),
             last_at=Max("received_at"),
             newest=Max("pk"),

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from ..choices import Content, Direction, EventKind
 from ..parsing.characters import visible
@@ -53,7 +54,9 @@ class ChatMessage(Event):
     name = UnicodeCharField(_("name"), max_length=255, blank=True)
     messenger_id = ExactCharField(_("Messenger id"), blank=True)
     text = UnicodeTextField(_("text"), blank=True)
-    content = ExactCharField(_("content"), max_length=20, choices=Content.choices)
+    content = ExactCharField(
+        pgettext_lazy("message", "content"), max_length=20, choices=Content.choices
+    )
     get_content_display: Callable[[], str]
     type = ExactCharField(_("type"), blank=True)
     # Shown as text, and never fetched.

@@ -11,6 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, models, router
 from django.db.models import CharField, Func
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from ..choices import UNFINISHED, WAITING, EventKind, RequestOrigin, RequestState
 from ..parsing.characters import MAX_LABEL, printable, storable
@@ -91,7 +92,9 @@ class WebhookRequest(Leased):
 
     token = models.UUIDField(_("token"), default=uuid.uuid4, editable=False)
     body = models.BinaryField(_("body"))
-    content_type = UnicodeCharField(_("content type"), max_length=255, blank=True)
+    content_type = UnicodeCharField(
+        pgettext_lazy("header", "content type"), max_length=255, blank=True
+    )
     content_encoding = UnicodeCharField(_("content encoding"), max_length=40, blank=True)
     query = UnicodeCharField(_("query string"), max_length=1000, blank=True)
     remote_addr = UnicodeCharField(_("remote address"), max_length=60, blank=True)

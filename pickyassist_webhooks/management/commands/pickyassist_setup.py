@@ -134,7 +134,7 @@ class Command(AppCommand):
             while (request := requests().filter(pk__gt=newest).order_by("pk").first()) is None:
                 if is_late():
                     raise CommandError(
-                        f"No request in {seconds} seconds. Check that the URL is saved and that "
+                        f"No request came within {seconds} s. Check that the URL is saved and that "
                         "your server can be reached from the internet, and read its log."
                     )
                 time.sleep(PAUSE)

@@ -231,7 +231,7 @@ def in_words(summary: dict[str, Any]) -> str:
     lines = [f"{summary['requests']} requests in {summary['seconds']:.1f} s ({rate:.0f}/s)"]
     lines += [f"{count:>8}  {name}" for name, count in summary["answers"].items()]
     lines += [
-        f"Rows: {rows['accepted']} new, {rows['repeats']} repeats, {rows['problems']} problems",
+        f"Rows: new {rows['accepted']}, repeats {rows['repeats']}, problems {rows['problems']}",
         f"Response time: {took['median']} ms (median), {took['p95']} ms (95 %), "
         f"{took['slowest']} ms (slowest)",
     ]
