@@ -145,6 +145,13 @@ class TestLists:
         assert listed(root, model, tests="none") == others
         assert listed(root, model, tests="?") == everything
 
+    def test_a_message_of_another_project_with_the_id_of_a_test_is_none(self, root):
+        post(delivery(row("same")), to=TEST_URL)
+        post(delivery(row("same"), project_id="another"))
+        [test] = Message.objects.filter(project_id=PROJECT)
+        assert listed(root, Message, tests="only") == {test.pk}
+        assert listed(root, Message, tests="none") == {test.pk + 1}
+
     @pytest.mark.parametrize(
         "query",
         [

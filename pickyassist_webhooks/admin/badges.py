@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from ..choices import RequestOrigin
-from ..models import MODELS, DeliveryReport, Message, WebhookRequest
+from ..models import MODELS, DeliveryReport, Message, WebhookRequest, keys
 from ..models.requests import requests
 
 #: Test requests that a filter knows, the newest.
@@ -78,6 +78,7 @@ def _condition(model: Any) -> Q:
     newest = requests().tests().order_by("-received_at", "-pk")
     if model is Message:
         reports = _reports_of_tests(newest.db).order_by("-request__received_at")
-        return Q(msg_id__in=set(reports.values_list("msg_id", flat=True)[:MAX_TESTS]))
+        identities = reports.values_list("project_id", "msg_id")[:MAX_TESTS]
+        return Q(key__in={keys.message(*identity) for identity in identities})
     pks = list(newest.values_list("pk", flat=True)[:MAX_TESTS])
     return Q(pk__in=pks) if model is WebhookRequest else Q(request__in=pks)
