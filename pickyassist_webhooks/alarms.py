@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 from . import health, signals
 from .choices import Level
 from .conf import app_settings
+from .exceptions import FAILURES
 from .health.levels import Condition, Report
 from .health.reports import DATABASE
 from .insights import streams
@@ -94,7 +95,7 @@ def _call() -> None:
             continue
         try:
             import_string(path)(alarm.condition, alarm.level, alarm.reason)
-        except Exception as err:
+        except FAILURES as err:
             logger.error(
                 "ALARM raised %s for %s; it will be called again", type(err).__name__, alarm
             )

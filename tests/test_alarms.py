@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -178,6 +179,16 @@ class TestCallable:
             clock.advance(seconds=61)
             assert look(edges) == []
             assert len(alarm.calls) == expected
+
+    @pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError()])
+    def test_that_ends_the_program_is_an_error(self, error, alarm, clock, edges):
+        alarm.errors = [error]
+        keep(delivery())
+        clock.advance(minutes=6)
+        assert look(edges) == [("alarm_raised", "waiting", "degraded")]
+        clock.advance(seconds=61)
+        alarms.look()
+        assert alarm.calls == [("waiting", "degraded")] * 2
 
     def test_is_not_called_again_if_all_is_well_again(self, alarm, clock):
         alarm.errors = [ValueError()]

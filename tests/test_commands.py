@@ -350,8 +350,31 @@ def test_a_worker_releases_requests_it_will_not_finish(listen):
     listen("member_joined", lambda **named: stopped.append(True))
     assert sweep(stop=lambda: bool(stopped)) == {"done": 1, "stored": 2}
     assert WebhookRequest.objects.filter(claimed_by="").count() == 3
+    # Their claim was no attempt: each stop would use one up.
+    assert list(WebhookRequest.objects.order_by("pk").values_list("attempts", flat=True)) == [
+        1,
+        0,
+        0,
+    ]
     assert sweep() == {"done": 2}
     assert [call["event"].number for call in calls] == [*"012"]
+
+
+def test_a_backlog_leaves_a_turn_to_the_spool_and_to_calls(listen):
+    for number in range(3):
+        keep(member(number=str(number)))
+    assert sweep(batch=1, turn=0) == {}
+    assert sweep(batch=1) == {"done": 3}
+
+    def breaks_once(**named):
+        if not ReceiverFailure.objects.exists():
+            raise ValueError
+
+    listen("delivery_received", breaks_once)
+    post(delivery())
+    ReceiverFailure.objects.update(due_at=timezone.now())
+    assert sweep(turn=0) == {}
+    assert sweep() == {"done": 1}
 
 
 class TestBatch:

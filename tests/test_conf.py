@@ -212,13 +212,20 @@ class TestChecks:
         for folder in (tmp_path, tmp_path / "not" / "yet", str(tmp_path), None):
             configure({"SECRETS": [GOOD], "SPOOL_DIR": folder})
             assert checks() == {}
-        for folder in (file, file / "below"):
+        link = tmp_path / "link"
+        link.symlink_to(tmp_path / "not mounted")
+        for folder in (file, file / "below", link, link / "below"):
             configure({"SECRETS": [GOOD], "SPOOL_DIR": folder})
             assert list(checks()) == ["E008"]
             assert "outlives the container" in checks()["E008"].hint
         configure({"SECRETS": [GOOD], "SPOOL_DIR": tmp_path / "media" / "spool"})
         settings.MEDIA_ROOT = str(tmp_path / "media")
         assert list(checks()) == ["E009"]
+        (tmp_path / "media").mkdir()
+        (tmp_path / "to_media").symlink_to(tmp_path / "media")
+        for folder in ("other/../media/spool", "to_media/spool"):
+            configure({"SECRETS": [GOOD], "SPOOL_DIR": tmp_path / folder})
+            assert list(checks()) == ["E009"]
         configure({"SECRETS": [GOOD], "SPOOL_DIR": 7})
         assert list(checks()) == ["E004"]
         assert app_settings.spool_dir is None
@@ -341,6 +348,11 @@ class TestChecks:
         configure({"SECRETS": [GOOD], "AUTHENTICATOR": "tests.test_conf.async_function"})
         assert list(checks()) == ["E006"]
         assert "async" in checks()["E006"].msg
+
+    def test_an_async_processor(self, configure):
+        configure({"SECRETS": [GOOD], "PROCESSOR": "tests.test_conf.async_function"})
+        assert list(checks()) == ["E007"]
+        assert "which is never awaited" in checks()["E007"].msg
 
     def test_processor(self, configure):
         configure({"SECRETS": [GOOD], "PROCESSOR": "tests.test_endpoint.remember"})

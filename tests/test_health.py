@@ -19,10 +19,16 @@ from pickyassist_webhooks import health, ingest
 from pickyassist_webhooks.choices import Level, RequestState
 from pickyassist_webhooks.health import attention, facts
 from pickyassist_webhooks.health.reports import CONDITIONS
+from pickyassist_webhooks.health.retention import _SAMPLE
 from pickyassist_webhooks.inbox.sweep import sweep
-from pickyassist_webhooks.models import Heartbeat, ReceiverFailure, WebhookRequest
+from pickyassist_webhooks.models import (
+    GroupMemberEvent,
+    Heartbeat,
+    ReceiverFailure,
+    WebhookRequest,
+)
 from pickyassist_webhooks.models.heartbeats import PROCESS, beat
-from tests.requests import chat, delivery, filtered, keep, post, row, url
+from tests.requests import chat, delivery, filtered, keep, member, post, row, url
 
 pytestmark = pytest.mark.django_db
 
@@ -373,6 +379,21 @@ class TestRetention:
         post(delivery())
         clock.advance(days=4)
         assert level("retention") == OK
+
+    def test_more_of_those_than_are_read(self, clock, settings, listen):
+        configure(settings, RETENTION_DAYS={"events": 1}, MAX_ATTEMPTS=1)
+        listen("delivery_received", broken)
+        post(delivery(*(row(str(number)) for number in range(_SAMPLE))))
+        clock.advance(hours=1)
+        post(member())
+        post(delivery(row("one more")))
+        assert WebhookRequest.objects.filter(state="dead").count() == 2
+        clock.advance(days=4)
+        assert level("retention") == DEGRADED  # the member
+        GroupMemberEvent.objects.all().delete()
+        assert level("retention") == OK
+        WebhookRequest.objects.filter(event_count=1).update(state="done")
+        assert level("retention") == DEGRADED
 
 
 def refuse_all(execute, *arguments):

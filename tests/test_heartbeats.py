@@ -7,11 +7,14 @@ from io import StringIO
 import pytest
 from django.core import mail
 from django.core.management import call_command
-from django.db import connection
+from django.core.management.base import SystemCheckError
+from django.db import OperationalError, connection
 
 from pickyassist_webhooks.checks.processing import check_process_has_run
-from pickyassist_webhooks.models import Heartbeat
+from pickyassist_webhooks.management.commands import pickyassist_process
+from pickyassist_webhooks.models import Heartbeat, WebhookRequest
 from pickyassist_webhooks.models.heartbeats import PROCESS
+from tests.requests import keep, member
 
 pytestmark = pytest.mark.django_db
 
@@ -78,6 +81,43 @@ class TestCheck:
         errors = StringIO()
         call_command("pickyassist_process", stdout=StringIO(), stderr=errors, skip_checks=False)
         assert "W009" not in errors.getvalue()
+
+    @pytest.mark.django_db(databases="__all__")
+    def test_a_run_that_is_refused_is_none(self, settings, tmp_path):
+        (tmp_path / "file").touch()
+        spool = {"SPOOL_DIR": tmp_path / "file"}
+        settings.PICKYASSIST_WEBHOOKS = (
+            settings.PICKYASSIST_WEBHOOKS | spool | {"PROCESSOR": "none"}
+        )
+        with pytest.raises(SystemCheckError, match="E008"):
+            call_command("pickyassist_process", stderr=StringIO(), skip_checks=False)
+        assert ids() == ["pickyassist_webhooks.W009"]
+
+
+def test_a_long_run_is_recorded_meanwhile(listen, monkeypatch):
+    """Also within a batch: its receivers may take longer than the pause between two heartbeats."""
+    monkeypatch.setattr(pickyassist_process, "BEAT", 0.0)
+    moments = []
+    listen("member_joined", lambda **named: moments.append(Heartbeat.objects.get().last_at))
+    for number in range(3):
+        keep(member(number=str(number)))
+    process()
+    assert len(set(moments)) == 3
+
+
+def test_a_heartbeat_that_fails_ends_no_run(listen, monkeypatch):
+    monkeypatch.setattr(pickyassist_process, "BEAT", 0.0)
+    beats = []
+
+    def refuse(name):
+        beats.append(name)
+        if len(beats) > 1:
+            raise OperationalError
+
+    monkeypatch.setattr(pickyassist_process, "beat", refuse)
+    keep(member())
+    process()
+    assert WebhookRequest.objects.get().state == "done"
 
 
 def test_does_not_warn_in_the_tests_of_a_project(listen):

@@ -354,6 +354,22 @@ class TestReceiverThatRaises:
         assert sweep() == {"done": 1}
         assert sorted(seen) == ["900001", "900001", "works"]
 
+    def test_a_function_that_returns_a_coroutine(self, listen, clock):
+        """Django takes a decorated ``async def`` for an ordinary function."""
+        seen = []
+
+        async def breaks(event, **named):
+            seen.append(event.msg_id)
+            if len(seen) == 1:
+                raise ValueError
+
+        listen("delivery_received", lambda **named: breaks(**named))
+        post(delivery())
+        assert only_request().state == "failing"
+        clock.advance(minutes=1)
+        assert sweep() == {"done": 1}
+        assert seen == ["900001", "900001"]
+
     def test_an_error_that_is_false(self, listen, clock):
         class Empty(ValueError):
             def __bool__(self):

@@ -72,6 +72,9 @@ class TestSettings:
         settings.PICKYASSIST_WEBHOOKS = {"SECRETS": {"old": SECRET}}
         with pytest.raises(CommandError, match="'old'"):
             setup(label="old")
+        settings.PICKYASSIST_WEBHOOKS = {"SECRETS": {"picky-assist": SECRET}}
+        with pytest.raises(CommandError, match="'picky-assist'"):
+            setup(label="")
 
 
 class TestUrls:
@@ -125,6 +128,11 @@ class TestUrls:
     def test_no_url_leads_to_the_view(self, settings):
         settings.ROOT_URLCONF = "tests.urls_admin_only"
         with pytest.raises(CommandError, match="include"):
+            setup(no_wait=True)
+
+    def test_a_secret_with_a_slash(self, settings):
+        settings.PICKYASSIST_WEBHOOKS = {"SECRETS": {"old": f"{SECRET}/x"}}
+        with pytest.raises(CommandError, match="A secret has a /"):
             setup(no_wait=True)
 
     def test_an_authenticator_of_its_own(self, settings):

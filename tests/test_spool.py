@@ -119,6 +119,17 @@ def test_no_other_user_can_read_it(folder, away):
     assert {stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(folder.stat().st_mode)} == private
 
 
+def test_a_link_to_nothing_is_no_empty_folder(folder, caplog):
+    """As to a volume that is not mounted: its files may wait there."""
+    folder.symlink_to(folder.parent / "not mounted")
+    with pytest.raises(FileNotFoundError):
+        spool.oldest()
+    assert sweep() == {}
+    assert "Could not read the spool" in caplog.text
+    folder.unlink()
+    assert spool.oldest() is None
+
+
 def test_a_missing_folder_is_made(folder, away, monkeypatch):
     """Its name is synced too, or a power failure could lose the whole folder."""
     synced = []

@@ -46,6 +46,7 @@ _RETURNS = {
     "SPOOL_SCOPE": "the name of the current tenant",
     "API_TOKENS": "the token of a project",
     "ALARM": "nothing",
+    "PROCESSOR": "nothing",
 }
 
 
@@ -180,9 +181,10 @@ def _spool() -> Iterator[CheckMessage]:
     folder = app_settings.spool_dir
     if folder is None:
         return
-    # Path.exists() raises an error inside a folder that this user cannot enter.
+    # Path.exists() raises an error inside a folder that this user cannot enter, and does not see a
+    # link to nothing, as to a volume that is not mounted.
     paths = (folder, *folder.absolute().parents)
-    nearest = next(path for path in paths if os.access(path, os.F_OK))
+    nearest = next(path for path in paths if os.path.lexists(path))
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         yield _error(
             8,
@@ -191,12 +193,16 @@ def _spool() -> Iterator[CheckMessage]:
         )
     for name in ("MEDIA_ROOT", "STATIC_ROOT"):
         served = getattr(settings, name, None)
-        if served and folder.absolute().is_relative_to(Path(served).absolute()):
+        if served and _real(folder).is_relative_to(_real(served)):
             yield _error(
                 9,
                 f"{NAME}['SPOOL_DIR'] is {str(folder)!r}, inside {name}: anyone can download it.",
                 "Name a folder that no web server serves: requests hold personal data.",
             )
+
+
+def _real(path: Path | str) -> Path:
+    return Path(os.path.realpath(path))
 
 
 def _database() -> Iterator[CheckMessage]:
@@ -215,7 +221,8 @@ def _database() -> Iterator[CheckMessage]:
             8,
             f"The pool of the database {database!r} waits {seconds} s for a connection, and "
             "ignores connect_timeout. If the database is down, each request takes that long.",
-            f'Set "pool": {{"timeout": 2}} in the OPTIONS of DATABASES[{database!r}].',
+            f'Set "pool": {{"timeout": 2, "max_size": …}} in the OPTIONS of '
+            f"DATABASES[{database!r}]; the size is at least the threads of a server process.",
         )
 
 

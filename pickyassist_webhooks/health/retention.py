@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from ..choices import Level, RequestState
@@ -47,8 +48,13 @@ def _prunable(now: datetime) -> Iterator[datetime]:
             model._default_manager.using(database_of_requests())
             .filter(received_at__lt=later(now, -days))
             .order_by("received_at")
-            .values_list("received_at", "request__state")[:_SAMPLE]
+            .values_list("received_at", "request__state")
             for model in MODELS.values()
         ]
-        for rows in rows_of(old_events):
-            yield from [later(at, days) for at, state in rows if state in (None, *_PRUNED)]
+        samples = rows_of([events[:_SAMPLE] for events in old_events])
+        for events, rows in zip(old_events, samples, strict=True):
+            prunable = [at for at, state in rows if state in (None, *_PRUNED)]
+            if len(rows) == _SAMPLE and not prunable:  # more of them wait than were read
+                free = events.filter(Q(request=None) | Q(request__state__in=_PRUNED))
+                prunable = [at for at, _ in free[:1]]
+            yield from [later(at, days) for at in prunable]

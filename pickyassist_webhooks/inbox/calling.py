@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from inspect import iscoroutine
 from typing import Any, NamedTuple
+
+from asgiref.sync import async_to_sync
 
 from .. import signals
 from ..exceptions import FAILURES, TransactionLeftOpen
@@ -76,7 +79,9 @@ def call_receiver(
     began = time.perf_counter()
     with span("receiver", signal=call.name, receiver=receiver, request=call.named["request"].token):
         try:
-            receiver(signal=call.signal, sender=call.sender, **call.named)
+            returned = receiver(signal=call.signal, sender=call.sender, **call.named)
+            if iscoroutine(returned):  # of an ordinary function, such as a decorator's
+                async_to_sync(_awaited)(returned)
         except FAILURES as err:
             error = err
             failed(err)
@@ -89,6 +94,10 @@ def call_receiver(
             f"the receiver left a transaction open on {', '.join(left_open)}; end it"
         )
     return Called(error, seconds)
+
+
+async def _awaited(coroutine: Coroutine[Any, Any, Any]) -> None:
+    await coroutine
 
 
 def note(failure: ReceiverFailure, error: BaseException) -> ReceiverFailure:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 from django.db import connections
+from django.db.models import F
 from django.utils import timezone
 
 from ..bulk.choice import writer_of
 from ..bulk.plan import Change
-from ..exceptions import LeaseLost
 from ..models.leases import LEASE, Leased
 from ..models.moments import in_utc, later
 from ..transactions import with_reconnect
@@ -73,7 +72,17 @@ def renewal(batch: Sequence[Leased]) -> Callable[[], None]:
 
 
 def release(batch: Sequence[Leased]) -> None:
-    """Release rows that this worker will not finish, so that another can claim them."""
-    if batch:
-        with suppress(LeaseLost):
-            advance(batch, due_at=timezone.now(), claimed_by="")
+    """Release rows that this worker did not begin, so that another can claim them.
+
+    Their claim was no attempt. Rows that another worker has taken over stay as they are.
+    """
+    if not batch:
+        return
+    database = str(batch[0]._state.db)
+    rows: Any = type(batch[0])._default_manager.using(database)
+    held = rows.filter(pk__in=[row.pk for row in batch], **batch[0].claim)
+    now = timezone.now()
+    changes = {"due_at": now, "claimed_by": "", "attempts": F("attempts") - 1}
+    with_reconnect(database, lambda: held.update(**changes))
+    for row in batch:
+        vars(row).update(due_at=now, claimed_by="", attempts=row.attempts - 1)

@@ -73,7 +73,7 @@ def waiting() -> list[Path]:
     be read, and ``UnknownSpoolOwner``.
     """
     folder = app_settings.spool_dir
-    if folder is None or not folder.exists():
+    if folder is None or not os.path.lexists(folder):
         return []
     own_marks = ("", UNKNOWN, _current_owner().mark)
     files: list[tuple[float, str]] = []
@@ -93,7 +93,7 @@ def oldest() -> float | None:
     Only the first files of a folder are read, so that this is quick. Raises as ``waiting`` does.
     """
     folder = app_settings.spool_dir
-    if folder is None or not folder.exists():
+    if folder is None or not os.path.lexists(folder):
         return None
     own_marks = ("", UNKNOWN, _current_owner().mark)
     times = []

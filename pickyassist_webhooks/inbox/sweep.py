@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain
+from math import inf
 from pathlib import Path
 
 from django.db import transaction
@@ -44,26 +46,31 @@ def ignore(counts: Counter[str]) -> None:
 
 
 def sweep(
-    batch: int = BATCH, stop: Callable[[], bool] = never, progress: Progress = ignore
+    batch: int = BATCH,
+    stop: Callable[[], bool] = never,
+    progress: Progress = ignore,
+    turn: float = inf,
 ) -> Counter[str]:
     """Drain the spool, process every request that is due, and count their final states.
 
     ``batch`` small requests share one transaction. ``stop`` is called between requests, and
-    ``progress`` after each batch. Raises the error of a database that cannot be read.
+    ``progress`` after each batch. After ``turn`` seconds no more requests are begun, and then no
+    more calls, so that a worker with a backlog of hours still drains the spool. Raises the error of
+    a database that cannot be read.
     """
     counts: Counter[str] = Counter()
     if drained := drain(stop):
         counts[DRAINED] = drained
-    for states in chain(_due_requests(batch, stop), _due_calls(stop)):
+    for states in chain(_due_requests(batch, stop, turn), _due_calls(stop, turn)):
         counts.update(states)
         progress(counts)
     return counts
 
 
-def _due_requests(batch: int, stop: Callable[[], bool]) -> Iterator[list[str]]:
+def _due_requests(batch: int, stop: Callable[[], bool], turn: float) -> Iterator[list[str]]:
     """Process the due requests, and yield the states that each batch ends in."""
-    last = 0
-    while not stop():
+    last, end = 0, time.monotonic() + turn
+    while not stop() and time.monotonic() < end:
         due = requests().due().filter(pk__gt=last).annotate(size=Length("body"))
         candidates = list(due.values_list("pk", "attempts", "size")[:batch])
         if not candidates:
@@ -73,10 +80,11 @@ def _due_requests(batch: int, stop: Callable[[], bool]) -> Iterator[list[str]]:
         yield _process(together, stop)
 
 
-def _due_calls(stop: Callable[[], bool]) -> Iterator[list[str]]:
+def _due_calls(stop: Callable[[], bool], turn: float) -> Iterator[list[str]]:
     """Make the due calls, and yield the state of their request after those of each request."""
     failed = missed = 0
-    while not stop() and (pks := due_calls()):
+    end = time.monotonic() + turn
+    while not stop() and time.monotonic() < end and (pks := due_calls()):
         try:
             request = call_again(pks, stop)
         except Exception as err:  # they are due again when the claim has passed

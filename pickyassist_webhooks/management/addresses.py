@@ -40,6 +40,8 @@ def webhook_urls(base: str, secrets: Iterable[tuple[str, str]]) -> dict[str, str
             for number, (label, secret) in enumerate(secrets, 1)
         }
     except NoReverseMatch as err:
+        if any("/" in secret for _, secret in secrets):
+            raise CommandError("A secret has a /, which its URL cannot have.") from None
         raise CommandError(
             "No URL leads to the webhook view; add "
             'path("pickyassist/", include("pickyassist_webhooks.urls")) to your urls.py.'

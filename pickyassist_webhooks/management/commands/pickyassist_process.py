@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.db import Error as DatabaseFault
 from django.db.models import Min
 
 from ...alarms import look
+from ...checks.processing import running_here
 from ...choices import WAITING
 from ...exceptions import UnknownSpoolOwner, UnreadableSpoolFile
 from ...inbox import spool
@@ -61,10 +63,8 @@ class Command(AppCommand):
         super().add_arguments(parser)
 
     def check(self, *args: Any, **options: Any) -> None:
-        # A system check warns if this command has never run.
-        with suppress(DatabaseFault):
-            beat(PROCESS)
-        super().check(*args, **options)
+        with running_here():  # or a system check would warn that this command has never run
+            super().check(*args, **options)
 
     def run(self, options: dict[str, Any]) -> None:
         _adopt(options["adopt"])
@@ -81,12 +81,19 @@ class Command(AppCommand):
 
     def _sweep(self, stopped: Stop, options: dict[str, Any], quiet: bool = False) -> int:
         """Sweep once, print the result, and return the number of processed requests."""
+
+        def stop() -> bool:
+            with suppress(DatabaseFault):  # the next statement raises it, too
+                self._beat()
+            return stopped()
+
         self._beat()
         total = 0 if quiet else requests().due().count() + failures().due().count()
         began = time.monotonic()
         with Progress(self.stderr, total, "processed") as line:
+            turn = LOOK if options["loop"] else inf
             counts = sweep(
-                options["batch"], stopped, lambda counts: self._report(line, counts, began)
+                options["batch"], stop, lambda counts: self._report(line, counts, began), turn
             )
         drained = counts.pop(DRAINED, 0)
         if not quiet or counts or drained:

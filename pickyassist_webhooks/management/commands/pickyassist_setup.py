@@ -83,11 +83,12 @@ class Command(AppCommand):
         existing = app_settings.secrets
         if not app_settings.authenticates_by_secret or (existing and label is None):
             return []
+        label = label or "picky-assist"
         if label in dict(existing):
             raise CommandError(
                 f"A secret with the label {label!r} already exists; choose another label."
             )
-        return [(label or "picky-assist", secrets.token_urlsafe(32))]
+        return [(label, secrets.token_urlsafe(32))]
 
     def _show_setting(self, label: str, secret: str) -> None:
         line = f'        {json.dumps(label, ensure_ascii=False)}: "{secret}",'
