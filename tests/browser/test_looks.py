@@ -28,6 +28,20 @@ LEAST_CONTRAST = 3
 COLOURS = "link[href*='css/base'], link[href*='css/dark_mode']"
 
 
+#: Returns the words in the heads of tables that are broken into lines.
+BROKEN_WORDS = """() => [...document.querySelectorAll(".pickyassist-overview thead th")].flatMap(
+    (head) => {
+        const [node] = head.childNodes;
+        return [...head.textContent.matchAll(/\\S+/g)].filter((word) => {
+            const range = document.createRange();
+            range.setStart(node, word.index);
+            range.setEnd(node, word.index + word[0].length);
+            return new Set([...range.getClientRects()].map((box) => box.top)).size > 1;
+        }).map(([word]) => word);
+    },
+)"""
+
+
 def look(page: Page) -> dict[str, Any]:
     expect(page.locator("svg.pickyassist-chart").first).to_be_visible()
     seen: dict[str, Any] = page.evaluate(LOOK)
@@ -70,6 +84,16 @@ def test_time_runs_as_the_lines_of_the_language_do(language, shop, sit_down):
     oldest = chart.locator("text").nth(1).bounding_box()["x"]
     newest = chart.locator("text").nth(2).bounding_box()["x"]
     assert (oldest < newest) == (first < last)
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("language", ["en", "ar", "de", "es", "hi", "pt-br"])
+def test_the_heads_of_tables_break_between_words_only(language, size, shop, sit_down):
+    page = sit_down(shop, size=size, language=language)
+    page.goto(f"{shop.origin}/admin/{APP}/")
+    assert page.locator(".pickyassist-overview thead th").count() > 20
+    assert page.evaluate(BROKEN_WORDS) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
