@@ -900,6 +900,20 @@ class TestToken:
             call()
         assert Push.objects.exclude(error="").count() == 1
 
+    @pytest.mark.parametrize(
+        "status",
+        [{"t": stand_in.TEST_TOKEN}, [[stand_in.TEST_TOKEN]], {stand_in.TEST_TOKEN: 1}],
+        ids=["value", "list", "name"],
+    )
+    def test_an_error_whose_status_is_no_code(self, status, vendor, clock):
+        send(vendor)
+        clock.advance(hours=1)
+        vendor.misbehave(stand_in.refusal(status))
+        assert run()["failed"] == 1
+        # No part of it: the status is cut.
+        assert stand_in.TEST_TOKEN[:10] not in everything_stored()
+        assert "***" in Push.objects.get().error
+
     def test_a_short_one_that_is_a_part_of_a_number(self, vendor, clock, configure):
         vendor.token = "1555"
         configure(**vendor.settings)

@@ -9,7 +9,7 @@ from ..models import ChatMessage
 from ..parsing.chat import spelling
 from .phone_numbers import Number
 
-#: The columns, and the vendor's names of what is in ``extra`` instead if it is no list.
+#: The columns. A value that is not a list is in ``extra`` instead, under the vendor's name.
 _FIELDS = ("contacts", "mentions")
 _NAMES = ("contact", "group-mentions")
 

@@ -23,12 +23,15 @@ def _as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _without(token: str, answer: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer without the token in its texts: they are stored if it is an error."""
-    return {
-        name: value.replace(token, "***") if isinstance(value, str) else value
-        for name, value in answer.items()
-    }
+def _without(token: str, value: Any) -> Any:
+    """Return a JSON value without the token in its texts: those of an error are stored."""
+    if isinstance(value, str):
+        return value.replace(token, "***")
+    if isinstance(value, list):
+        return [_without(token, item) for item in value]
+    if isinstance(value, dict):
+        return {_without(token, name): _without(token, item) for name, item in value.items()}
+    return value
 
 
 def _is_in(text: str, token: str) -> bool:
