@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from playwright.sync_api import Locator, Page, expect
 
 APP = "Picky Assist webhooks"
 
 
+def leave_by(target: Locator) -> None:
+    """Click what leads to another page, and wait for that page, which a click alone does not."""
+    with target.page.expect_navigation():
+        target.click()
+
+
 def follow(page: Page | Locator, name: str) -> None:
     """Click the link of that name, which there has to be exactly one of."""
-    page.get_by_role("link", name=name, exact=True).click()
+    leave_by(page.get_by_role("link", name=name, exact=True))
+
+
+def download(page: Page, name: str) -> Path:
+    """Click the link of that name, and return the file that the browser has stored."""
+    with page.expect_download() as download:
+        page.get_by_role("link", name=name, exact=True).click()
+    return Path(download.value.path())
 
 
 def open_overview(page: Page) -> None:
@@ -39,7 +54,7 @@ def listed(page: Page) -> list[list[str]]:
 def open_row(page: Page, row: Locator | None = None) -> None:
     """Open the first row of a list, or another one of it."""
     rows = page.locator("#result_list tbody tr")
-    (row or rows.first).get_by_role("rowheader").get_by_role("link").click()
+    leave_by((row or rows.first).get_by_role("rowheader").get_by_role("link"))
     expect(page.get_by_role("heading", name="View ")).to_be_visible()
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser.addresses import MODELS
 from tests.browser.conftest import DESK, PHONE
-from tests.browser.person import follow, open_list, open_overview, open_row, tab_to
+from tests.browser.person import follow, leave_by, open_list, open_overview, open_row, tab_to
 from tests.browser.shop import CLERK
 from tests.browser.ways import (
     dead,
@@ -98,7 +98,7 @@ def test_lists_and_rows(name, page):
     row = page.url
     for link in LINKS:
         page.goto(row)
-        page.locator(link).click()
+        leave_by(page.locator(link))
         findings += faults_of(page)
     assert findings == []
 

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.browser import shop as shops
 from tests.browser.addresses import APP
 from tests.browser.conftest import DESK, PATIENCE, PHONE
+from tests.browser.person import leave_by
 from tests.browser.shop import Shop
 
 LOOK = (Path(__file__).parent / "looks.js").read_text("utf-8")
@@ -51,7 +52,7 @@ def look(page: Page) -> dict[str, Any]:
 
 def go_to_group(page: Page, origin: str) -> None:
     page.goto(f"{origin}/admin/{APP}/")
-    page.locator("[aria-labelledby=pickyassist-groups] a").click()
+    leave_by(page.locator("[aria-labelledby=pickyassist-groups] a"))
 
 
 def charts(page: Page, origin: str) -> Iterator[dict[str, Any]]:
@@ -100,7 +101,7 @@ def test_the_heads_of_tables_break_between_words_only(language, size, shop, sit_
 def test_code_runs_from_left_to_right(language, shop, sit_down):
     page = sit_down(shop, language=language)
     page.goto(f"{shop.origin}/admin/{APP}/webhookrequest/?state__exact=dead")
-    page.locator("#result_list tbody th a").first.click()
+    leave_by(page.locator("#result_list tbody th a").first)
     body = page.locator("pre.pickyassist-text").first
     assert body.evaluate("e => getComputedStyle(e).direction") == "ltr"
 
@@ -125,7 +126,7 @@ def test_numbers_and_times_run_from_left_to_right(language, text, shop, sit_down
     page.goto(f"{shop.origin}/admin/{APP}/message/")
     cell = page.locator("#result_list td.field-number").first
     assert cell.evaluate(RUNS_TO_THE_RIGHT, text)
-    page.locator("#result_list tbody th a").first.click()
+    leave_by(page.locator("#result_list tbody th a").first)
     assert page.locator(".field-number .readonly").evaluate(RUNS_TO_THE_RIGHT, text)
 
 

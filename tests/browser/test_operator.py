@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-from pathlib import Path
 
 import openpyxl
 import pytest
@@ -13,7 +12,7 @@ from playwright.sync_api import expect
 
 from tests.browser import demo
 from tests.browser.conftest import PHONE
-from tests.browser.person import field, follow, listed, open_list, open_overview, table
+from tests.browser.person import download, field, follow, listed, open_list, open_overview, table
 from tests.browser.posts import Post
 from tests.browser.site import send_all
 
@@ -53,9 +52,9 @@ def test_which_numbers_are_not_on_whatsapp(page):
     follow(filters(page), "not a WhatsApp number")
     count = len(listed(page))
     assert {row[1].removeprefix("✕ ") for row in listed(page)} == {"not a WhatsApp number"}
-    with page.expect_download() as download:
-        page.get_by_role("link", name="spreadsheet (CSV)").click()
-    with Path(download.value.path()).open(newline="", encoding="utf-8-sig") as file:
+    with download(page, "Export as spreadsheet (CSV)").open(
+        newline="", encoding="utf-8-sig"
+    ) as file:
         exported = list(csv.DictReader(file))
     assert len(exported) == len({row["Number"] for row in exported}) == count > 0
 
@@ -93,9 +92,7 @@ def test_put_61_quarantined_requests_aside(workshop, sit_down):
 def test_a_spreadsheet_for_marketing(page):
     """One click in any list: titles, labels, long numbers that stay texts."""
     open_list(page, "Messages")
-    with page.expect_download() as download:
-        page.get_by_role("link", name="spreadsheet (XLSX)").click()
-    with Path(download.value.path()).open("rb") as file:
+    with download(page, "Export as spreadsheet (XLSX)").open("rb") as file:
         book = openpyxl.load_workbook(file)
     titles, *rows = book.active.iter_rows(values_only=True)
     assert {"Number", "Status", "Country"} <= set(titles)

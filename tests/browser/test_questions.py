@@ -6,7 +6,6 @@ import csv
 import json
 import re
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.utils.formats import date_format
@@ -15,6 +14,7 @@ from playwright.sync_api import expect
 from tests.browser import demo, ways
 from tests.browser.conftest import DESK, PHONE
 from tests.browser.person import (
+    download,
     field,
     follow,
     listed,
@@ -295,9 +295,7 @@ class TestTakingItElsewhere:
         open_list(page, "Delivery reports")
         follow(page.locator("#changelist-filter"), "failed")
         expect(page.get_by_role("link", name="Clear all filters")).to_be_visible()
-        with page.expect_download() as download:
-            follow(page, link)
-        with Path(download.value.path()).open(newline="", encoding="utf-8-sig") as file:
+        with download(page, link).open(newline="", encoding="utf-8-sig") as file:
             rows = read(file)
         failed = [e["msg_id"] for e, _ in truth.events(DELIVERY) if e["status"] == "2"]
         assert {str(row["status"]) for row in rows} == {"2"}

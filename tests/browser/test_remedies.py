@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.person import field, follow, listed, open_list, open_overview, open_row, table
+from tests.browser.person import (
+    download,
+    field,
+    follow,
+    listed,
+    open_list,
+    open_overview,
+    open_row,
+    table,
+)
 from tests.browser.posts import Post
 from tests.browser.shop import OWNER
 from tests.browser.site import send_all
@@ -56,9 +63,7 @@ def test_what_was_really_sent(page, workshop):
     expect(body.locator("pre").last).to_be_visible()
     shown = body.locator("pre").last.text_content()
     assert shown == BODY.decode().replace("\r\n", "\n")
-    with page.expect_download() as download:
-        follow(page, "Download the body")
-    assert Path(download.value.path()).read_bytes() == BODY
+    assert download(page, "Download the body").read_bytes() == BODY
 
 
 def test_a_request_is_processed_again(page):

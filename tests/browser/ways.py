@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from tests.browser import demo
-from tests.browser.person import follow, open_list, open_overview, open_row, search
+from tests.browser.person import follow, leave_by, open_list, open_overview, open_row, search
 
 
 def overview(page: Page) -> None:
@@ -19,12 +19,12 @@ def quarantine(page: Page) -> None:
 
 def replay(page: Page) -> None:
     quarantine(page)
-    page.get_by_role("link", name="Process again").first.click()
+    leave_by(page.get_by_role("link", name="Process again").first)
 
 
 def url(page: Page) -> None:
     open_overview(page)
-    page.get_by_role("button", name="Show the URL to paste").click()
+    leave_by(page.get_by_role("button", name="Show the URL to paste"))
 
 
 def group(page: Page) -> None:
@@ -36,7 +36,7 @@ def erase(page: Page) -> None:
     open_list(page, "Delivery reports")
     page.get_by_role("checkbox").nth(1).check()
     page.get_by_label("Action:").select_option("Erase everything stored about these numbers")
-    page.locator("button[name=index]").click()
+    leave_by(page.locator("button[name=index]"))
     expect(page.get_by_role("button", name="Yes, erase it")).to_be_visible()
 
 
@@ -61,7 +61,7 @@ def message(page: Page) -> None:
 def conversation(page: Page) -> None:
     open_list(page, "Chat messages")
     search(page, demo.CUSTOMER, f"{len(demo.TALK)} results")
-    page.get_by_role("link", name="conversation", exact=True).first.click()
+    leave_by(page.get_by_role("link", name="conversation", exact=True).first)
 
 
 def brazil(page: Page) -> None:
@@ -79,12 +79,12 @@ def numbers(page: Page) -> None:
 def slow(page: Page) -> None:
     open_overview(page)
     times = page.get_by_role("table", name="Processing times")
-    times.get_by_role("row").nth(1).get_by_role("link").click()
+    leave_by(times.get_by_role("row").nth(1).get_by_role("link"))
 
 
 def aside(page: Page) -> None:
     quarantine(page)
-    page.get_by_role("link", name="Discard").first.click()
+    leave_by(page.get_by_role("link", name="Discard").first)
 
 
 def sheet(page: Page) -> None:
