@@ -37,15 +37,15 @@ def insert(long_ago=False):
 
 
 @contextmanager
-def late_writer():
-    """Insert a request in another thread; yield a function that commits it."""
+def late_writer(write_row=insert):
+    """Write a request in another thread; yield a function that commits it and returns its id."""
     has_id, may_commit = threading.Event(), threading.Event()
     pks = []
 
     def write():
         try:
             with transaction.atomic():
-                pks.append(insert().pk)
+                pks.append(write_row().pk)
                 has_id.set()
                 may_commit.wait(20)
         finally:
@@ -121,13 +121,67 @@ def test_a_rollback_delays_the_feed_only_for_a_while(root):
     if has_concurrent_writers():
         assert second == gone + 1
         assert ids == [first]
-        WebhookRequest.objects.filter(pk=second).update(
-            received_at=timezone.now() - commit_horizon.PATIENCE - timedelta(seconds=1)
-        )
+        long_ago = timezone.now() - commit_horizon.PATIENCE - timedelta(seconds=1)
+        WebhookRequest.objects.filter(pk=second).update(received_at=long_ago, due_at=long_ago)
         ids, next_url = read(root, 1, next_url)
         assert ids == [second]
     else:
         assert ids == [first, second]
+
+
+def of_the_spool(claimed):
+    """Insert a request that was received long ago, as the drain of the spool does."""
+    at = timezone.now() - timedelta(hours=1)
+    return intake.keep(requests().new(b"{}", claimed=claimed, received_at=at))
+
+
+@pytest.mark.parametrize("state", ["waiting", "claimed", "processed"])
+def test_a_request_of_the_spool_does_not_hide_an_id_below_it(state, root):
+    """It was received long ago, but the id below may belong to a request that just arrives."""
+    first = insert(long_ago=True).pk
+    with transaction.atomic():
+        insert()
+        transaction.set_rollback(True)
+    spooled = of_the_spool(claimed=state == "claimed").pk
+    if state == "processed":
+        ingest.process(spooled)
+    later = insert(long_ago=True).pk
+    ids, next_url = read(root, 1)
+    if has_concurrent_writers():
+        assert ids == [first]
+        long_ago = timezone.now() - 2 * commit_horizon.PATIENCE
+        of_a_retry = {"due_at": timezone.now() + timedelta(hours=1), "attempts": 2}
+        old = {"processed_at": long_ago} if state == "processed" else of_a_retry
+        WebhookRequest.objects.filter(pk=spooled).update(**old)
+        ids += read(root, 1, next_url)[0]
+    assert ids == [first, *([spooled] if state == "processed" else []), later]
+
+
+def test_a_change_of_a_row_holds_nothing_back(root):
+    first, second, third = insert(long_ago=True), insert(long_ago=True), insert(long_ago=True)
+
+    def change():
+        WebhookRequest.objects.filter(pk=second.pk).update(replays=1)
+        return second
+
+    with late_writer(change):
+        began = time.monotonic()
+        assert read(root, 3)[0] == [first.pk, second.pk, third.pk]
+        assert time.monotonic() - began < 5
+
+
+def test_the_requests_below_a_late_one_come_at_once(root):
+    if not has_concurrent_writers():
+        return  # the others wait until it is committed
+    first, second = insert(long_ago=True).pk, insert(long_ago=True).pk
+    with late_writer() as commit:
+        third = insert(long_ago=True).pk
+        began = time.monotonic()
+        ids, next_url = read(root, 2)
+        assert ids == [first, second]
+        assert time.monotonic() - began < 5
+        late = commit()
+    assert read(root, 2, next_url)[0] == [late, third]
 
 
 def test_read_while_many_write(root):
@@ -164,7 +218,8 @@ def test_read_while_many_write(root):
         thread.join()
     assert faults == []
     # Ids of a rollback are young for a while; rows after them wait for that long.
-    WebhookRequest.objects.update(received_at=timezone.now() - 2 * commit_horizon.PATIENCE)
+    long_ago = timezone.now() - 2 * commit_horizon.PATIENCE
+    WebhookRequest.objects.update(received_at=long_ago, processed_at=long_ago)
     ids, url = read(root, 95 - len(seen), url)
     seen += ids
     assert len(seen) == len(set(seen))
@@ -195,7 +250,8 @@ class Replica:
 
 def test_a_row_committed_after_the_others_were_read_is_not_skipped():
     first, second = insert(long_ago=True), insert(long_ago=True)
-    safe = commit_horizon.below_horizon(first.pk - 1, [(second.pk, second.received_at)])
+    row = commit_horizon.Row(second.pk, second.received_at, None, second.due_at, 0)
+    safe = commit_horizon.below_horizon(first.pk - 1, [row])
     # SQLite commits rows in the order of their ids, so none can appear.
     assert safe == ({second.pk} if connection.vendor == "sqlite" else set())
 

@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone as current
 from django.utils.dateparse import parse_datetime
 
-from pickyassist_webhooks.api.commit_horizon import is_young
+from pickyassist_webhooks.api.commit_horizon import is_recent
 from pickyassist_webhooks.insights import overview
 from pickyassist_webhooks.management import arguments
 from pickyassist_webhooks.models import DeliveryReport, WebhookRequest
@@ -99,10 +99,10 @@ def test_a_claim_in_the_hour_that_repeats(clocks_go_back):
 def test_an_old_row_in_the_hour_that_repeats_is_not_young(clocks_go_back):
     first, second = clocks_go_back, clocks_go_back.replace(fold=1)
     seconds = timedelta(seconds=5)
-    assert not is_young(first + timedelta(minutes=5), second)
-    assert is_young(first - seconds, first)
-    assert is_young(first - seconds, second)
-    assert is_young(first + timedelta(hours=2), first)  # of a clock that runs ahead
+    assert not is_recent(first + timedelta(minutes=5), second)
+    assert is_recent(first - seconds, first)
+    assert is_recent(first - seconds, second)
+    assert is_recent(first + timedelta(hours=2), first)  # of a clock that runs ahead
 
 
 @pytest.mark.parametrize("use_tz", [True, False])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..choices import UNFINISHED, RequestState
 from ..models import MODELS, Event, WebhookRequest
 from ..models.requests import LARGE, database_of_requests
 from . import texts
-from .commit_horizon import below_horizon
+from .commit_horizon import Row, below_horizon
 from .filters import refuse_unknown
 from .pagination import SIZE, bad, encode_cursor, identifier, page_size, read_cursor
 from .request_serializers import FollowedRequestPageSerializer
@@ -25,6 +25,9 @@ AFTER = "after"
 
 #: States that no worker changes any more.
 FINISHED = tuple(state for state in RequestState if state not in UNFINISHED)
+
+#: The columns of a ``Row`` after its id.
+_TIMES = [column.name for column in fields(Row)][1:]
 
 #: Unfinished requests that a cursor remembers; with more, it stops. Servers refuse URLs of more
 #: than 4,000 characters.
@@ -44,10 +47,10 @@ def change_feed(request: Request, requests: QuerySet[WebhookRequest], context: A
     after, waiting = _position(request)
     # Read the primary: a replica can have a row before one with a lower id.
     requests = requests.using(database_of_requests())
-    ordered = requests.order_by("pk").values_list("pk", "received_at", "state", "event_count")
+    ordered = requests.order_by("pk").values_list("pk", "state", "event_count", *_TIMES)
     room = min(size, max(MAX_WAITING - len(waiting), 0))
     rows = list(ordered.filter(pk__gt=after)[:room])
-    safe = below_horizon(after, [(pk, at) for pk, at, _, _ in rows])
+    safe = below_horizon(after, [Row(pk, *times) for pk, _, _, *times in rows])
     candidates = [*ordered.filter(pk__in=waiting), *(row for row in rows if row[0] in safe)]
     chosen = _choose(candidates, wanted, size, after)
     page, events = _read(requests, chosen.delivered)
@@ -75,7 +78,7 @@ class Choice:
 def _choose(candidates: list[Any], wanted: set[str], size: int, after: int) -> Choice:
     chosen = Choice(after)
     events = 0
-    for pk, _, state, count in candidates:
+    for pk, state, count, *_ in candidates:
         is_full = len(chosen.delivered) == size or (
             chosen.delivered and events + count > MAX_EVENTS
         )

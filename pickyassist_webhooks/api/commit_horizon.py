@@ -6,11 +6,13 @@ read. The change feed must not skip it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
 from operator import itemgetter
 
-from django.db import OperationalError, connections, transaction
+from django.db import connections, transaction
 from django.utils import timezone
 
 from ..models import WebhookRequest
@@ -30,34 +32,56 @@ _RUNNING = (
 )
 
 
-def below_horizon(after: int, rows: list[tuple[int, datetime]]) -> set[int]:
+@dataclass(frozen=True)
+class Row:
+    """A request that was read. Its times tell whether it was inserted a moment ago."""
+
+    pk: int
+    received_at: datetime
+    processed_at: datetime | None
+    due_at: datetime
+    attempts: int
+
+    def is_young(self, now: datetime) -> bool:
+        """Tell whether rows with lower ids may not be committed yet.
+
+        A request from the spool was received long before it was inserted. Until it is processed,
+        its ``due_at`` tells when that was; at its second attempt it is older than any commit.
+        """
+        is_new = self.processed_at is None and self.attempts < 2
+        moments = (self.received_at, self.processed_at, self.due_at if is_new else None)
+        return any(is_recent(at, now) for at in moments if at)
+
+
+def below_horizon(after: int, rows: Sequence[Row]) -> set[int]:
     """Return the ids after ``after`` that are below the commit horizon.
 
-    ``rows`` are ascending ids with the time each request was received.
+    ``rows`` are in the order of their ids.
     """
-    pks = [pk for pk, _ in rows]
+    pks = [row.pk for row in rows]
     connection = connections[database_of_requests()]
     if not pks or connection.vendor == "sqlite":
         return set(pks)  # only one transaction writes at a time
     if connection.vendor == "postgresql":
         committed = _older_than_running(after, pks[-1])
     else:
-        committed = _after_writers(after, pks[-1])
-    # Stop before a row that has appeared since: the next page reads it and the rows after it.
+        committed = _committed_or_not(after, pks[-1])
+    # Stop before a row that is not committed or has appeared since: the next page reads it and
+    # the rows after it.
     read_pks = set(pks)
     early = set(takewhile(read_pks.__contains__, committed))
     safe: set[int] = set()
     now = timezone.now()
-    for pk, at in rows:
-        if pk not in early or (pk != after + 1 and is_young(at, now)):
+    for row in rows:
+        if row.pk not in early or (row.pk != after + 1 and row.is_young(now)):
             break
-        safe.add(pk)
-        after = pk
+        safe.add(row.pk)
+        after = row.pk
     return safe
 
 
-def is_young(at: datetime, now: datetime) -> bool:
-    """Tell whether a row may have neighbours that are not committed yet."""
+def is_recent(at: datetime, now: datetime) -> bool:
+    """Tell whether a moment is less than ``PATIENCE`` ago, or in the future."""
     # Without USE_TZ the column does not tell the two times apart that an hour has twice.
     ages = [elapsed(at.replace(fold=fold), now) for fold in (0, 1)]
     return any(age < PATIENCE for age in ages if age >= timedelta()) or max(ages) < timedelta()
@@ -81,16 +105,18 @@ def _older_than_running(after: int, last: int) -> list[int]:
         return [pk for pk, _ in takewhile(itemgetter(1), cursor.fetchall())]
 
 
-def _after_writers(after: int, last: int) -> list[int]:
-    """Return the ids of rows after waiting for concurrent writers (MariaDB)."""
-    database = database_of_requests()
-    try:
-        with transaction.atomic(using=database), connections[database].cursor() as cursor:
+def _committed_or_not(after: int, last: int) -> list[int]:
+    """Return the ids of rows, also of those that are not committed yet (MariaDB).
+
+    A locking read would wait for every transaction that has one of the rows.
+    """
+    connection = connections[database_of_requests()]
+    with connection.cursor() as cursor:
+        if connection.get_autocommit():  # a transaction that has begun keeps its level
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED")
+        with transaction.atomic(using=connection.alias):
             cursor.execute(
-                f"SELECT id FROM {_TABLE} WHERE id > %s AND id <= %s"  # noqa: S608
-                " ORDER BY id LOCK IN SHARE MODE",
+                f"SELECT id FROM {_TABLE} WHERE id > %s AND id <= %s ORDER BY id",  # noqa: S608
                 [after, last],
             )
             return [pk for (pk,) in cursor.fetchall()]
-    except OperationalError:
-        return []  # a writer is slow: retry with the next page
