@@ -241,6 +241,12 @@ class TestPages:
         assert len(rows(root, "delivery-report")) == 2
         assert len(rows(root, "delivery-report", page_size=3)) == 3
 
+    def test_have_the_format_parameter_of_the_project(self, filled, root, settings):
+        settings.REST_FRAMEWORK = {"URL_FORMAT_OVERRIDE": "_format"}
+        path = url("delivery-report-list")
+        assert root.get(path, {"_format": "json"}).status_code == 200
+        assert root.get(path, {"format": "json"}).status_code == 400
+
     def test_keep_their_filters(self, root):
         post(delivery(*(row(str(number), 1 + number % 2) for number in range(1, 13))))
         page = root.get(url("delivery-report-list"), {"status": 2, "page_size": 4}).json()
@@ -377,6 +383,21 @@ class TestReplay:
         assert answer.json()["state"] == "failing"  # that receiver is gone
         assert self.replay(root, pk, only_failed_receivers="maybe").status_code == 400
         assert NewSubscriber.objects.count() == 1
+
+    def test_a_misspelt_field_processes_nothing(self, filled, root):
+        pk = WebhookRequest.objects.first().pk
+        answer = self.replay(root, pk, only_failed_receiver=True)
+        expected = "Unknown field. Expected one of: only_failed_receivers."
+        assert (answer.status_code, answer.json()) == (400, {"only_failed_receiver": [expected]})
+        assert not WebhookRequest.objects.filter(replays__gt=0).exists()
+        form = {"only_failed_receivers": "true", "csrfmiddlewaretoken": "x"}
+        assert root.post(url("request-replay", pk), form).status_code == 409
+
+    def test_a_body_nested_too_deeply(self, filled, root):
+        path = url("request-replay", WebhookRequest.objects.first().pk)
+        answer = root.post(path, "[" * 200_000, content_type="application/json")
+        assert answer.status_code == 400
+        assert answer.json() == {"detail": "The body is nested too deeply."}
 
     @pytest.mark.parametrize("form", [{}, {"content_type": "application/json"}])
     def test_as_a_form_and_as_json(self, form, filled, login):

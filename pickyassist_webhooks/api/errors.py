@@ -64,6 +64,7 @@ _OF_EACH = ("401", "403", "404", "406")
 _REFUSED: dict[str, dict[str, Any]] = {
     "stats": {"days": ["Ensure this value is less than or equal to 90."]},
     "requests_replay": {"only_failed_receivers": ["Must be a valid boolean."]},
+    "requests_retrieve": {"state": ["Unknown parameter."]},
     "retrieve": {"statu": ["Unknown parameter. Expected one of: number, status."]},
 }
 _REFUSED_LIST = {"page_size": ["Expected a whole number from 1 to 1000."]}
@@ -75,9 +76,7 @@ def responses(name: str, has_throttle: bool) -> dict[str, OpenApiResponse]:
     if name == "requests_replay":
         statuses += ["409", "410", "415"]
     errors = {each: _error(*_ERRORS[each]) for each in statuses}
-    # A single request is read without filters, so no filter can fail.
-    if name != "requests_retrieve":
-        errors["400"] = _bad_request(name)
+    errors["400"] = _bad_request(name)
     return dict(sorted(errors.items()))
 
 

@@ -14,6 +14,7 @@ from django_filters.utils import translate_validation
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
+from rest_framework.settings import api_settings
 
 from ..choices import RequestState
 from ..models import MODELS, Event
@@ -30,8 +31,8 @@ _IN_CONFLICT = "Expected true; omit the parameter to include all messages."
 
 def refuse_unknown(request: Request, allowed: set[str]) -> None:
     """Raise ``ValidationError`` for unknown parameters; the message lists the valid ones."""
-    # "format" belongs to Django REST framework.
-    unknown = request.query_params.keys() - allowed - {"format"}
+    of_format = api_settings.URL_FORMAT_OVERRIDE
+    unknown = request.query_params.keys() - allowed - {of_format}
     if unknown:
         expected = f"Expected one of: {', '.join(sorted(allowed))}." if allowed else ""
         message = [f"Unknown parameter. {expected}".rstrip()]

@@ -129,3 +129,12 @@ class FollowedRequestPageSerializer(serializers.Serializer[Any]):
 
 class ReplaySerializer(serializers.Serializer[Any]):
     only_failed_receivers = serializers.BooleanField(default=False)
+
+    def validate(self, attrs: Any) -> Any:
+        """Refuse unknown fields: a misspelt one would process the whole request again."""
+        # A form of the browsable API has the token.
+        unknown = self.initial_data.keys() - self.fields.keys() - {"csrfmiddlewaretoken"}
+        if unknown:
+            expected = f"Unknown field. Expected one of: {', '.join(self.fields)}."
+            raise serializers.ValidationError({name: [expected] for name in sorted(unknown)})
+        return attrs

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema_view
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.exceptions import NotFound, ParseError, PermissionDenied
 from rest_framework.generics import get_object_or_404
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import BaseRenderer
@@ -150,9 +150,9 @@ class WebhookRequestViewSet(ReadingViewSet):
     @action(detail=True, methods=["post"])
     def replay(self, request: Request, **kwargs: Any) -> Response:
         """Process a request again, or only call its failed receivers again."""
-        asked = request_serializers.ReplaySerializer(data=request.data)
         if not any(map(request.user.has_perm, (REPLAY, RETRY))):
             raise PermissionDenied
+        asked = request_serializers.ReplaySerializer(data=_body_of(request))
         asked.is_valid(raise_exception=True)
         needed = RETRY if asked.validated_data["only_failed_receivers"] else REPLAY
         if not request.user.has_perm(needed):
@@ -167,6 +167,14 @@ class WebhookRequestViewSet(ReadingViewSet):
         except WebhookRequest.DoesNotExist:
             raise NotFound from None  # deleted or pruned meanwhile
         return Response(self.get_serializer(self.get_object()).data)
+
+
+def _body_of(request: Request) -> Any:
+    """Return the parsed body. Raises ``ParseError``."""
+    try:
+        return request.data
+    except RecursionError:  # the JSON parser of Django REST framework lets it pass
+        raise ParseError("The body is nested too deeply.") from None
 
 
 class DeliveryReportViewSet(EventsView, ReadingViewSet):
