@@ -106,6 +106,12 @@ class Described(AutoSchema):
                 schemes.append({named(name): []})
         return schemes
 
+    def _map_basic_serializer(self, serializer: Any, direction: str) -> Schema:
+        mapped: Schema = super()._map_basic_serializer(serializer, direction)
+        if isinstance(serializer, request_serializers.ReplaySerializer):
+            mapped["additionalProperties"] = False
+        return mapped
+
     def _map_serializer_field(self, field: Any, *args: Any, **kwargs: Any) -> Schema:
         mapped: Schema = super()._map_serializer_field(field, *args, **kwargs)
         if isinstance(field, fields.Code):

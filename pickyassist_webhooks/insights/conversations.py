@@ -49,11 +49,11 @@ def conversations(since: date) -> Conversations:
     received, sent = counts_of([chats.filter(direction=direction) for direction in Direction])
     newest = chats.filter(group_id="").order_by("-received_at", "-pk")
     names = ("project_id", "number_key", "messenger_id", "direction", Moments("received_at"))
-    known = set(Direction.values)
+    directions = set(Direction.values)
     turns = [
         (at, direction == Direction.SENT, (project_id, number_key, "" if number_key else account))
         for project_id, number_key, account, direction, at in newest.values_list(*names)[:SAMPLE]
-        if direction in known
+        if direction in directions
     ]
     turns.reverse()  # the oldest first
     everything = sorted([*turns, *_sent_by_api(turns)], key=lambda each: each[:2])
