@@ -103,7 +103,7 @@ class UnreadableSpoolFile(PickyAssistError, ValueError):
     """Raised if a spool file is cut, or not written by this app."""
 
 
-class NoSpoolFile(UnreadableSpoolFile):
+class NoSpoolFile(PickyAssistError, OSError):
     """Raised if an entry of the spool is not a regular file, such as a folder or a FIFO."""
 
 

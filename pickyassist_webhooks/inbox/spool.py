@@ -11,13 +11,13 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
 from ..conf import app_settings
-from ..exceptions import ForeignSpoolFile, NoSpoolFile, UnknownSpoolOwner, UnreadableSpoolFile
+from ..exceptions import ForeignSpoolFile, UnknownSpoolOwner, UnreadableSpoolFile
 from ..models import WebhookRequest
 from . import spool_files, spool_owners
 from .spool_owners import UNKNOWN, Owner
@@ -72,19 +72,7 @@ def waiting() -> list[Path]:
     Files with another owner in their name are skipped. Raises ``OSError`` if ``SPOOL_DIR`` cannot
     be read, and ``UnknownSpoolOwner``.
     """
-    folder = app_settings.spool_dir
-    if folder is None or not os.path.lexists(folder):
-        return []
-    own_marks = ("", UNKNOWN, _current_owner().mark)
-    files: list[tuple[float, str]] = []
-    with os.scandir(folder) as entries:
-        for name in (entry.name for entry in entries):
-            with suppress(FileNotFoundError):  # another worker was faster
-                if name.endswith(SUFFIX) and _mark_of(name) in own_marks:
-                    files.append((spool_files.status_of(folder / name).st_mtime, name))
-                elif name.endswith(spool_files.PART):
-                    _clear_away(folder / name)
-    return [folder / name for _, name in sorted(files)]
+    return [Path(path) for _, path in sorted(_own_files())]
 
 
 def oldest() -> float | None:
@@ -92,17 +80,25 @@ def oldest() -> float | None:
 
     Only the first files of a folder are read, so that this is quick. Raises as ``waiting`` does.
     """
+    return min((written_at for written_at, _ in _own_files(_SAMPLE)), default=None)
+
+
+def _own_files(most: int | None = None) -> Iterator[tuple[float, str]]:
+    """Yield the path of each waiting file, with its time.
+
+    With ``most`` only so many files are read, and abandoned ones are not deleted.
+    """
     folder = app_settings.spool_dir
     if folder is None or not os.path.lexists(folder):
-        return None
+        return
     own_marks = ("", UNKNOWN, _current_owner().mark)
-    times = []
     with os.scandir(folder) as entries:
-        for entry in islice(entries, _SAMPLE):
-            with suppress(FileNotFoundError):
+        for entry in islice(entries, most):
+            with suppress(FileNotFoundError):  # another worker was faster
                 if entry.name.endswith(SUFFIX) and _mark_of(entry.name) in own_marks:
-                    times.append(entry.stat(follow_symlinks=False).st_mtime)
-    return min(times, default=None)
+                    yield entry.stat(follow_symlinks=False).st_mtime, entry.path
+                elif entry.name.endswith(spool_files.PART) and most is None:
+                    _clear_away(Path(entry))
 
 
 def _mark_of(name: str) -> str:
@@ -165,8 +161,6 @@ def holding(is_sought: Sought) -> tuple[list[Path], int]:
 def _holds(path: Path, is_sought: Sought) -> bool:
     try:
         request = read(path)
-    except NoSpoolFile:
-        raise
     except UnreadableSpoolFile:
         return is_sought(spool_files.read_all(path), "")
     if is_sought(request.query.encode(), ""):
@@ -179,16 +173,12 @@ def _holds(path: Path, is_sought: Sought) -> bool:
 def erase(path: Path) -> None:
     """Erase the bytes in a file, and mark it as erased: it becomes a discarded request.
 
-    Raises ``OSError`` and ``NoSpoolFile``.
+    Raises ``OSError``.
     """
     header: spool_files.Header = {}
-    try:
-        with spool_files.opened(path) as file:
-            header = spool_files.read_header(file)
-    except NoSpoolFile:
-        raise
-    except UnreadableSpoolFile:
-        pass  # it is cut, or not our own, and stays unreadable
+    # A file that is cut, or not our own, stays unreadable.
+    with suppress(UnreadableSpoolFile), spool_files.opened(path) as file:
+        header = spool_files.read_header(file)
     spool_files.write(path, spool_files.erased(header))
 
 
