@@ -40,7 +40,7 @@ _ESCAPES = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 #: of people have a few thousand.
 MAX_REPAIRED = 500_000
 
-_NOT_UTF_8 = re.compile("[\udc80-\udcff]+")
+_NOT_UTF_8 = re.compile("([\udc80-\udcff]+)")
 
 
 _SPELLED = {plain_name(name): name for name in NAMES}
@@ -197,15 +197,13 @@ def decoded(text: str) -> str:
 def _decoded_run(match: re.Match[str]) -> str:
     run = match[0]
     text = bytes.fromhex(run.replace("%", "")).decode("utf-8", "surrogateescape")
-    pieces: list[str] = []
-    position = end = 0
-    for wrong in _NOT_UTF_8.finditer(text):
-        valid = text[end : wrong.start()]
-        position += len(valid.encode())
-        after = position + len(wrong[0])
-        pieces += valid, run[3 * position : 3 * after]
-        position, end = after, wrong.end()
-    return "".join([*pieces, text[end:]])
+    pieces = _NOT_UTF_8.split(text)
+    end = 0
+    for index, piece in enumerate(pieces):
+        start, end = end, end + len(piece.encode("utf-8", "surrogateescape"))
+        if index % 2:  # it is not UTF-8
+            pieces[index] = run[3 * start : 3 * end]
+    return "".join(pieces)
 
 
 def identify(reader: FieldReader, values: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from .event_types import (
     EventType,
     Webhook,
 )
-from .push_answers import json_object
+from .push_answers import json_object, rows_of
 from .values import MAX_JSON, MAX_PROBLEMS, FieldReader, InvalidPayload, Problem
 
 #: Codes of problems if a body contains no object at all.
@@ -210,27 +210,21 @@ def _refuse_many(rows: list[Any]) -> None:
 
 
 def _data(event_type: EventType, envelope: dict[str, Any]) -> list[Any]:
-    """Return the rows under ``data``, which is a list, one object or an object of rows."""
+    """Return the rows under ``data``, which a form has as JSON."""
     data = envelope.get("data")
     if isinstance(data, str) and data.lstrip()[:1] in ("[", "{"):
         with suppress(UnreadablePayload):
-            data = decode_text(data)  # a form field that contains JSON
-    if not isinstance(data, dict):
-        return data if isinstance(data, list) else []
-    # PHP writes a list with gaps as an object with numbers as keys.
-    rows = list(data.values())
-    is_row = event_type.fits(data) or not any(isinstance(row, dict) for row in rows)
-    return [data] if data and is_row else rows
+            data = decode_text(data)
+    return rows_of(data, event_type.fits)
 
 
 def _shared_extra(envelope: FieldReader, row_count: int, columns: Set[str]) -> dict[str, Any]:
     """Return the fields next to ``data`` without a column; they belong to each row of a batch."""
     fields = envelope.source
-    if len(fields) <= _MAX_NAMES:
-        shared = {name: fields[name] for name in fields if name not in columns}
-        length = len(json.dumps(shared)) if shared else 0
-        if length <= _MAX_SHARED_EXTRA and length * row_count <= _MAX_SHARED_EXTRAS:
-            return dict(harmless(shared))
+    shared = {name: fields[name] for name in fields if name not in columns}
+    length = len(json.dumps(shared)) if shared else 0
+    if length <= _MAX_SHARED_EXTRA and length * row_count <= _MAX_SHARED_EXTRAS:
+        return dict(harmless(shared))
     envelope.warn("", "left_in_body", "fewer or shorter fields next to data")
     return {}
 

@@ -5,6 +5,7 @@ From the vendor's page "Push API": status 100 means accepted, and not delivered.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -54,7 +55,8 @@ def read_push_answer(body: bytes, project_id: str) -> Accepted:
         raise PushRefused(err.problem.code, str(err)) from None
     if push_id in ("", "0"):
         raise PushRefused("missing", "the answer has no push_id")
-    messages = [_message(row, warnings) for row in rows_of(envelope.source.get("data"))]
+    rows = rows_of(envelope.source.get("data"), lambda row: "msg_id" in row)
+    messages = [_message(row, warnings) for row in rows]
     return Accepted(project, push_id, messages)
 
 
@@ -79,12 +81,14 @@ def refusal_of(answer: dict[str, Any]) -> tuple[str, str] | None:
     return storable(str(status))[:40], storable(message)[:_MAX_MESSAGE]
 
 
-def rows_of(data: Any) -> list[Any]:
+def rows_of(data: Any, is_row: Callable[[dict[str, Any]], bool]) -> list[Any]:
     """Return the rows under ``data``, which is a list, one object or an object of rows."""
     if not isinstance(data, dict):
         return data if isinstance(data, list) else []
+    # PHP writes a list with gaps as an object with numbers as keys.
     rows = list(data.values())
-    return rows if rows and all(isinstance(row, dict) for row in rows) else [data] * bool(data)
+    is_one = is_row(data) or not any(isinstance(row, dict) for row in rows)
+    return [data] if data and is_one else rows
 
 
 def _message(row: Any, warnings: list[Problem]) -> AcceptedMessage | None:
