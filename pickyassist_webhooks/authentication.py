@@ -39,10 +39,7 @@ def authenticate(request: HttpRequest, secret: str) -> str:
 @sensitive_variables()
 def secret_of(captured: str) -> str:
     """Return the secret at the end of a path, without the white space of a pasted URL."""
-    before = None
-    while captured != before:
-        before, captured = captured, bare(captured).strip("/")
-    return captured
+    return bare(captured, also="/")
 
 
 @sensitive_variables()

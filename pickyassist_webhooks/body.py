@@ -30,7 +30,7 @@ def read(request: HttpRequest, limit: int) -> bytes:
         raise BodyTooLarge(f"expected at most {limit} bytes, {announced} were announced")
     # First, because reading sets it.
     read_before = _was_read(request)
-    body, broken = _all(_stream(request), limit)
+    body, broken = _all(_reading(request), limit)
     if len(body) > limit:
         raise BodyTooLarge(f"expected at most {limit} bytes, more arrived")
     if not body:
@@ -62,26 +62,21 @@ def _was_read(request: HttpRequest) -> bool:
     return getattr(request, "_read_started", False) and not elsewhere
 
 
-def _stream(request: HttpRequest) -> Any:
+def _reading(request: HttpRequest) -> Any:
+    """Return the function that reads the next bytes, at most as many as it is given."""
     if unread := _unread(request):
-        return unread
+        return unread.read
     # Django reads nothing without a length. A server that sets this flag ends the stream at the
     # end of a chunked body.
     if not request.META.get("CONTENT_LENGTH") and request.META.get("wsgi.input_terminated"):
-        return request.META["wsgi.input"]
+        return request.META["wsgi.input"].read
     if _is_chunked(request) and "uwsgi" in sys.modules:
-        return _UwsgiChunks()
+        # uWSGI does not pass it on in ``wsgi.input``. At most 1 MB: its own limit.
+        return lambda size: bytes(sys.modules["uwsgi"].chunked_read())
     # If a middleware read it, it is in a file (ASGI) or in memory (after request.body).
     with suppress(Exception):
         request._stream.seek(0)
-    return request
-
-
-class _UwsgiChunks:
-    """A chunked body under uWSGI, which does not pass it on in ``wsgi.input``."""
-
-    def read(self, size: int) -> bytes:
-        return bytes(sys.modules["uwsgi"].chunked_read())  # at most 1 MB: uWSGI's own limit
+    return request.read
 
 
 def _is_chunked(request: HttpRequest) -> bool:
@@ -94,11 +89,11 @@ def _unread(request: HttpRequest) -> Any:
     return getattr(request, "scope", {}).get(UNREAD)
 
 
-def _all(stream: Any, limit: int) -> tuple[bytes, str]:
+def _all(read_next: Any, limit: int) -> tuple[bytes, str]:
     """Return at most ``limit`` + 1 bytes, and the name of the error that ended the reading."""
     body = bytearray()
     try:
-        while len(body) <= limit and (chunk := stream.read(min(_CHUNK, limit + 1 - len(body)))):
+        while len(body) <= limit and (chunk := read_next(min(_CHUNK, limit + 1 - len(body)))):
             body += chunk
     except Exception as err:  # servers have their own errors for invalid chunks
         return bytes(body), type(err).__name__

@@ -182,6 +182,13 @@ def drop_dead_connections() -> None:
             reconnect(connection)
 
 
+def reconnect_to(database: str) -> None:
+    """Reconnect to a database that may be broken, but not inside a transaction of the caller."""
+    connection = connections[database]
+    if not connection.in_atomic_block:
+        reconnect(connection)
+
+
 def reconnect(connection: BaseDatabaseWrapper) -> None:
     """Drop a connection that is broken, or in a transaction that no one will end.
 

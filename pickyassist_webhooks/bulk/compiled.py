@@ -21,8 +21,6 @@ from .writer import Writer, changing_fields
 ALL = methodcaller("fetchall")
 COUNT = attrgetter("rowcount")
 
-READ_COMMITTED = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
-
 
 def quoted(name: str) -> str:
     """Return a name in SQL."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .compiled import ALL, COUNT, READ_COMMITTED, quoted, table_of
+from .compiled import ALL, quoted, table_of
 from .plan import give_ids, model_of
 from .values import ValuesWriter
 from .writer import Writer
@@ -21,9 +21,6 @@ class MariadbWriter(ValuesWriter):
     locking = " FOR UPDATE"
 
     use_first = Writer.use_first
-
-    def see_new_commits(self) -> None:
-        self.execute(COUNT, READ_COMMITTED, [])
 
     def execute(self, result: Callable[[Any], Any], statement: str, values: list[Any]) -> Any:
         return super().execute(result, statement.replace('"', "`"), values)

@@ -19,7 +19,6 @@ from ..models.encodings import holdable
 from .compiled import (
     ALL,
     COUNT,
-    READ_COMMITTED,
     Columns,
     Compiled,
     Table,
@@ -87,9 +86,6 @@ class PostgresWriter(Compiled):
         self.connection.ensure_connection()
         cursor = ServerBindingCursor(self.connection.connection)  # type: ignore[call-arg]
         return self.connection._prepare_cursor(cursor)
-
-    def see_new_commits(self) -> None:
-        self.execute(COUNT, READ_COMMITTED, [])
 
     def find_sorted(self, model: Any, keys: list[str], lock: bool) -> dict[str, Any]:
         condition, values = self.among(keys)

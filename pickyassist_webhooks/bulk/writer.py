@@ -55,6 +55,9 @@ class Writer:
         MariaDB locks the gaps between rows, so that workers deadlock again and again.
         SQLite has one writer at a time.
         """
+        if self.connection.features.has_select_for_update:
+            with self.connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
     def mark_saved(self, step: Insert) -> None:
         for row in step.rows:

@@ -78,8 +78,7 @@ def decide(
         # A message that is reported in the same batch can be answered, too.
         recorded[ChatMessage].messages |= recorded[DeliveryReport].messages
     now = timezone.now()
-    for request, payload in zip(requests, payloads, strict=True):
-        result = results[_id(request)]
+    for result, payload in zip(results.values(), payloads, strict=True):
         # Storing its rows may take much of the lease.
         result.changes = _changes(payload, result) | {
             "processed_at": now,
@@ -87,7 +86,7 @@ def decide(
         }
         if result.changes["state"] != RequestState.STORED:
             result.changes["finished_at"] = now
-    ordered = [results[_id(request)] for request in requests]
+    ordered = list(results.values())
     if requests[0].pk is None:
         # A copy, so that the request stays as it is until all is committed.
         new = build(WebhookRequest, vars(requests[0]) | ordered[0].changes)
@@ -221,15 +220,10 @@ def _changes(payload: Payload, result: Result) -> dict[str, Any]:
 
 def _updates(requests: list[WebhookRequest], results: list[Result]) -> Plan:
     """Return the updates of these requests, one for all that change alike."""
-    groups: list[tuple[dict[str, Any], list[WebhookRequest]]] = []
+    groups: dict[str, tuple[dict[str, Any], list[WebhookRequest]]] = {}
     for request, result in zip(requests, results, strict=True):
         changes = {
             name: value for name, value in result.changes.items() if getattr(request, name) != value
         }
-        for others, members in groups:
-            if others == changes:
-                members.append(request)
-                break
-        else:
-            groups.append((changes, [request]))
-    return [changed(members, **changes) for changes, members in groups]
+        groups.setdefault(repr(changes), (changes, []))[1].append(request)
+    return [changed(members, **changes) for changes, members in groups.values()]

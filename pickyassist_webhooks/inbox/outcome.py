@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Count, F, Min
 from django.utils import timezone
 
@@ -18,7 +17,7 @@ from ..models.failures import NEVER_RETURNED, failures_of
 from ..models.leases import LEASE, pause_after, worker
 from ..models.moments import later
 from ..models.requests import requests
-from ..transactions import own_transaction, reconnect, with_reconnect
+from ..transactions import own_transaction, reconnect_to, with_reconnect
 from .calling import Called, SignalCall, call_receiver, describe, note
 from .leases import advance, changed, lock
 
@@ -147,9 +146,7 @@ def _rest(request: WebhookRequest) -> dict[str, Any]:
 
 def postpone(request: WebhookRequest, error: Exception) -> None:
     """Record an error of ours, and retry the request later from its state. Raises ``LeaseLost``."""
-    connection = transaction.get_connection(request._state.db)
-    if not connection.in_atomic_block:
-        reconnect(connection)  # it may be broken
+    reconnect_to(str(request._state.db))
     if request.attempts >= app_settings.max_attempts:
         give_up(request, error=describe(error))
         return

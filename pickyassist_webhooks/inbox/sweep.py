@@ -11,13 +11,12 @@ from itertools import chain
 from math import inf
 from pathlib import Path
 
-from django.db import transaction
 from django.db.models.functions import Length
 
 from ..choices import RequestState
 from ..exceptions import ForeignSpoolFile, NoSpoolFile, UnknownSpoolOwner, UnreadableSpoolFile
 from ..models.requests import database_of_requests, requests
-from ..transactions import once_committed, reconnect
+from ..transactions import once_committed, reconnect_to
 from . import spool
 from .calls import call_again, due_calls
 from .intake import keep_once
@@ -89,7 +88,7 @@ def _due_calls(stop: Callable[[], bool], turn: float) -> Iterator[list[str]]:
             request = call_again(pks, stop)
         except Exception as err:  # they are due again when the claim has passed
             logger.error("Will retry %d calls of receivers: %s", len(pks), type(err).__name__)
-            _drop_connection()
+            reconnect_to(database_of_requests())
             if not _is_there() or (failed := failed + 1) == _MAX_FAILED:
                 break
             continue
@@ -124,7 +123,7 @@ def drain(stop: Callable[[], bool] = never) -> int:
             _log_once(logging.ERROR, path, err)
         except Exception as err:
             logger.error("Will retry the spool file %s: %s", path.name, type(err).__name__)
-            _drop_connection()
+            reconnect_to(database_of_requests())
             if not _is_there():
                 break  # otherwise the database refuses only this file
     return drained
@@ -180,12 +179,6 @@ def _process(pks: list[int], stop: Callable[[], bool]) -> list[str]:
         work(claimed, stop)
     except Exception as err:  # they stay due, and do not block others
         logger.error("Will retry %d requests: %s", len(pks), type(err).__name__)
-        _drop_connection()
+        reconnect_to(database_of_requests())
         return []
     return [RequestState(request.state).value for request in claimed]
-
-
-def _drop_connection() -> None:
-    connection = transaction.get_connection(database_of_requests())
-    if not connection.in_atomic_block:
-        reconnect(connection)  # it may be broken

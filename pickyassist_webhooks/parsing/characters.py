@@ -37,9 +37,9 @@ def printable(text: str, length: int = 255) -> str:
     return _NOT_PRINTABLE_ASCII.sub("?", text)[:length]
 
 
-def bare(text: str) -> str:
-    """Return text without white space and invisible characters at its ends."""
-    return text.strip(_BLANKS)
+def bare(text: str, also: str = "") -> str:
+    """Return text without white space, invisible characters and those in ``also`` at its ends."""
+    return text.strip(_BLANKS + also)
 
 
 def storable(text: str) -> str:
