@@ -18,13 +18,22 @@ from tests.faults.client import Client, Load
 from tests.faults.cluster import free_port
 
 ROOT = Path(__file__).parents[2]
-SERVER = (
+WSGI = (
     "gunicorn",
     "django.core.wsgi:get_wsgi_application()",
     "--worker-class=gthread",
     "--workers=2",
     "--threads=12",
     "--graceful-timeout=5",
+    "--bind=127.0.0.1:{port}",
+)
+ASGI = (
+    "uvicorn",
+    "tests.faults.asgi:application",
+    "--workers=2",
+    "--timeout-graceful-shutdown=5",
+    "--log-level=warning",
+    "--port={port}",
 )
 WORKER = ("django", "pickyassist_process", "--loop")
 RECONCILER = ("django", "pickyassist_reconcile", "--loop")
@@ -88,10 +97,11 @@ class Stage:
         self._processes.append(process)
         return process
 
-    def serve(self, **keys: Any) -> subprocess.Popen[bytes]:
+    def serve(self, command: tuple[str, ...] = WSGI, **keys: Any) -> subprocess.Popen[bytes]:
         """Start a server and post to it too. Its master replaces killed workers."""
         port = free_port()
-        server = self.start("server", *SERVER, f"--bind=127.0.0.1:{port}", **keys)
+        words = (word.format(port=port) for word in command)
+        server = self.start("server", *words, **keys)
         for _ in range(300):
             assert server.poll() is None, self.log("server")
             try:

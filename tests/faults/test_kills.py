@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.backends import migrate
 from tests.faults.points import POINTS
-from tests.faults.stage import Stage
+from tests.faults.stage import ASGI, Stage
 
 #: A killed worker keeps its claims for a minute, and an interrupted receiver waits longer.
 PATIENCE = 300
@@ -23,9 +23,12 @@ AT_REST = {"failing", "dead"}
 
 
 def kill(stage: Stage, times: int) -> None:
-    """One server processes all requests inline, the other leaves half of them to a worker."""
+    """One server processes all requests inline, the other leaves half of them to a worker.
+
+    The first has a thread for each request; the second runs under ASGI.
+    """
     stage.serve()
-    stage.serve(PROCESSOR="tests.faults.engine.sometimes")
+    stage.serve(ASGI, PROCESSOR="tests.faults.engine.sometimes")
     stage.work()
     with stage.load(rate=30):
         for _ in range(times):
