@@ -70,8 +70,18 @@ def test_a_person_reads_labels_and_local_times(root, berlin, clock):
     assert cells["Status"] == "delivered"
     assert cells["Number"] == '="004915550001111"'
     assert cells["Message"] == "Hi"
-    assert cells["Extra"] == '{"vendor": {"a": 1}}'
+    assert cells["Extra"] == 'vendor: {"a": 1}'
     assert cells["Previous status"] == ""
+
+
+def test_problems_are_lines_of_words(root):
+    post(delivery(row("1", "soon"), row("2", "later", note=None)))
+    [cells] = sheet(root, WebhookRequest)
+    first, second = cells["Problems"].splitlines()
+    path, code = "path: data[0].status", "code: not_an_integer"
+    assert first == f"{path}, {code}, expected: a whole number of 64 bits"
+    assert second == first.replace("[0]", "[1]")
+    assert cells["Warnings"] == ""
 
 
 def test_a_country_has_its_name(root):

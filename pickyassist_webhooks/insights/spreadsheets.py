@@ -148,9 +148,25 @@ def _cell(value: Any, labels: Mapping[Any, Any]) -> Any:
         return local.replace(tzinfo=None, microsecond=0)
     if isinstance(value, int) and abs(value) < 10**15:
         return value
+    return visible_lines(_plain(value))
+
+
+def _plain(value: Any) -> str:
+    """Return the text of a value: each entry of a list on a line, and objects without brackets.
+
+    An object in an object stays JSON.
+    """
+    if isinstance(value, list):
+        return "\n".join(map(_plain, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_inner(each)}" for name, each in value.items())
+    return "" if value is None else str(value)
+
+
+def _inner(value: Any) -> str:
     if isinstance(value, dict | list):
-        return visible_lines(json.dumps(value, ensure_ascii=False, default=str)) if value else ""
-    return "" if value is None else visible_lines(str(value))
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return _plain(value)
 
 
 def _text(cell: Any) -> str:
