@@ -785,3 +785,40 @@ def test_any_user_model():
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+WITHOUT_ADMIN = """
+from django.conf import settings
+
+settings.configure(
+    SECRET_KEY="only-for-this-test",
+    ROOT_URLCONF="__main__",
+    INSTALLED_APPS=[
+        "django.contrib.contenttypes", "django.contrib.auth", "pickyassist_webhooks"
+    ],
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    TEMPLATES=[{
+        "BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True
+    }],
+    PICKYASSIST_WEBHOOKS={"SECRETS": ["test-secret-Jq3vYtW8zXk2LmN5pR7s"]},
+)
+import django
+
+django.setup()
+from django.core.management import call_command
+from django.template import engines
+from django.urls import include, path
+
+urlpatterns = [path("pickyassist/", include("pickyassist_webhooks.urls"))]
+call_command("check")
+call_command("migrate", verbosity=0)
+print(engines["django"].from_string("a page of the project").render())
+"""
+
+
+def test_a_project_without_the_admin():
+    """Django imports the tags of every app for each template of a project."""
+    command = [sys.executable, "-W", "error", "-c", WITHOUT_ADMIN]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "a page of the project"
