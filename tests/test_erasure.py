@@ -426,6 +426,41 @@ def test_receivers_that_failed(listen):
     assert WebhookRequest.objects.get().state == "done"
 
 
+def test_a_receiver_that_runs_while_its_number_is_erased(listen):
+    """It has read the body before, and its error repeats it afterwards."""
+
+    def talkative(event, request, **named):
+        if request.attempts and ReceiverFailure.objects.exists():
+            body = bytes(request.body)
+            erase()
+            raise ValueError(body)
+        raise ValueError("not yet")
+
+    listen("delivery_received", talkative)
+    post(delivery(row("1", number=OTHER), row("2", number=NUMBER)))
+    ReceiverFailure.objects.update(due_at=timezone.now() - timedelta(minutes=1))
+    sweep()
+    assert NUMBER not in everything()
+    assert ReceiverFailure.objects.get().error == "Erased."
+
+
+@pytest.mark.parametrize("state", ["failing", "dead"])
+def test_a_quarantined_request_whose_receiver_failed(state, listen):
+    """Its error may repeat a name or a text without the number."""
+
+    def talkative(request, **named):
+        raise ValueError("cannot route the complaint of Zoltan")
+
+    listen("webhook_quarantined", talkative)
+    post({"event_id": 77, "from": NUMBER, "name": "Zoltan"})
+    WebhookRequest.objects.update(state=state)
+    found = said("--dry-run")["found"]
+    assert said()["erased"] == found == {"bodies": 1, "tracebacks": 1}
+    assert "Zoltan" not in everything()
+    assert not ReceiverFailure.objects.exists()
+    assert WebhookRequest.objects.get().state == "discarded"
+
+
 def test_an_error_of_ours():
     post(delivery(row(number=NUMBER)))
     WebhookRequest.objects.update(error=f"Duplicate entry {NUMBER}")
@@ -652,6 +687,14 @@ class TestAdminAction:
         answer = clerk.post(page, named, follow=True)
         texts = [str(message) for message in answer.context["messages"]]
         assert texts[-1] == "These rows are already erased or deleted."
+
+    def test_what_is_left_is_a_warning(self, clerk, settings, tmp_path):
+        settings.PICKYASSIST_WEBHOOKS = settings.PICKYASSIST_WEBHOOKS | {"SPOOL_DIR": tmp_path}
+        (tmp_path / "odd.request").mkdir()
+        post(delivery(row(number=NUMBER)))
+        [message] = self.select(clerk, Message, erase="yes").context["messages"]
+        assert "unreadable files: 1" in str(message)
+        assert message.level_tag == "warning"
 
     def test_numbers_are_masked_for_who_may_not_see_them(self, clerk):
         post_all(NUMBER)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from ..exceptions import NotANumber
 from ..models.requests import requests
 from ..permissions import ERASE_PERSONAL_DATA, VIEW_PERSONAL_DATA
-from ..privacy.erasure import IN_WORK, Erasure, described
+from ..privacy.erasure import SKIPPED, Erasure, described
 from ..privacy.phone_numbers import Number
 from .base import ReadOnlyAdmin
 
@@ -67,7 +67,8 @@ class ErasingAdmin(ReadOnlyAdmin):
             erased = Erasure(number).carry_out(request.user.get_username())
             message = gettext("Erased number %(number)s: %(counts)s.")
             named = {"number": number, "counts": described(erased)}
-            level = messages.WARNING if erased[IN_WORK] else messages.SUCCESS
+            is_whole = not any(erased[name] for name in SKIPPED)
+            level = messages.SUCCESS if is_whole else messages.WARNING
             self.message_user(request, message % named, level)
 
     def _confirmation(

@@ -13,7 +13,7 @@ from ..bulk.choice import writer_of
 from ..choices import RequestState
 from ..conf import app_settings
 from ..models import ReceiverFailure, WebhookRequest, durations
-from ..models.failures import NEVER_RETURNED, failures_of
+from ..models.failures import ERASED, NEVER_RETURNED, failures_of
 from ..models.leases import LEASE, pause_after, worker
 from ..models.moments import later
 from ..models.requests import requests
@@ -81,11 +81,15 @@ def save_calls(request: WebhookRequest, made: list[Made]) -> None:
         with own_transaction(database):
             # Locked: two workers may save the last calls at once.
             locked = requests().filter(pk=request.pk).select_for_update()
-            state, earlier = locked.values_list("state", _SECONDS).first() or ("", None)
+            columns = ("state", _SECONDS, "erased_at")
+            state, earlier, erased_at = locked.values_list(*columns).first() or ("", None, None)
             calls = failures_of(request.pk)
             calls.filter(pk__in=succeeded).delete()
             for failure in failed:
                 vars(failure).update(_due(failure))
+                # The receiver has read the body before it was erased, and its error may repeat it.
+                if erased_at and not request.erased_at:
+                    failure.error = ERASED
             fields = ["error", "exception", "failed_at", "due_at", "claimed_by"]
             calls.filter(**claim).bulk_update(failed, fields, batch_size=_UPDATE_BATCH)
             if state == RequestState.FAILING:

@@ -14,6 +14,9 @@ from .leases import Leased, LeasedQuerySet
 from .masking import Masks
 from .requests import WebhookRequest, database_of_requests
 
+#: The text that replaces a traceback with personal data.
+ERASED = "Erased."
+
 #: The error of a receiver call that is in flight, or was when its worker crashed.
 NEVER_RETURNED = "The worker crashed during this call, or is still waiting for it to return."
 

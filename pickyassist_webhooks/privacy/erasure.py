@@ -24,6 +24,7 @@ from ..inbox.outcome import settle
 from ..inbox.sweep import drain
 from ..ingest import process
 from ..models import ChatMessage, Event, Push, ReceiverFailure, WebhookRequest
+from ..models.failures import ERASED, NEVER_RETURNED
 from ..models.leases import is_claimed
 from ..models.requests import database_of_requests, requests
 from ..transactions import once_committed
@@ -34,15 +35,14 @@ from .rows import WITH_NUMBERS, Rows, find_rows
 
 logger = logging.getLogger(__name__)
 
-#: The text that replaces a traceback.
-ERASED = "Erased."
-
 #: Other counts than those of rows, which have the names of their models.
 BODIES, TRACEBACKS, FILES = _("bodies"), _("tracebacks"), _("spool files")
 MENTIONS = _("mentions in other messages")
 #: Requests with the number that stay, because they are not parsed yet or a worker has them; bodies
 #: in an encoding that cannot be read; spool files that this process may not read.
 IN_WORK, ENCODED, UNREADABLE = _("in work"), _("encoded bodies"), _("unreadable files")
+
+SKIPPED = (IN_WORK, ENCODED, UNREADABLE)
 
 _NAMED: tuple[type[models.Model], ...] = (*WITH_NUMBERS, Push)
 
@@ -75,7 +75,7 @@ class Erasure:
         counts = Counter({model.__name__: len(pks) for model, pks in rows.items()})
         counts[BODIES] = len(self.requests)
         counts[MENTIONS] = mentions.count(self.number, self.database, rows.get(ChatMessage, set()))
-        counts[TRACEBACKS] = len(set(self._errors(ReceiverFailure)) - self._calls_about(rows))
+        counts[TRACEBACKS] = len(self._tracebacks() - self._calls_about(rows))
         counts[Push.__name__] = len(self._errors(Push))
         counts[FILES] = len(self._files())
         counts[UNREADABLE] = self.unreadable
@@ -111,9 +111,14 @@ class Erasure:
         for model, pks in rows.items():
             erased[model.__name__] += self._delete(model, sorted(pks))
         erased[MENTIONS] += mentions.empty(self.number, self.database)
-        for model, name in ((ReceiverFailure, TRACEBACKS), (Push, Push.__name__)):
-            for chunk in chunks(self._errors(model)):
-                erased[name] += self._all(model).filter(pk__in=chunk).update(error=ERASED)
+        for chunk in chunks(self._tracebacks()):
+            tracebacks = self._all(ReceiverFailure).filter(pk__in=chunk)
+            erased[TRACEBACKS] += tracebacks.update(error=ERASED)
+        for chunk in chunks(self._errors(Push)):
+            erased[Push.__name__] += self._all(Push).filter(pk__in=chunk).update(error=ERASED)
+        for chunk in chunks(self.requests):
+            of_discarded = Q(request__in=chunk, request__state=RequestState.DISCARDED)
+            self._all(ReceiverFailure).filter(of_discarded).delete()
         for path in self._files():
             try:
                 is_certain = once_committed(self.database, partial(spool.erase, path))
@@ -174,6 +179,15 @@ class Erasure:
         rows = self._all(model).exclude(error="").only("error")
         return [row.pk for row in rows.iterator() if self.number.is_in_error(row.error)]
 
+    def _tracebacks(self) -> set[int]:
+        """Return the failed calls whose error contains the number, or may quote such a body."""
+        pks = set(self._errors(ReceiverFailure))
+        for chunk in chunks(self.requests):
+            quoting = self._all(ReceiverFailure).filter(request__in=chunk)
+            without = ("", ERASED, NEVER_RETURNED)
+            pks.update(quoting.exclude(error__in=without).values_list("pk", flat=True))
+        return pks
+
     def _files(self) -> list[Path]:
         paths: list[Path] = []
         try:
@@ -193,7 +207,7 @@ class Erasure:
             request.remember(by, "erased")
             if request.error:
                 request.error = ERASED
-            if request.state == RequestState.QUARANTINED:
+            if request.outcome == RequestState.QUARANTINED:
                 request.state = RequestState.DISCARDED  # nothing is left to parse
             request.save(using=self.database, update_fields=["history", "error", "state"])
         return True
