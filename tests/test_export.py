@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import get_language, override
 from openpyxl import load_workbook
 
-from pickyassist_webhooks.insights.export import csv_lines
+from pickyassist_webhooks.insights.export import csv_lines, values_of
 from pickyassist_webhooks.models import (
     MODELS,
     DeliveryReport,
@@ -126,7 +126,8 @@ def test_what_a_file_says(root):
 
 def test_lines_are_quoted_throughout(root):
     post(subscriber(name="a;=1+1"))
-    lines = list(csv_lines(NewSubscriber.objects.all(), ["name", "date", "number"], {}))
+    fields = [NewSubscriber._meta.get_field(name) for name in ("name", "date", "number")]
+    lines = list(csv_lines(fields, values_of(NewSubscriber.objects.all(), fields, {})))
     assert lines == [
         '"name","date","number"\r\n',
         '"a;=1+1","2020-05-29T10:31:06+00:00","15550001111"\r\n',

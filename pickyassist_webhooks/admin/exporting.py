@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -17,7 +17,7 @@ from django.utils import timezone, translation
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext_lazy as _
 
-from ..insights.export import csv_lines, json_lines
+from ..insights.export import Values, csv_lines, json_lines, values_of
 from ..insights.spreadsheets import HAS_XLSX, sheet_csv_lines, xlsx_chunks
 from ..models.masking import Masks
 from ..models.moments import in_utc
@@ -29,8 +29,8 @@ _LINES, _HELD_BACK = 500, 3
 #: A part of a title without blanks, and without characters that some system refuses.
 _IN_FILE_NAMES = re.compile(r'[^\s\\/:*?"<>|]+')
 
-#: Makes a file of rows: of the fields with these names, masked, and only with these ids, if any.
-Make = Callable[[QuerySet[Any], list[str], Masks, "list[int] | None"], Iterator[Any]]
+#: Makes a file of fields and the values of rows.
+Make = Callable[[Sequence[Any], Values], Iterator[Any]]
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,13 @@ def file_response(
 
     The file is named after ``title``, or after the list.
     """
-    names = [
-        field.attname
+    fields = [
+        field
         for field in rows.model._meta.concrete_fields
         # The token is the id of an answer.
         if (field.editable or field.name == "token") and not isinstance(field, models.BinaryField)
     ]
-    made = _as_on_the_page(file.make(rows, names, masks, pks))
+    made = _as_on_the_page(file.make(fields, values_of(rows, fields, masks, pks)))
     chunks = made if file.is_archive else _in_chunks(made)
     disposition = content_disposition_header(True, _file_name(file, rows.model, title))
     return StreamingHttpResponse(

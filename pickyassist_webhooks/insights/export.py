@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from io import StringIO
 from typing import Any
@@ -21,33 +21,36 @@ _FORMULA = ("=", "+", "-", "@", "|", "%", "\uff1d", "\uff0b", "\uff0d", "\uff20"
 _ROWS_AT_ONCE = 1000
 
 
-def csv_lines(
-    rows: QuerySet[Any], names: list[str], masks: Masks, pks: list[int] | None = None
-) -> Iterator[str]:
+#: The values of rows, a list of each.
+Values = Iterable[list[Any]]
+
+
+def csv_lines(fields: Sequence[Any], rows: Values) -> Iterator[str]:
     """Yield the lines of a CSV file: the names of the fields, then a line for each row.
 
-    If ``pks`` are given, in order, only rows with these ids. ``masks`` hide personal data. An
-    apostrophe comes before text that looks like a formula. All cells are quoted, so that a program
-    that splits at semicolons makes no further cells of them.
+    An apostrophe comes before text that looks like a formula. All cells are quoted, so that a
+    program that splits at semicolons makes no further cells of them.
     """
-    yield csv_line(names)
-    for values in values_of(rows, names, masks, pks):
+    yield csv_line(field.attname for field in fields)
+    for values in rows:
         yield csv_line(map(_cell, values))
 
 
-def json_lines(
-    rows: QuerySet[Any], names: list[str], masks: Masks, pks: list[int] | None = None
-) -> Iterator[str]:
-    """Yield a line for each row: a JSON object of its fields, masked in the same way."""
-    for values in values_of(rows, names, masks, pks):
-        row = dict(zip(names, values, strict=True))
+def json_lines(fields: Sequence[Any], rows: Values) -> Iterator[str]:
+    """Yield a line for each row: a JSON object of its fields."""
+    for values in rows:
+        row = {field.attname: value for field, value in zip(fields, values, strict=True)}
         yield json.dumps(row, ensure_ascii=False, cls=DjangoJSONEncoder) + "\n"
 
 
 def values_of(
-    rows: QuerySet[Any], names: list[str], masks: Masks, pks: list[int] | None
+    rows: QuerySet[Any], fields: Sequence[Any], masks: Masks, pks: list[int] | None = None
 ) -> Iterator[list[Any]]:
-    """Yield the masked values of each row, newest first."""
+    """Yield the values of each row, newest first. ``masks`` hide personal data.
+
+    If ``pks`` are given, in order, only rows with these ids.
+    """
+    names = [field.attname for field in fields]
     # values_list() would give codes and JSON of each database's own.
     rows = rows.defer(None).only(*names)
     for row in _in_chunks(rows) if pks is None else _by_ids(rows, pks):

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib.util import find_spec
 from tempfile import TemporaryFile
 from typing import Any
 
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.formats import get_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 
 from ..choices import CHANNELS
-from ..models.masking import Masks
 from ..models.moments import in_utc
 from ..models.numbers import CountryField
 from ..parsing.characters import visible_lines
 from .country_names import NAMES
 from .error_codes import CODES, explained
-from .export import csv_line, inert, values_of
+from .export import Values, csv_line, inert
 
 HAS_XLSX = find_spec("xlsxwriter") is not None
 
@@ -49,26 +47,22 @@ _LIKE_A_NUMBER = re.compile(
 _BYTE_ORDER_MARK = "\ufeff"
 
 
-def sheet_csv_lines(
-    rows: QuerySet[Any], names: list[str], masks: Masks, pks: list[int] | None = None
-) -> Iterator[str]:
+def sheet_csv_lines(fields: Sequence[Any], rows: Values) -> Iterator[str]:
     """Yield the lines of a CSV file that Excel and LibreOffice show as intended.
 
     The separator is a semicolon in languages with a decimal comma, as their Excel expects.
     """
     separator = ";" if get_format("DECIMAL_SEPARATOR") == "," else ","
     mark = _BYTE_ORDER_MARK
-    for cells in _table(rows, names, masks, pks):
+    for cells in _table(fields, rows):
         yield mark + csv_line(map(_text, cells), separator)
         mark = ""
 
 
-def xlsx_chunks(
-    rows: QuerySet[Any], names: list[str], masks: Masks, pks: list[int] | None = None
-) -> Iterator[bytes]:
+def xlsx_chunks(fields: Sequence[Any], rows: Values) -> Iterator[bytes]:
     """Yield the bytes of an Excel workbook. Needs the extra ``[xlsx]``."""
     with TemporaryFile() as file:
-        _write_book(file, _table(rows, names, masks, pks))
+        _write_book(file, _table(fields, rows))
         file.seek(0)
         while chunk := file.read(_CHUNK):
             yield chunk
@@ -108,14 +102,11 @@ def _write(sheet: Any, number: int, column: int, cell: Any) -> None:
         sheet.write_string(number, column, cell[:_MAX_CELL])
 
 
-def _table(
-    rows: QuerySet[Any], names: list[str], masks: Masks, pks: list[int] | None
-) -> Iterator[list[Any]]:
+def _table(fields: Sequence[Any], rows: Values) -> Iterator[list[Any]]:
     """Yield the titles of the columns, then the cells of each row."""
-    fields: list[Any] = [rows.model._meta.get_field(name) for name in names]
     yield [_title(field) for field in fields]
     labels = [_labels(field) for field in fields]
-    for values in values_of(rows, names, masks, pks):
+    for values in rows:
         yield [_cell(value, of) for value, of in zip(values, labels, strict=True)]
 
 
