@@ -14,7 +14,6 @@ from django.urls import reverse
 from django.utils import translation
 
 from pickyassist_webhooks.admin import charts
-from pickyassist_webhooks.insights.overview import Funnel
 from pickyassist_webhooks.models import DeliveryReport, GroupMemberEvent, WebhookRequest
 from tests.requests import delivery, member, post
 
@@ -214,7 +213,7 @@ class TestCharts:
     @pytest.mark.parametrize("language", ["en", "ar", "he", "fa"])
     def test_have_all_bars_inside(self, language):
         with translation.override(language):
-            funnel = charts.of_funnel(Funnel(8, 8, 4, 3, 0), [("read", "Read"), ("failed", "No")])
+            funnel = charts.of_funnel([("Read", 4, 0.5), ("No", 3, 0.375)])
             drawn = [charts.of_days(charts.names_of(self.DAYS), self.COUNTS), funnel]
         for chart in drawn:
             for bar in chart.bars:

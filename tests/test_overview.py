@@ -65,19 +65,20 @@ class TestTraffic:
         for days, count in ((0, 3), (1, 2), (6, 1), (7, 4), (29, 1), (30, 5)):
             come(delivery(*(row(f"{days}-{index}") for index in range(count))), days)
         days = overview.latest_days(30)
-        traffic = overview.traffic(DeliveryReport, days)
+        [traffic] = overview.traffic_of([DeliveryReport], days)
         assert len(traffic.per_day) == 30
         assert [traffic.latest(days) for days in (1, 2, 7, 8, 30)] == [3, 5, 6, 10, 11]
         newest = DeliveryReport.objects.order_by("received_at").last()
         assert traffic.last_at == newest.received_at
 
     def test_of_nothing(self):
-        traffic = overview.traffic(NewSubscriber, overview.latest_days(7))
+        [traffic] = overview.traffic_of([NewSubscriber], overview.latest_days(7))
         assert traffic == overview.Traffic(None, (0,) * 7)
 
     def test_a_clock_that_runs_ahead_hides_nothing(self):
         come(delivery(), days=-3)
-        assert overview.traffic(DeliveryReport, overview.latest_days(7)).latest(1) == 1
+        [traffic] = overview.traffic_of([DeliveryReport], overview.latest_days(7))
+        assert traffic.latest(1) == 1
 
     @pytest.mark.parametrize("zone", ["Asia/Kolkata", "Pacific/Honolulu", "UTC"])
     def test_days_are_those_of_the_reader(self, zone):
@@ -85,7 +86,8 @@ class TestTraffic:
             today = overview.midnight(overview.latest_days(1)[0])
             for number, at in enumerate((today, today - timedelta(seconds=1))):
                 ingest.process(keep(delivery(row(str(number))), received_at=at).pk)
-            assert overview.traffic(DeliveryReport, overview.latest_days(2)).per_day == (1, 1)
+            [traffic] = overview.traffic_of([DeliveryReport], overview.latest_days(2))
+            assert traffic.per_day == (1, 1)
 
     def test_without_time_zones(self, settings):
         settings.USE_TZ = False

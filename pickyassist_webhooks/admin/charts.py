@@ -13,7 +13,6 @@ from datetime import date
 from django.utils.formats import date_format
 from django.utils.translation import get_language_bidi
 
-from ..insights.overview import Funnel
 from .labels import grouped, percent
 
 WIDTH = 320
@@ -99,12 +98,10 @@ def of_days(names: Sequence[str], counts: Sequence[int]) -> Chart:
     return Chart(bars, _HEAD + _HEIGHT + _FOOT, grouped(largest), bars[0].label, bars[-1].label)
 
 
-def of_funnel(funnel: Funnel, labels: Sequence[tuple[str, str]]) -> Chart:
-    """Return a bar for each count of ``labels``, in proportion to all messages."""
+def of_funnel(rows: Sequence[tuple[str, int, float]]) -> Chart:
+    """Return a bar for each row: its label, its count, and this as a part of all messages."""
     bars = []
-    for index, (name, label) in enumerate(labels):
-        count: int = getattr(funnel, name)
-        rate = funnel.rate(count)
+    for index, (label, count, rate) in enumerate(rows):
         bars.append(
             Bar(
                 x=_from_start(0, WIDTH * rate),

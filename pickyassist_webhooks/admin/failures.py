@@ -15,9 +15,9 @@ from ..choices import UNFINISHED
 from ..insights.failures import FAILURE_SAMPLE, failure_groups
 from ..models import MODELS, ReceiverFailure, WebhookRequest, masking
 from ..models.requests import requests
-from ..parsing.characters import storable, visible
+from ..parsing.characters import visible
 from .bulk import BulkAdmin, asking
-from .filters import RequestFilter
+from .filters import RequestFilter, ValueFilter
 from .labels import grouped
 from .operations import CALL_AGAIN, DISCARD_THEM
 from .text import shortened
@@ -55,22 +55,12 @@ def exception_of(group: Any) -> str:
     return f"{group.exception} {group.receiver}"
 
 
-class ReceiverFilter(admin.SimpleListFilter):
+class ReceiverFilter(ValueFilter):
     """Shows the failures of one receiver. Only the overview leads here."""
 
     title = _("receiver")
     parameter_name = "receiver"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        value = self.value()
-        return [] if value is None else [(value, visible(value))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        # Django asks only filters that offer something, so a value was given.
-        return self.matching(queryset, storable(self.value() or ""))
-
-    def matching(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
-        return queryset.filter(receiver=value)
+    label = staticmethod(visible)
 
 
 class ExceptionFilter(ReceiverFilter):

@@ -150,7 +150,10 @@ class ProblemFilter(LikeFilter):
 
 
 class ValueFilter(admin.SimpleListFilter):
-    """Offers the values of a column that are in use, and the chosen one."""
+    """Offers the values of a column that are in use, and the chosen one.
+
+    Without values in use only links lead here.
+    """
 
     #: Returns the name of a value; without it, ``unnamed`` is the name.
     label: Any
@@ -159,7 +162,7 @@ class ValueFilter(admin.SimpleListFilter):
 
     def values(self, request: HttpRequest) -> Iterable[str]:
         """Return the values in use, in the order of the list."""
-        raise NotImplementedError
+        return ()
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         values, chosen = list(self.values(request)), self.value()

@@ -119,10 +119,11 @@ class Overview:
         if not self.may_view(Message):
             return None
         funnel = overview.funnel(self.since)
-        counts = [(label, getattr(funnel, name)) for name, label in RESULTS]
+        counts = [(str(label), getattr(funnel, name)) for name, label in RESULTS]
+        rows = [(label, count, funnel.rate(count)) for label, count in counts]
         return {
-            "chart": charts.of_funnel(funnel, [(name, str(label)) for name, label in RESULTS]),
-            "rows": [(label, count, funnel.rate(count)) for label, count in counts],
+            "chart": charts.of_funnel(rows),
+            "rows": rows,
             "any": funnel.submitted,
             "accepted": funnel.accepted,
             "accepted_status": DeliveryStatus.ACCEPTED.value,

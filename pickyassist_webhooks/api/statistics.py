@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from ..insights import conversations, deliveries, errors, latency, overview
@@ -22,9 +21,7 @@ def statistics(days: int, may: Callable[[str], bool]) -> dict[str, Any]:
     return {
         "days": days,
         "since": since,
-        "kinds": {
-            kind: part(model, partial(_traffic, model, period)) for kind, model in MODELS.items()
-        },
+        "kinds": _kinds(period, may),
         "messages": part(Message, lambda: overview.funnel(since)),
         "deliveries": part(Message, lambda: deliveries.deliveries(period)),
         "conflicts": part(Message, overview.conflicts),
@@ -38,8 +35,13 @@ def statistics(days: int, may: Callable[[str], bool]) -> dict[str, Any]:
     }
 
 
-def _traffic(model: Any, period: Any) -> dict[str, Any]:
-    traffic = overview.traffic(model, period)
+def _kinds(period: Any, may: Callable[[str], bool]) -> dict[str, Any]:
+    shown = {kind: model for kind, model in MODELS.items() if may(to_view(model))}
+    traffic = zip(shown, overview.traffic_of(list(shown.values()), period), strict=True)
+    return dict.fromkeys(MODELS) | {kind: _traffic(each, period) for kind, each in traffic}
+
+
+def _traffic(traffic: overview.Traffic, period: Any) -> dict[str, Any]:
     counts = zip(period, traffic.per_day, strict=True)
     return {
         "last_at": traffic.last_at,

@@ -89,11 +89,6 @@ def midnight(day: date) -> datetime:
     return timezone.make_aware(start) if settings.USE_TZ else start
 
 
-def traffic(model: type[Event], days: Sequence[date]) -> Traffic:
-    """Return the traffic of one kind of events in these consecutive days."""
-    return traffic_of([model], days)[0]
-
-
 def traffic_of(models: Sequence[type[Event]], days: Sequence[date]) -> list[Traffic]:
     """Return the traffic of some kinds of events in these consecutive days."""
     tables: list[Any] = [model._default_manager.all() for model in models]
