@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from pickyassist_webhooks import signals
-from pickyassist_webhooks.inbox.refusals import Refusals, refusals
+from pickyassist_webhooks.inbox.refusals import refusals
 from tests import databases
 
 VERSION_QUERIES = {
@@ -89,7 +89,7 @@ def clock(monkeypatch):
 @pytest.fixture(autouse=True)
 def no_refusals():
     """Forget the refused requests of the tests before, which wait in memory."""
-    vars(refusals).update(vars(Refusals()))
+    refusals.forget()
 
 
 @pytest.fixture

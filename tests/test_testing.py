@@ -10,16 +10,21 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import JsonResponse
-from django.test import AsyncClient, Client, TestCase
+from django.test import AsyncClient, Client, TestCase, override_settings
 from django.urls import clear_script_prefix, set_script_prefix
+from django.utils import timezone
 
 from pickyassist_webhooks import testing
 from pickyassist_webhooks.choices import EventKind
+from pickyassist_webhooks.inbox.refusals import refusals
 from pickyassist_webhooks.models import MODELS, Message, ReceiverFailure, WebhookRequest
 from pickyassist_webhooks.parsing.payloads import parse
+from pickyassist_webhooks.pushes import record_push
 from pickyassist_webhooks.testing import (
+    FakeVendor,
     WebhookTestMixin,
     batch,
     capture_events,
@@ -30,6 +35,7 @@ from pickyassist_webhooks.testing import (
     new_subscriber,
     post_event,
 )
+from pickyassist_webhooks.testing.builders import PROJECT_ID
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILDERS = {
@@ -261,6 +267,23 @@ class TestMixin(WebhookTestMixin, TestCase):
         everything = ["webhook_quarantined", *names, "number_filtered"]
         assert [call.signal for call in self.captured_events] == everything
         assert next(iter(self.captured_events)).event is None
+
+    def test_begins_without_the_refused_requests_of_the_test_before(self):
+        for _ in range(3):  # the first is written, and the others wait in memory
+            assert self.post_event(delivery_report(), secret="wrong").status_code == 403
+        assert refusals.recent(timezone.now()) == 3
+        self.setUp()
+        assert refusals.recent(timezone.now()) == 1
+
+    def test_the_stand_in_has_a_project_that_the_settings_accept(self):
+        project = {**settings.PICKYASSIST_WEBHOOKS, "PROJECT_IDS": ["777"]}
+        with FakeVendor() as vendor:
+            assert vendor.project_id == PROJECT_ID
+        with override_settings(PICKYASSIST_WEBHOOKS=project), FakeVendor() as vendor:
+            answer = vendor.push({"number": "15550001111"})
+            push = record_push(answer, project_id=vendor.project_id)
+            answers = [self.post_event(each).json() for each in vendor.reports(push.push_id)]
+        assert [answer["state"] for answer in answers] == ["done", "done"]
 
     def test_an_unknown_name(self):
         self.post_event(filter_report())

@@ -88,6 +88,13 @@ class Refusals:
                 self._take_turn()
                 self._write_later(tenant)
 
+    def forget(self) -> None:
+        """Forget what is not written, for the next test: its database does not know it."""
+        with self._lock:
+            self._take_turn()
+            self._write_at = 0.0
+            self._pending.clear()
+
     def _take_turn(self) -> None:
         """Let no other thread write for ``PAUSE``. The caller holds the lock."""
         self._write_at = time.monotonic() + PAUSE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..inbox.refusals import refusals
 from .capturing import CapturedEvents, capture_events
 from .folders import OwnSpool
 from .posting import post_event
@@ -20,6 +21,7 @@ class WebhookTestMixin(OwnSpool):
 
     def setUp(self) -> None:
         super().setUp()
+        refusals.forget()
         capturing = capture_events()
         self.captured_events = capturing.__enter__()
         self.addCleanup(capturing.__exit__, None, None, None)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.test import Client
 
+from ..inbox.refusals import refusals
 from .capturing import CapturedEvents, capture_events
 from .folders import own_spool
 from .posting import post_event as post
@@ -26,7 +27,8 @@ def pytest_runtestloop() -> Iterator[None]:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol() -> Iterator[None]:
-    """Give each test an empty ``SPOOL_DIR``, if the project has one."""
+    """Give each test an empty ``SPOOL_DIR``, if the project has one, and no refused requests."""
+    refusals.forget()
     with own_spool():
         yield
 

@@ -19,6 +19,7 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from ..choices import DeliveryStatus, progress
+from ..conf import app_settings
 from .builders import PROJECT_ID, Payload, delivery_report, push_answer
 
 if TYPE_CHECKING:
@@ -95,22 +96,23 @@ class SentMessage:
 class FakeVendor:
     """Serve the API until the ``with`` block ends. Its address is ``api_url``.
 
-    ``lost`` is the probability, from 0 to 1, that a report is lost on its way. Above
-    ``calls_per_minute`` it answers HTTP 429.
+    Its default project is one that the settings accept. ``lost`` is the probability, from 0 to 1,
+    that a report is lost on its way. Above ``calls_per_minute`` it answers HTTP 429.
     """
 
     def __init__(
         self,
         *,
         token: str = TEST_TOKEN,
-        project_id: str = PROJECT_ID,
+        project_id: str | None = None,
         lost: float = 0,
         seed: int | None = None,
         calls_per_minute: int | None = None,
         port: int = 0,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self.token, self.project_id, self.lost = token, project_id, lost
+        self.token, self.lost = token, lost
+        self.project_id = project_id or app_settings.first_project or PROJECT_ID
         self.calls_per_minute = calls_per_minute
         self.messages: dict[str, list[SentMessage]] = {}
         #: How many reports were lost so far.

@@ -13,12 +13,11 @@ from urllib.parse import SplitResult
 from django.core.management.base import CommandError, CommandParser
 
 from ...choices import EventKind, RequestOrigin
-from ...conf import NAME, app_settings
+from ...conf import NAME
 from ...conf.values import is_loopback
 from ...models.requests import requests
 from ...pushes import record_push
 from ...testing import FakeVendor
-from ...testing.builders import PROJECT_ID
 from ...testing.traffic import Noise, Posting, Scenario, in_order, made_up, pushed
 from ..addresses import address
 from ..arguments import percent, positive
@@ -120,10 +119,9 @@ class Command(AppCommand):
         self, to: SplitResult, options: dict[str, Any], chance: random.Random, noise: Noise
     ) -> None:
         """Post the reports that are not lost, then answer for the others until Ctrl-C."""
-        project_id = options["project_id"] or app_settings.first_project or PROJECT_ID
         try:
             vendor = FakeVendor(
-                project_id=project_id,
+                project_id=options["project_id"],
                 lost=options["lose"] / 100,
                 seed=options["seed"],
                 port=options["api_port"],
@@ -133,7 +131,7 @@ class Command(AppCommand):
                 f"Cannot serve on port {options['api_port']} ({type(err).__name__}); choose "
                 "another with --api-port."
             ) from err
-        record = partial(record_push, project_id=project_id)
+        record = partial(record_push, project_id=vendor.project_id)
         with vendor:
             endless = pushed(vendor, options["rows"], chance, record)
             scenarios = itertools.islice(endless, options["count"])
