@@ -17,11 +17,26 @@ from ..models.moments import elapsed
 Member = tuple[str, str, str]
 #: The order of the requests, then the position in the batch.
 Position = tuple[int, int]
-Entry = tuple[Position, GroupMemberEvent]
-
-_KNOWN = frozenset(GroupAction.values)
 
 _position = itemgetter(0)
+
+
+class Line:
+    """Events in the order of their positions."""
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[Position, GroupMemberEvent]] = []
+
+    def add(self, position: Position, event: GroupMemberEvent) -> None:
+        insort(self._entries, (position, event), key=_position)
+
+    def remove(self, event: GroupMemberEvent) -> None:
+        self._entries = [entry for entry in self._entries if entry[1] is not event]
+
+    def around(self, position: Position) -> list[GroupMemberEvent]:
+        """Return the last event up to a position, and the first one after it."""
+        following = bisect_right(self._entries, position, key=_position)
+        return [event for _, event in self._entries[max(following - 1, 0) : following + 1]]
 
 
 class History:
@@ -30,8 +45,9 @@ class History:
     def __init__(self) -> None:
         self.ordinal = 0
         self._own: dict[tuple[int | None, int], GroupMemberEvent] = {}
-        #: In the order of their positions.
-        self._entries: list[Entry] = []
+        self._all = Line()
+        # An unknown action is neither a join nor an exit, so it does not come between two joins.
+        self._known = Line()
 
     def record(self, event: GroupMemberEvent) -> None:
         self.ordinal = max(self.ordinal, event.ordinal)
@@ -49,7 +65,8 @@ class History:
 
         After it, because another worker may have been faster with a later request.
         """
-        for event in self._around(row):
+        line = self._known if row.action in GroupAction.values else self._all
+        for event in line.around((row.arrival, row.index)):
             apart = abs(elapsed(event.received_at, row.received_at))
             if apart < repeat_window and _are_equal(event, row):
                 return event
@@ -63,21 +80,15 @@ class History:
         moves = row.arrival < event.arrival
         changed = event.fill_from(row)
         if moves:
-            self._entries = [entry for entry in self._entries if entry[1] is not event]
+            self._all.remove(event)
+            self._known.remove(event)
             self._place(event, (row.arrival, row.index))
         return changed
 
     def _place(self, event: GroupMemberEvent, position: Position) -> None:
-        insort(self._entries, (position, event), key=_position)
-
-    def _around(self, row: GroupMemberEvent) -> list[GroupMemberEvent]:
-        """Return the last event up to the position of ``row``, and the first one after it."""
-        line = self._entries
-        # An unknown action is neither a join nor an exit, so it does not come between two joins.
-        if row.action in _KNOWN:
-            line = [entry for entry in line if entry[1].action in _KNOWN]
-        following = bisect_right(line, (row.arrival, row.index), key=_position)
-        return [event for _, event in line[max(following - 1, 0) : following + 1]]
+        self._all.add(position, event)
+        if event.action in GroupAction.values:
+            self._known.add(position, event)
 
 
 def member_of(event: GroupMemberEvent) -> Member:
