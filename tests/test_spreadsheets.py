@@ -78,8 +78,8 @@ def test_problems_are_lines_of_words(root):
     post(delivery(row("1", "soon"), row("2", "later", note=None)))
     [cells] = sheet(root, WebhookRequest)
     first, second = cells["Problems"].splitlines()
-    path, code = "path: data[0].status", "code: not_an_integer"
-    assert first == f"{path}, {code}, expected: a whole number of 64 bits"
+    expected = "expected: a whole number of 64 bits"
+    assert first == f"code: not_an_integer, {expected}, path: data[0].status"
     assert second == first.replace("[0]", "[1]")
     assert cells["Warnings"] == ""
 

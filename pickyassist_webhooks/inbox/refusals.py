@@ -89,7 +89,7 @@ class Refusals:
                 self._write_later(tenant)
 
     def forget(self) -> None:
-        """Forget what is not written, for the next test: its database does not know it."""
+        """Forget the counts that are not written: the next test begins without them."""
         with self._lock:
             self._take_turn()
             self._write_at = 0.0

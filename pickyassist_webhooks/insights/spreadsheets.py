@@ -150,7 +150,8 @@ def _plain(value: Any) -> str:
     if isinstance(value, list):
         return "\n".join(map(_plain, value))
     if isinstance(value, dict):
-        return ", ".join(f"{name}: {_inner(each)}" for name, each in value.items())
+        # PostgreSQL has an order of its own.
+        return ", ".join(f"{name}: {_inner(each)}" for name, each in sorted(value.items()))
     return "" if value is None else str(value)
 
 
