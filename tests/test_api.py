@@ -345,6 +345,10 @@ class TestStatistics:
         pk = WebhookRequest.objects.first().pk
         assert root.get(url("request-detail", pk), {"foo": 1}).status_code == 400
 
+    def test_they_cost_few_queries(self, filled, root, django_assert_max_num_queries):
+        with django_assert_max_num_queries(16):
+            root.get(url("stats"), {"days": 90})
+
     def test_strangers(self):
         assert Client().get(url("stats")).status_code in (401, 403)
 
