@@ -388,3 +388,13 @@ class TestPages:
     )
     def test_refuse_an_invalid_cursor(self, query, root):
         assert root.get(URL + query).status_code == 400
+
+
+def test_the_events_of_a_request_have_one_order(root, monkeypatch):
+    """An event can have its position in an earlier request, which was processed later."""
+    monkeypatch.setattr(commit_horizon, "PATIENCE", timedelta(0))
+    earlier = keep(delivery(row("Y", 4), row("X", 1)))
+    post(delivery(row("X", 1), row("Z", 4)))
+    ingest.process(earlier.pk)
+    pages = root.get(f"{URL}&page_size=10").json()["results"]
+    assert [[e["msg_id"] for e in each["events"]] for each in pages] == [["Y"], ["X", "Z"]]

@@ -107,7 +107,7 @@ def _read(requests: Any, pks: list[int]) -> tuple[list[WebhookRequest], Events]:
     for kind in {request.kind for request in page} & MODELS.keys():
         of_kind = [request.pk for request in page if request.kind == kind]
         rows: Any = MODELS[kind]._default_manager.using(requests.db).filter(request__in=of_kind)
-        for event in texts.shortened(rows).order_by("request", "index"):
+        for event in texts.shortened(rows).order_by("request", "arrival", "index"):
             events[event.request_id].append(event)
     return page, events
 

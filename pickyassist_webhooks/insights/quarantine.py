@@ -68,7 +68,7 @@ def groups() -> list[Group]:
             last_at=Max("received_at"),
             newest=Max("pk"),
         )
-        .order_by("-last_at")[:MAX_GROUPS]
+        .order_by("-last_at", "-newest")[:MAX_GROUPS]
     )
     newest = WebhookRequest.objects.only("kind", "problems").in_bulk(
         [row["newest"] for row in counted]
