@@ -367,6 +367,19 @@ def test_an_error_of_a_push():
     assert Push.objects.get().error == "Erased."
 
 
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_push_without_another_message_is_not_asked_about(others):
+    rows = [{"number": NUMBER}, {"number": "15550009999"}][: 1 + others]
+    push = record_push(push_answer(*rows), project_id="4100")
+    another = record_push(push_answer() | {"data": []}, project_id="4100")
+    said()
+    push.refresh_from_db()
+    assert push.messages().count() == others
+    assert push.state == ("open" if others else "settled")
+    another.refresh_from_db()
+    assert another.state == "open"
+
+
 def test_rows_whose_request_is_pruned():
     post_all("+" + NUMBER)
     post(subscriber(subscriber_id=NUMBER, mobile=""))

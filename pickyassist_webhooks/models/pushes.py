@@ -27,11 +27,15 @@ class PushQuerySet(LeasedQuerySet["Push"]):
 
 def is_pending(database: str) -> Any:
     """Return the condition that a message of a push lacks a final report, or none is known."""
-    messages = Message.objects.using(database).filter(
-        project_id=OuterRef("project_id"), push_id=OuterRef("push_id")
-    )
+    messages = messages_of_push(database)
     pending = messages.exclude(status__in=FINAL)
     return Exists(pending) | ~Exists(messages)
+
+
+def messages_of_push(database: str) -> MessageQuerySet:
+    """Return the messages of the push of an outer query."""
+    of_push = {"project_id": OuterRef("project_id"), "push_id": OuterRef("push_id")}
+    return Message.objects.using(database).filter(**of_push)
 
 
 class Push(Leased):

@@ -10,22 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from django.db import models, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, Q, QuerySet
 from django.db.models.functions import Length
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from ..choices import RequestState
+from ..choices import PushState, RequestState
 from ..exceptions import UnknownSpoolOwner, UnreadableSpoolFile
 from ..inbox import spool
 from ..inbox.announce import SIGNALS_OF_KIND
 from ..inbox.outcome import settle
 from ..inbox.sweep import drain
 from ..ingest import process
-from ..models import ChatMessage, Event, Push, ReceiverFailure, WebhookRequest
+from ..models import ChatMessage, Event, Message, Push, ReceiverFailure, WebhookRequest, keys
 from ..models.failures import ERASED, NEVER_RETURNED
 from ..models.leases import is_claimed
+from ..models.pushes import messages_of_push
 from ..models.requests import database_of_requests, requests
 from ..transactions import once_committed
 from . import mentions
@@ -108,8 +109,10 @@ class Erasure:
             erased[BODIES] += self._empty(pk, by)
         for chunk in chunks(self.requests):
             erased[IN_WORK] += requests().filter(pk__in=chunk, erased_at=None).count()
+        push_keys = self._push_keys(rows)
         for model, pks in rows.items():
             erased[model.__name__] += self._delete(model, sorted(pks))
+        self._settle(push_keys)
         erased[MENTIONS] += mentions.empty(self.number, self.database)
         for chunk in chunks(self._tracebacks()):
             tracebacks = self._all(ReceiverFailure).filter(pk__in=chunk)
@@ -223,6 +226,20 @@ class Erasure:
                     settle(request)
             deleted += self._all(model).filter(pk__in=chunk).delete()[1].get(model._meta.label, 0)
         return deleted
+
+    def _push_keys(self, rows: Rows) -> set[str]:
+        """Return the keys of the pushes that made these messages."""
+        push_keys: set[str] = set()
+        for chunk in chunks(rows.get(Message, set())):
+            of_pushes = self._all(Message).filter(pk__in=chunk).exclude(push_id="")
+            push_keys |= {keys.push(*ids) for ids in of_pushes.values_list("project_id", "push_id")}
+        return push_keys
+
+    def _settle(self, push_keys: set[str]) -> None:
+        """Settle the pushes that are left without a message: asking would bring the number back."""
+        for chunk in chunks(push_keys):
+            pushed = self._all(Push).filter(key__in=chunk, state=PushState.OPEN)
+            pushed.exclude(Exists(messages_of_push(self.database))).update(state=PushState.SETTLED)
 
     def _calls_about(self, rows: Rows) -> set[int]:
         """Return the failed calls that are deleted with the events of these rows."""
