@@ -19,11 +19,15 @@ from pickyassist_webhooks.models import (
     MODELS,
     DeliveryReport,
     Message,
+    Push,
     ReceiverFailure,
     WebhookRequest,
 )
+from pickyassist_webhooks.models.moments import later
 from pickyassist_webhooks.models.requests import worker
 from pickyassist_webhooks.privacy import retention
+from pickyassist_webhooks.pushes import record_push
+from pickyassist_webhooks.testing import push_answer
 from tests.requests import chat, delivery, filtered, keep, member, post, row, subscriber
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -159,6 +163,25 @@ def test_a_message_stays_as_long_as_one_of_its_reports(clock, days):
     clock.advance(days=4)
     prune()
     assert not Message.objects.exists()
+
+
+def test_an_open_push_goes_after_it_would_be_given_up(clock, days, settings):
+    settings.PICKYASSIST_WEBHOOKS = settings.PICKYASSIST_WEBHOOKS | {"RECONCILE_DAYS": 8}
+    days(events=5)
+    push = record_push(push_answer(), project_id="4100")
+    clock.advance(days=7)
+    prune()
+    assert Push.objects.count() == 1
+    Push.objects.update(state="settled")
+    assert json.loads(prune("--json", "--dry-run"))["found"]["Push"] == 1
+    Push.objects.update(state="open")
+    clock.advance(days=2)
+    Push.objects.update(claimed_by="worker", due_at=later(timezone.now(), timedelta(minutes=1)))
+    prune()
+    assert Push.objects.count() == 1
+    Push.objects.filter(pk=push.pk).update(claimed_by="")
+    prune()
+    assert not Push.objects.exists()
 
 
 def test_failures_go_with_their_request(listen, clock):

@@ -49,8 +49,10 @@ def prunable(also: Iterable[RequestState] = ()) -> list[QuerySet[Any]]:
         )
         messages = Message.objects.using(database).filter(changed_at__lt=now - days)
         prunable_rows.append(messages.exclude(Exists(staying)))
-        pushes = Push.objects.using(database).filter(recorded_at__lt=now - days)
-        prunable_rows.append(pushes.exclude(state=PushState.OPEN))
+        # An open push is given up after ``RECONCILE_DAYS``, if a command runs.
+        is_over = ~Q(state=PushState.OPEN) | Q(recorded_at__lt=now - app_settings.reconcile_days)
+        pushes = Push.objects.using(database).filter(is_over, recorded_at__lt=now - days)
+        prunable_rows.append(pushes.exclude(is_claimed(now)))
     return prunable_rows
 
 
