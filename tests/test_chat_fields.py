@@ -131,9 +131,20 @@ class TestNumber:
         assert (fields["number"], len(fields["group_subject"])) == ("15550001111", 255)
         assert extra == {"number": sent}
 
-    @pytest.mark.parametrize("sent", [15550001111, "15550001111", " 15550001111\n", 15550001111.0])
-    def test_text_or_number(self, sent):
-        assert read(number=sent)[0]["number"] == "15550001111"
+    @pytest.mark.parametrize(
+        ("sent", "extra"),
+        [
+            (15550001111, {}),
+            ("15550001111", {}),
+            (None, {}),
+            (" 15550001111\n", {"number": " 15550001111\n"}),
+            (15550001111.0, {}),
+        ],
+    )
+    def test_text_or_number(self, sent, extra):
+        fields, kept = read(number=sent, unique__id="5")
+        assert fields["number"] == ("15550001111" if sent else "")
+        assert kept == extra
 
     def test_messenger_has_another_id(self):
         [event] = parsed({"messenger_id": 7000000000001, "message-in": "hi"}).events

@@ -231,8 +231,9 @@ def _read_number(reader: FieldReader, values: dict[str, Any]) -> None:
     if len(number) > MAX_LENGTH:
         reader.warn("number", "cut", f"at most {MAX_LENGTH} characters")
     values["number"], values["group_subject"] = number[:MAX_LENGTH], subject[:MAX_LENGTH]
-    if values["number"] != sent:
-        reader.replaced["number"] = reader.source["number"]
+    source = reader.source.get("number")
+    if source is not None and values["number"] != str(source):
+        reader.replaced["number"] = source
 
 
 def content_of(
