@@ -20,7 +20,13 @@ from django.utils import timezone
 from pickyassist_webhooks import testing
 from pickyassist_webhooks.choices import EventKind
 from pickyassist_webhooks.inbox.refusals import refusals
-from pickyassist_webhooks.models import MODELS, Message, ReceiverFailure, WebhookRequest
+from pickyassist_webhooks.models import (
+    MODELS,
+    ChatMessage,
+    Message,
+    ReceiverFailure,
+    WebhookRequest,
+)
 from pickyassist_webhooks.parsing.payloads import parse
 from pickyassist_webhooks.pushes import record_push
 from pickyassist_webhooks.testing import (
@@ -69,6 +75,12 @@ def closed(get_response):
 def test_every_kind_has_a_builder():
     assert set(BUILDERS) == set(EventKind)
     assert all(builder.__name__ in testing.__all__ for builder in BUILDERS.values())
+
+
+@pytest.mark.django_db
+def test_a_text_with_escapes_can_be_given():
+    post_event(Client(), chat_message(message_in="a+b%21"))
+    assert ChatMessage.objects.get().text == "a b!"
 
 
 @pytest.mark.django_db
