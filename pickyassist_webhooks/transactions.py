@@ -157,6 +157,19 @@ def own_transaction(database: str) -> Iterator[None]:
         connection.transaction_mode = mode
 
 
+@contextmanager
+def one_session(database: str) -> Iterator[None]:
+    """Keep a session of PostgreSQL for a cursor: a pooler can give each transaction another one.
+
+    Elsewhere there is no such cursor, and on SQLite a transaction can wait for a writer.
+    """
+    if connections[database].vendor == "postgresql":
+        with transaction.atomic(using=database, savepoint=False):
+            yield
+    else:
+        yield
+
+
 def with_reconnect(database: str, write: Callable[[], Result]) -> Result:
     """Return the result of ``write``; if the database fails, run it again on a new connection.
 

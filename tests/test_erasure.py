@@ -35,7 +35,7 @@ from pickyassist_webhooks.models import (
     ReceiverFailure,
     WebhookRequest,
 )
-from pickyassist_webhooks.privacy import chunks, erasure
+from pickyassist_webhooks.privacy import chunks, erasure, mentions
 from pickyassist_webhooks.privacy.erasure import Erasure
 from pickyassist_webhooks.privacy.phone_numbers import Number
 from pickyassist_webhooks.pushes import record_push
@@ -564,6 +564,27 @@ class TestSpool:
         assert "erased_at" in path.read_text()
         with pytest.raises(UnreadableSpoolFile):
             spool.read(path)
+
+
+def test_no_cursor_outlives_a_statement(monkeypatch):
+    """Behind a pooler the next transaction can have another session of PostgreSQL."""
+
+    def refuse():
+        raise AssertionError("a cursor of more than one statement")
+
+    monkeypatch.setattr(connection, "chunked_cursor", refuse)
+    post_all(NUMBER)
+    assert said()["erased"]["Message"]
+
+
+def test_rows_are_read_in_chunks(monkeypatch):
+    monkeypatch.setattr(chunks, "CHUNK", 2)
+    monkeypatch.setattr(mentions, "CHUNK", 2)
+    for index in range(5):
+        post(chat(f"{index}", number=OTHER, contact=[{"phone": NUMBER}]))
+        post(chat(f"{index}_{NUMBER}", number="", messenger_id="7"))
+    erased = said()["erased"]
+    assert (erased["ChatMessage"], erased[erasure.MENTIONS]) == (5, 5)
 
 
 def test_bodies_are_not_all_read_at_once(monkeypatch, django_assert_max_num_queries):

@@ -109,6 +109,19 @@ class TestFunnel:
         assert funnel.rate(funnel.delivered) == 0.6
         assert overview.conflicts() == 1
 
+    @pytest.mark.django_db(transaction=True)
+    def test_its_cursor_has_one_session(self, monkeypatch):
+        """Behind a pooler the next transaction can have another session of PostgreSQL."""
+        kept = []
+
+        def cursor(open_cursor=connection.chunked_cursor):
+            kept.append(connection.in_atomic_block)
+            return open_cursor()
+
+        monkeypatch.setattr(connection, "chunked_cursor", cursor)
+        overview.funnel(overview.latest_days(7)[0])
+        assert kept == [connection.vendor == "postgresql"]
+
     def test_of_nothing(self):
         funnel = overview.funnel(overview.latest_days(7)[0])
         assert funnel.rate(funnel.read) == 0

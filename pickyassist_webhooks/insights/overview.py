@@ -25,6 +25,7 @@ from ..models import (
 )
 from ..models.moments import Moments
 from ..models.together import counts_between, counts_of, rows_of
+from ..transactions import one_session
 
 #: Newest rows that are read if no index can answer.
 SAMPLE = 1000
@@ -115,7 +116,8 @@ def funnel(since: date) -> Funnel:
     }
     messages = Message.objects.filter(first_reported_at__gte=midnight(since)).order_by()
     # With a cursor PostgreSQL starts no further processes, which would take longer than counting.
-    counted: Any = next(messages.values(all=Value(0)).annotate(**counts).iterator())
+    with one_session(messages.db):
+        counted: Any = next(messages.values(all=Value(0)).annotate(**counts).iterator())
     return Funnel(**{name: counted[f"{name}_count"] for name in conditions})
 
 

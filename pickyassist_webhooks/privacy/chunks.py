@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.db.models import QuerySet
+
 #: Ids in one statement.
 CHUNK = 500
 
@@ -17,6 +19,15 @@ def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
     ordered = sorted(values)
     for start in range(0, len(ordered), CHUNK):
         yield ordered[start : start + CHUNK]
+
+
+def in_chunks(rows: QuerySet[Any]) -> Iterator[Any]:
+    """Yield rows by statements that each read a chunk of them.
+
+    A cursor of PostgreSQL belongs to a session, and a pooler can give each transaction another one.
+    """
+    for pks in chunks(rows.values_list("pk", flat=True)):
+        yield from rows.filter(pk__in=pks)
 
 
 def together(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:

@@ -30,7 +30,7 @@ from ..models.pushes import messages_of_push
 from ..models.requests import database_of_requests, requests
 from ..transactions import once_committed
 from . import mentions
-from .chunks import CHUNK, chunks, together
+from .chunks import CHUNK, chunks, in_chunks, together
 from .phone_numbers import Number
 from .rows import WITH_NUMBERS, Rows, find_rows
 
@@ -180,7 +180,7 @@ class Erasure:
     def _errors(self, model: type[models.Model]) -> list[int]:
         """Return the rows of failed calls whose error contains the number."""
         rows = self._all(model).exclude(error="").only("error")
-        return [row.pk for row in rows.iterator() if self.number.is_in_error(row.error)]
+        return [row.pk for row in in_chunks(rows) if self.number.is_in_error(row.error)]
 
     def _tracebacks(self) -> set[int]:
         """Return the failed calls whose error contains the number, or may quote such a body."""

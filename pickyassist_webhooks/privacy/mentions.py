@@ -7,6 +7,7 @@ from typing import Any
 
 from ..models import ChatMessage
 from ..parsing.chat import spelling
+from .chunks import CHUNK
 from .phone_numbers import Number
 
 #: The columns. A value that is not a list is in ``extra`` instead, under the vendor's name.
@@ -30,9 +31,8 @@ def empty(number: Number, database: str) -> int:
 
 def _mentioning(number: Number, database: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the id of each message that mentions a number, and its columns without that."""
-    messages: Any = ChatMessage.objects.using(database).order_by("pk")
-    # Most have none. A text, because databases compare JSON differently.
-    for pk, extra, *lists in messages.values_list("pk", "extra", *_FIELDS).iterator():
+    # All of them, because databases compare JSON differently.
+    for pk, extra, *lists in _read(database):
         changes: dict[str, Any] = {
             name: []
             for name, values in zip(_FIELDS, lists, strict=True)
@@ -47,3 +47,13 @@ def _mentioning(number: Number, database: str) -> Iterator[tuple[int, dict[str, 
             changes["extra"] = kept
         if changes:
             yield pk, changes
+
+
+def _read(database: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the columns of all messages, by statements that each read a chunk of them."""
+    messages: Any = ChatMessage.objects.using(database).order_by("pk")
+    rows = messages.values_list("pk", "extra", *_FIELDS)
+    last = 0
+    while chunk := list(rows.filter(pk__gt=last)[:CHUNK]):
+        yield from chunk
+        last = chunk[-1][0]

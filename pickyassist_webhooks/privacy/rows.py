@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import QuerySet
 
 from ..models import MODELS, ChatMessage, DeliveryReport, Event, Message, NewSubscriber
-from .chunks import chunks
+from .chunks import chunks, in_chunks
 from .phone_numbers import Number
 
 #: Ids of rows, by their model.
@@ -60,7 +60,7 @@ def find_rows(number: Number, database: str, requests: Set[int]) -> Rows:
 def _with_number(number: Number, rows: QuerySet[Any]) -> Iterator[Any]:
     """Yield the rows with more text around this number, or with it in an id or ``extra``."""
     ids = [name for name in _IDS if hasattr(rows.model, name)]
-    for row in rows.only("number", "extra", *ids).iterator():
+    for row in in_chunks(rows.only("number", "extra", *ids)):
         texts = [row.number] if row.number else [getattr(row, name) for name in ids]
         extra = None if row.number else row.extra
         if any(map(number.is_in, texts)) or (extra and number.is_in_json(extra)):
