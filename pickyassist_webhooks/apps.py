@@ -9,4 +9,11 @@ class PickyAssistWebhooksConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from .checks import databases, processing, settings, statements, urls  # noqa: F401
+        from .checks import (  # noqa: F401
+            databases,
+            middleware,
+            processing,
+            settings,
+            statements,
+            urls,
+        )

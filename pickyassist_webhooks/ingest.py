@@ -29,7 +29,7 @@ from .models import WebhookRequest
 from .models.failures import failures_of
 from .models.requests import database_of_requests, requests
 from .signals import dotted_path
-from .transactions import own_transaction, reconnect
+from .transactions import nesting_of, own_transaction, reconnect
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def receive(body: bytes, **metadata: str) -> WebhookRequest:
             logger.error(
                 "Could not save request %s (%s); it is in the spool and pickyassist_process will"
                 " process it.",
-                *(request.token, dotted_path(type(err))),
+                *(request.token, dotted_path(type(err)) + nesting_of(err)),
             )
             return request
     try:

@@ -82,6 +82,14 @@ def end_transactions(before: TransactionStates) -> list[str]:
     return left_open
 
 
+def nesting_of(error: Exception) -> str:
+    """Return what a log says of an error if it came because someone else's transaction is open."""
+    opened = connections.all(initialized_only=True)
+    is_nested = isinstance(error, RuntimeError) and any(each.in_atomic_block for each in opened)
+    hint = ", because a middleware began a transaction: exempt the webhook's path from it"
+    return hint if is_nested else ""
+
+
 def once_committed(database: str, do: Callable[[], object]) -> bool:
     """Call ``do`` as soon as this thread's writes to a database are committed.
 

@@ -23,7 +23,7 @@ from .inbox.refusals import refusals
 from .models import WebhookRequest
 from .parsing.payloads import UNREADABLE
 from .tracing import describe, span
-from .transactions import outside_of_transactions
+from .transactions import nesting_of, outside_of_transactions
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +36,11 @@ MAX_ERRORS = 20
 @login_not_required
 @outside_of_transactions
 @sensitive_variables("secret")
-def receive(request: HttpRequest, secret: str = "") -> JsonResponse:
+def receive(request: HttpRequest, secret: str = "", **captured: str) -> JsonResponse:
     """Commit the bytes of an Event Webhook, valid or not, and answer with the result.
 
     Picky Assist never sends an event twice, so a failure of ours after the commit is still a 200.
+    ``captured`` are parameters of the path under which a project includes the URL; none counts.
     """
     with span("receive"):
         response = _receive(request, secret)
@@ -82,7 +83,7 @@ def _receive(request: HttpRequest, secret: str) -> JsonResponse:
             source,
             len(body),
             hashlib.sha256(body).hexdigest(),
-            type(err).__name__,
+            type(err).__name__ + nesting_of(err),
         )
         return _refusal(503, "unavailable", "a retry later", **{"Retry-After": "60"})
     describe(request=kept.token, state=kept.state)

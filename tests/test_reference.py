@@ -20,7 +20,7 @@ from django.db.models import NOT_PROVIDED
 from django.test import Client
 
 from pickyassist_webhooks import alarms, choices, conf, models, signals
-from pickyassist_webhooks.checks import databases, processing, statements, urls
+from pickyassist_webhooks.checks import databases, middleware, processing, statements, urls
 from pickyassist_webhooks.checks import settings as checks
 from pickyassist_webhooks.health.levels import Condition
 from pickyassist_webhooks.health.reports import CONDITIONS
@@ -87,7 +87,7 @@ def test_checks():
     calls = re.findall(r"_(error|warning)\(\s*(\d+)", source)
     ids = {f"{kind[0].upper()}{int(number):03}" for kind, number in calls}
     ids |= {"E006", "E007", "E011", "E014", "E016"}
-    for module in (databases, processing, statements):
+    for module in (databases, middleware, processing, statements):
         ids |= {*re.findall(rf'"{APP}\.(\w+)"', Path(module.__file__).read_text("utf-8"))}
     assert names("reference.md", "System checks") == sorted(ids)
 

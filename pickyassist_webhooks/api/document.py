@@ -101,5 +101,5 @@ class SchemaView(SpectacularAPIView):
     permission_classes = (*api_settings.DEFAULT_PERMISSION_CLASSES, IsAuthenticated)
     versioning_class = None
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request, **captured: str) -> Response:
         return Response(document(request.path.removesuffix("schema/")))

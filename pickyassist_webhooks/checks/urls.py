@@ -28,8 +28,9 @@ def _url() -> Iterator[CheckMessage]:
     except NoReverseMatch:
         yield _warning(
             2,
-            "No URL of this project leads to the webhook view.",
-            'Add path("pickyassist/", include("pickyassist_webhooks.urls")) to urlpatterns.',
+            "No URL without parameters leads to the webhook view.",
+            'Add path("pickyassist/", include("pickyassist_webhooks.urls")) to urlpatterns, '
+            "without a parameter in the path.",
         )
 
 
