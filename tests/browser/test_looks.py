@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,22 @@ def test_charts_in_a_theme(scheme, themed, visit):
     for seen in charts(page, themed.origin):
         assert seen["outside"] == []
         assert seen["least"] >= LEAST_CONTRAST
+
+
+def test_a_title_and_links_in_a_theme(themed, visit):
+    page = visit()
+    page.goto(f"{themed.origin}/admin/{APP}/webhookrequest/problems/")
+    title = page.get_by_role("heading", name="Quarantine", exact=True)
+    expect(title.first).to_be_visible()
+    page.goto(f"{themed.origin}/admin/{APP}/webhookrequest/")
+    links = page.locator(".pickyassist-tool")
+    expect(links).to_have_count(5)
+    boxes = [link.bounding_box() for link in links.all()]
+    for first, second in pairwise(boxes):
+        is_beside = first["x"] + first["width"] <= second["x"] + 1
+        assert is_beside or first["y"] + first["height"] <= second["y"] + 1
+    styles = links.evaluate_all("all => all.map(each => getComputedStyle(each).listStyleType)")
+    assert set(styles) == {"none"}
 
 
 def test_pages_in_a_theme(themed, visit):
