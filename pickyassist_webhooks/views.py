@@ -40,7 +40,7 @@ def receive(request: HttpRequest, secret: str = "", **captured: str) -> JsonResp
     """Commit the bytes of an Event Webhook, valid or not, and answer with the result.
 
     Picky Assist never sends an event twice, so a failure of ours after the commit is still a 200.
-    ``captured`` are parameters of the path under which a project includes the URL; none counts.
+    ``captured`` are parameters of the path under which a project includes the URL.
     """
     with span("receive"):
         response = _receive(request, secret)

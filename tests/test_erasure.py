@@ -380,6 +380,28 @@ def test_a_push_without_another_message_is_not_asked_about(others):
     assert another.state == "open"
 
 
+def test_a_push_that_a_worker_is_asking_about_is_in_work():
+    """Its answer can have the number: the operator must erase once more."""
+    push = record_push(push_answer({"number": NUMBER}), project_id="4100")
+    due_at = timezone.now() + timedelta(minutes=1)
+    Push.objects.update(claimed_by="worker", due_at=due_at)
+    assert said(expected=1)["erased"] == {"Message": 1, erasure.IN_WORK: 1}
+    push.refresh_from_db()
+    assert push.state == "settled"
+
+
+def test_a_push_is_settled_together_with_the_loss_of_its_messages(monkeypatch):
+    push = record_push(push_answer({"number": NUMBER}), project_id="4100")
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(Erasure, "_settle", lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            Erasure(Number(NUMBER)).carry_out("ada")
+    assert push.messages().count() == 1
+    assert said()["erased"] == {"Message": 1}
+    push.refresh_from_db()
+    assert push.state == "settled"
+
+
 def test_rows_whose_request_is_pruned():
     post_all("+" + NUMBER)
     post(subscriber(subscriber_id=NUMBER, mobile=""))

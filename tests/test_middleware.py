@@ -15,7 +15,7 @@ from tests.requests import SECRET, member, post
 pytestmark = pytest.mark.django_db(transaction=True)
 
 BEGINS = f"{__name__}.in_a_transaction"
-REASON = "because a middleware began a transaction: exempt the webhook's path from it"
+REASON = "because a transaction is open around the view: exempt the webhook's path from it"
 
 
 def in_a_transaction(get_response):
@@ -46,6 +46,7 @@ class TestTransaction:
         assert WebhookRequest.objects.get().state == "received"
 
 
+@pytest.mark.django_db  # in the transaction of a test
 def test_other_errors_have_no_such_reason(caplog):
     with override_settings(DATABASE_ROUTERS=[f"{__name__}.Broken"]):
         assert post(member()).status_code == 503

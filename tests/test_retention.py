@@ -175,7 +175,10 @@ def test_an_open_push_goes_after_it_would_be_given_up(clock, days, settings):
     Push.objects.update(state="settled")
     assert json.loads(prune("--json", "--dry-run"))["found"]["Push"] == 1
     Push.objects.update(state="open")
-    clock.advance(days=2)
+    clock.advance(days=1.5)
+    prune()
+    assert Push.objects.count() == 1
+    clock.advance(days=1)
     Push.objects.update(claimed_by="worker", due_at=later(timezone.now(), timedelta(minutes=1)))
     prune()
     assert Push.objects.count() == 1

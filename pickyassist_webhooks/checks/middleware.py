@@ -18,8 +18,8 @@ def check_middleware(app_configs: Any = None, **kwargs: Any) -> list[CheckMessag
         return []
     return [
         CheckWarning(
-            f"{_REVISIONS} begins a transaction around each POST, so no event can be committed: it "
-            "goes to the spool, or is lost without one.",
+            f"{_REVISIONS} begins a transaction around each POST. On the database of this app, no "
+            "event can be committed in it: it goes to the spool, or is lost without one.",
             hint="Use a subclass whose request_creates_revision() returns False for the paths of "
             "the webhook, of this app's admin and of its API.",
             id="pickyassist_webhooks.W010",

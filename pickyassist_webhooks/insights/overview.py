@@ -115,6 +115,7 @@ def funnel(since: date) -> Funnel:
         f"{name}_count": Count("status", filter=condition) for name, condition in conditions.items()
     }
     messages = Message.objects.filter(first_reported_at__gte=midnight(since)).order_by()
+    messages = messages.using(messages.db)  # a router can return another one each time
     # With a cursor PostgreSQL starts no further processes, which would take longer than counting.
     with one_session(messages.db):
         counted: Any = next(messages.values(all=Value(0)).annotate(**counts).iterator())

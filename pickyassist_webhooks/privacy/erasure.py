@@ -109,10 +109,16 @@ class Erasure:
             erased[BODIES] += self._empty(pk, by)
         for chunk in chunks(self.requests):
             erased[IN_WORK] += requests().filter(pk__in=chunk, erased_at=None).count()
-        push_keys = self._push_keys(rows)
+        messages = sorted(rows.pop(Message, ()))
         for model, pks in rows.items():
             erased[model.__name__] += self._delete(model, sorted(pks))
-        self._settle(push_keys)
+        # Together: without its messages, no later search would lead to a push.
+        with transaction.atomic(using=self.database):
+            push_keys = self._push_keys(messages)
+            deleted = self._delete(Message, messages)
+            asked_about = self._settle(push_keys)
+        erased[Message.__name__] += deleted
+        erased[IN_WORK] += asked_about
         erased[MENTIONS] += mentions.empty(self.number, self.database)
         for chunk in chunks(self._tracebacks()):
             tracebacks = self._all(ReceiverFailure).filter(pk__in=chunk)
@@ -227,19 +233,26 @@ class Erasure:
             deleted += self._all(model).filter(pk__in=chunk).delete()[1].get(model._meta.label, 0)
         return deleted
 
-    def _push_keys(self, rows: Rows) -> set[str]:
-        """Return the keys of the pushes that made these messages."""
+    def _push_keys(self, messages: list[int]) -> set[str]:
+        """Return the keys of the pushes of these messages."""
         push_keys: set[str] = set()
-        for chunk in chunks(rows.get(Message, set())):
+        for chunk in chunks(messages):
             of_pushes = self._all(Message).filter(pk__in=chunk).exclude(push_id="")
             push_keys |= {keys.push(*ids) for ids in of_pushes.values_list("project_id", "push_id")}
         return push_keys
 
-    def _settle(self, push_keys: set[str]) -> None:
-        """Settle the pushes that are left without a message: asking would bring the number back."""
+    def _settle(self, push_keys: set[str]) -> int:
+        """Settle the pushes that are left without a message: asking would bring the number back.
+
+        Return how many of them a worker is asking about: the answer can bring it back.
+        """
+        asked_about = 0
         for chunk in chunks(push_keys):
             pushed = self._all(Push).filter(key__in=chunk, state=PushState.OPEN)
-            pushed.exclude(Exists(messages_of_push(self.database))).update(state=PushState.SETTLED)
+            pushed = pushed.exclude(Exists(messages_of_push(self.database)))
+            asked_about += pushed.filter(is_claimed(timezone.now())).count()
+            pushed.update(state=PushState.SETTLED)
+        return asked_about
 
     def _calls_about(self, rows: Rows) -> set[int]:
         """Return the failed calls that are deleted with the events of these rows."""

@@ -14,6 +14,7 @@ from ..choices import PushState, RequestState
 from ..conf import app_settings
 from ..models import MODELS, DeliveryReport, Message, Push, WebhookRequest
 from ..models.leases import is_claimed
+from ..models.rates import LONGEST_HOLD
 from ..models.requests import database_of_requests, requests
 
 #: Rows deleted in one transaction, so that no one waits long for it.
@@ -49,8 +50,9 @@ def prunable(also: Iterable[RequestState] = ()) -> list[QuerySet[Any]]:
         )
         messages = Message.objects.using(database).filter(changed_at__lt=now - days)
         prunable_rows.append(messages.exclude(Exists(staying)))
-        # An open push is given up after ``RECONCILE_DAYS``, if a command runs.
-        is_over = ~Q(state=PushState.OPEN) | Q(recorded_at__lt=now - app_settings.reconcile_days)
+        # An open push is given up after ``RECONCILE_DAYS`` and one more call, if a command runs.
+        given_up = now - app_settings.reconcile_days - LONGEST_HOLD
+        is_over = ~Q(state=PushState.OPEN) | Q(recorded_at__lt=given_up)
         pushes = Push.objects.using(database).filter(is_over, recorded_at__lt=now - days)
         prunable_rows.append(pushes.exclude(is_claimed(now)))
     return prunable_rows
