@@ -171,7 +171,8 @@ def one_session(database: str) -> Iterator[None]:
 
     Elsewhere there is no such cursor, and on SQLite a transaction can wait for a writer.
     """
-    if connections[database].vendor == "postgresql":
+    connection = connections[database]
+    if connection.vendor == "postgresql":
         with transaction.atomic(using=database, savepoint=False):
             yield
     else:
