@@ -83,7 +83,7 @@ def end_transactions(before: TransactionStates) -> list[str]:
 
 
 def nesting_of(error: Exception) -> str:
-    """Return what a log says of an error if it came because someone else's transaction is open."""
+    """Return the cause of an error, for a log, if it is someone else's transaction."""
     # Django has no class of its own for that.
     is_nested = isinstance(error, RuntimeError) and "durable" in str(error)
     hint = ", because a transaction is open around the view: exempt the webhook's path from it"
