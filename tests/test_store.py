@@ -164,13 +164,6 @@ class TestMessage:
         assert message.first_reported_at == requests[0].received_at
         assert message.changed_at == requests[1].received_at
 
-    def test_a_status_is_as_old_as_its_earliest_request(self, clock):
-        earlier = keep(delivery(row("1", 1)))
-        clock.advance(minutes=1)
-        post(delivery(row("1", 1)))
-        ingest.process(earlier.pk)
-        assert Message.objects.get().changed_at == earlier.received_at
-
 
 class TestVerdicts:
     def standing(self):

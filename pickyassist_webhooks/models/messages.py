@@ -189,8 +189,6 @@ class Message(models.Model):
         if progress(report.status) > progress(self.status):
             self.status = report.status
             self.changed_at = report.received_at
-        elif report.status == self.status:  # an earlier request, or an earlier clock
-            self.changed_at = min(self.changed_at, report.received_at)
         if report.status not in _WITHOUT_ERROR and (report.error_code or report.error_message):
             self.absorb_error(report.status, report.error_code, report.error_message)
         return before != self.__dict__
