@@ -16,6 +16,7 @@ from django.urls import include, path, reverse, set_script_prefix
 from django.utils import translation
 
 from pickyassist_webhooks import ingest, signals, views
+from pickyassist_webhooks.conf.urls import webhook_path
 from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.models import DeliveryReport, ReceiverFailure, WebhookRequest
 from pickyassist_webhooks.testing import chat_message
@@ -423,15 +424,20 @@ class TestSurroundings:
         assert post(BODY, to=url().rstrip("/")).status_code == 200
         assert post(BODY, to="/pickyassist/events").status_code == 403
 
-    def test_i18n_patterns(self, settings):
-        settings.LANGUAGE_CODE = "en"
+    @pytest.mark.parametrize(
+        ("default", "path"),
+        # The second is the default of a new project; its URLs begin with /en/.
+        [("en", "en"), ("en-us", "en"), ("de-at", "de"), ("en-gb", "en-gb")],
+    )
+    def test_i18n_patterns(self, default, path, settings):
+        settings.LANGUAGE_CODE = default
         settings.ROOT_URLCONF = "tests.urls_translated"
         settings.MIDDLEWARE = ["django.middleware.locale.LocaleMiddleware", *settings.MIDDLEWARE]
-        with translation.override("en"):
-            english = url()
-        assert english.startswith("/en/")
-        assert post(BODY, to=english).status_code == 200
-        assert post(BODY, to=english.replace("/en/", "/de/")).status_code == 200
+        with translation.override("pt-br"):
+            of_default = webhook_path(SECRET)
+        assert of_default == f"/{path}/pickyassist/events/{SECRET}/"
+        assert post(BODY, to=of_default).status_code == 200
+        assert post(BODY, to=of_default.replace(path, "es", 1)).status_code == 200
 
     def test_script_prefix(self):
         set_script_prefix("/shop/")

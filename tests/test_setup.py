@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
+from django.urls import set_script_prefix
 
 from pickyassist_webhooks.inbox import worker
 from pickyassist_webhooks.management.addresses import address
@@ -84,6 +85,15 @@ class TestUrls:
         assert f"first: https://shop.example/pickyassist/events/{'a' * 32}/" in output
         assert f"second: https://shop.example/pickyassist/events/{'b' * 32}/" in output
         assert "Event Webhook" in output
+
+    @pytest.mark.parametrize("base", ["https://your.host/shop/", "https://your.host"])
+    def test_a_project_below_a_path(self, base):
+        set_script_prefix("/shop/")
+        try:
+            output = setup(base_url=base, no_wait=True)
+        finally:
+            set_script_prefix("/")
+        assert f"The URL: https://your.host/shop/pickyassist/events/{SECRET}/\n" in output
 
     @pytest.mark.parametrize(
         "wrong",

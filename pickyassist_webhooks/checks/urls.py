@@ -9,7 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, register
 from django.core.checks import Warning as CheckWarning
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch
+
+from ..conf.urls import webhook_path
 
 
 @register("pickyassist_webhooks")
@@ -24,7 +26,7 @@ def _warning(number: int, message: str, hint: str) -> CheckWarning:
 
 def _url() -> Iterator[CheckMessage]:
     try:
-        reverse("pickyassist_webhooks:events", args=["secret"])
+        webhook_path("secret")
     except NoReverseMatch:
         yield _warning(
             2,
@@ -60,7 +62,7 @@ def _redirects() -> Iterator[CheckMessage]:
 
 def _is_exempt_from_ssl_redirect() -> bool:
     try:
-        path = reverse("pickyassist_webhooks:events", args=["secret"]).lstrip("/")
+        path = webhook_path("secret").lstrip("/")
     except NoReverseMatch:
         return True  # there is no URL to redirect
     return any(re.search(pattern, path) for pattern in settings.SECURE_REDIRECT_EXEMPT)

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from urllib.parse import SplitResult, urlsplit
 
 from django.core.management.base import CommandError
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, get_script_prefix
 
 from ..conf import app_settings
+from ..conf.urls import webhook_path
 
 
 def base_url(text: str) -> str:
@@ -34,9 +35,7 @@ def webhook_urls(base: str, secrets: Iterable[tuple[str, str]]) -> dict[str, str
         )
     try:
         paths = {
-            label or ("" if number == 1 else f"secret {number}"): reverse(
-                "pickyassist_webhooks:events", args=[secret]
-            )
+            label or ("" if number == 1 else f"secret {number}"): webhook_path(secret)
             for number, (label, secret) in enumerate(secrets, 1)
         }
     except NoReverseMatch as err:
@@ -46,7 +45,9 @@ def webhook_urls(base: str, secrets: Iterable[tuple[str, str]]) -> dict[str, str
             "No URL leads to the webhook view; add "
             'path("pickyassist/", include("pickyassist_webhooks.urls")) to your urls.py.'
         ) from err
-    return {label: base.rstrip("/") + path for label, path in paths.items()}
+    # The base URL of a project below a path can name that path, which is in each URL already.
+    origin = base.rstrip("/").removesuffix(get_script_prefix().rstrip("/"))
+    return {label: origin + path for label, path in paths.items()}
 
 
 def address(url: str) -> SplitResult:
