@@ -7,7 +7,7 @@ import json
 import logging
 import zlib
 from datetime import timedelta
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 
 import pytest
 from django.apps import apps
@@ -192,6 +192,23 @@ def test_bodies_in_which_it_stands(body, headers):
     first, second = WebhookRequest.objects.order_by("pk")
     assert (bytes(first.body), bytes(second.body)) == (b"", b"{}")
     assert (first.state, second.state) == ("discarded", "quarantined")
+
+
+def test_an_output_without_the_letters():
+    """As the console of some systems: no number may stay because it cannot be printed."""
+    post(NUMBER.encode())
+    output = TextIOWrapper(BytesIO(), "ascii")
+    call_command("pickyassist_erase", NUMBER, stdout=output)
+    output.seek(0)
+    assert "\\u2022" in output.read()
+    assert not WebhookRequest.objects.get().body
+
+
+def test_an_operator_without_a_text_as_name():
+    """A project's user can have a number instead of a name."""
+    post(NUMBER.encode())
+    assert Erasure(Number(NUMBER)).carry_out(15550009999)["bodies"] == 1
+    assert WebhookRequest.objects.get().history[-1]["by"] == "15550009999"
 
 
 def test_an_encoding_that_cannot_be_read(capsys):

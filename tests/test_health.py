@@ -8,7 +8,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -21,6 +21,7 @@ from pickyassist_webhooks.health import attention, facts
 from pickyassist_webhooks.health.reports import CONDITIONS
 from pickyassist_webhooks.health.retention import _SAMPLE
 from pickyassist_webhooks.inbox.sweep import sweep
+from pickyassist_webhooks.management.commands import pickyassist_health
 from pickyassist_webhooks.models import (
     GroupMemberEvent,
     Heartbeat,
@@ -469,6 +470,15 @@ class TestCommand:
         )
         clock.advance(hours=1)
         assert self.run()[0] == 2
+
+    def test_a_fault_of_the_report_is_no_report(self, monkeypatch):
+        """A monitor takes an exit code of 1 for *degraded*."""
+        monkeypatch.setattr(pickyassist_health, "look", lambda: 1 / 0)
+        with pytest.raises(
+            CommandError, match=r"The report failed \(ZeroDivisionError\)"
+        ) as failed:
+            self.run()
+        assert failed.value.returncode == 2
 
     def test_json(self, clock):
         keep(delivery())

@@ -31,6 +31,10 @@ class AppCommand(BaseCommand):
         parser.add_argument("--json", action="store_true", help=self.json_help)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        for output in (self.stdout, self.stderr):
+            # Such as a redirected console of Windows: it may not have the letters of a language.
+            if hasattr(output, "reconfigure"):
+                output.reconfigure(errors="backslashreplace")
         try:
             self.run(options)
         except DatabaseFault as err:

@@ -183,7 +183,8 @@ class WebhookRequest(Leased):
         connection = connections[self._state.db or DEFAULT_DB_ALIAS]
         entry = {
             "at": timezone.now().isoformat(timespec="seconds"),
-            "by": holdable(storable(who)[:150], connection),
+            # A user of the project can have a number instead of a name.
+            "by": holdable(storable(str(who))[:150], connection),
             "what": holdable(storable(what), connection),
         }
         self.history = [*self.history, entry][-MAX_HISTORY:]

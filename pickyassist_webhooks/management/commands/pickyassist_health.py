@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.management.base import CommandError
+
 from ...alarms import look
 from ...choices import Level
 from ...health.levels import Condition
@@ -17,6 +19,15 @@ class Command(AppCommand):
     requires_system_checks: Any = []
 
     def run(self, options: dict[str, Any]) -> None:
+        try:
+            self._report(options)
+        except Exception as err:
+            # Python would exit with 1, and a monitor takes that for a report.
+            raise CommandError(
+                f"The report failed ({type(err).__name__}); --traceback shows all.", returncode=2
+            ) from err
+
+    def _report(self, options: dict[str, Any]) -> None:
         report = look()
         self.say_result(options, report.as_dict())
         for condition in report.conditions:
