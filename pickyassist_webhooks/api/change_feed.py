@@ -19,7 +19,7 @@ from . import texts
 from .commit_horizon import Row, below_horizon
 from .filters import refuse_unknown
 from .pagination import SIZE, bad, encode_cursor, identifier, page_size, read_cursor
-from .request_serializers import FollowedRequestPageSerializer
+from .serializers import FollowedRequestPageSerializer
 
 AFTER = "after"
 

@@ -22,9 +22,8 @@ from ..insights.overview import Funnel
 from ..models import MODELS, Message, WebhookRequest
 from ..parsing.payloads import parse
 from ..permissions import VIEW_PERSONAL_DATA
-from . import request_serializers
 from .example_payloads import WEBHOOKS
-from .serializers import RowSerializer
+from .serializers import FollowedRequestSerializer, RowSerializer
 
 _REQUEST_ID = "1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b"
 
@@ -143,7 +142,7 @@ def row(serializer: Any, may_view: bool = True) -> dict[str, Any]:
 
 def change_feed() -> dict[str, Any]:
     """Return a page of the change feed."""
-    followed = row(request_serializers.FollowedRequestSerializer)
+    followed = row(FollowedRequestSerializer)
     return {"next": "https://example.com/?after=eyJ9", "more": False, "results": [followed]}
 
 

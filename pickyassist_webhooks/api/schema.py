@@ -10,7 +10,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 
-from . import errors, examples, fields, request_serializers, serializers
+from . import errors, examples, fields, serializers
 from .components import Schema, known_codes, named, operation_id, tag
 
 #: The description of a request ID in a URL.
@@ -56,7 +56,7 @@ class Described(AutoSchema):
     def _add_change_feed(self, content: Schema) -> None:
         for event in serializers.EVENTS.values():
             self.resolve_serializer(event, "response")
-        page = request_serializers.FollowedRequestPageSerializer
+        page = serializers.FollowedRequestPageSerializer
         component = self.resolve_serializer(page, "response")
         content["schema"] = {"oneOf": [content["schema"], component.ref]}
         content["examples"]["ChangeFeed"] = {"value": examples.change_feed()}
@@ -108,7 +108,7 @@ class Described(AutoSchema):
 
     def _map_basic_serializer(self, serializer: Any, direction: str) -> Schema:
         mapped: Schema = super()._map_basic_serializer(serializer, direction)
-        if isinstance(serializer, request_serializers.ReplaySerializer):
+        if isinstance(serializer, serializers.ReplaySerializer):
             mapped["additionalProperties"] = False
         return mapped
 

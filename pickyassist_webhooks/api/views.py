@@ -34,7 +34,7 @@ from ..models.ids import id_of
 from ..models.requests import LARGE
 from ..permissions import REPLAY, RETRY
 from ..transactions import outside_of_transactions
-from . import filters, request_serializers, statistics_serializers
+from . import filters, serializers
 from .change_feed import AFTER, change_feed
 from .components import Schema
 from .errors import Conflict, Gone
@@ -42,8 +42,7 @@ from .pagination import KeysetPagination
 from .permissions import MayView
 from .renderers import without_links
 from .schema import ID, Described, described
-from .serializers import EVENTS, MessageSerializer
-from .statistics import statistics
+from .statistics import PeriodSerializer, StatisticsSerializer, statistics
 
 CHANGE_FEED = OpenApiParameter(
     AFTER,
@@ -88,7 +87,7 @@ class EventsView(ListingView):
     queryset: Any
 
     def get_serializer_class(self) -> Any:
-        return EVENTS[self.queryset.model.kind]
+        return serializers.EVENTS[self.queryset.model.kind]
 
 
 class ReadingViewSet(ListingView, ReadOnlyModelViewSet[Any]):
@@ -109,7 +108,7 @@ class WebhookRequestViewSet(ReadingViewSet):
     """Accepted POSTs and their state."""
 
     queryset = WebhookRequest.objects.all()
-    serializer_class = request_serializers.WebhookRequestSerializer
+    serializer_class = serializers.WebhookRequestSerializer
     filterset_class = filters.RequestFilters
     orderings = ("id", "received_at")
     parameters = frozenset({AFTER})
@@ -130,7 +129,7 @@ class WebhookRequestViewSet(ReadingViewSet):
     def get_serializer_class(self) -> Any:
         if self.action == "list":
             return self.serializer_class
-        return request_serializers.WebhookRequestDetailSerializer
+        return serializers.WebhookRequestDetailSerializer
 
     def get_object(self) -> Any:
         """Return a request by its ID or its token."""
@@ -146,13 +145,13 @@ class WebhookRequestViewSet(ReadingViewSet):
             return change_feed(request, self.get_queryset(), self.get_serializer_context())
         return super().list(request, *args, **kwargs)
 
-    @described(request=request_serializers.ReplaySerializer)
+    @described(request=serializers.ReplaySerializer)
     @action(detail=True, methods=["post"])
     def replay(self, request: Request, **kwargs: Any) -> Response:
         """Process a request again, or only call its failed receivers again."""
         if not any(map(request.user.has_perm, (REPLAY, RETRY))):
             raise PermissionDenied
-        asked = request_serializers.ReplaySerializer(data=_body_of(request))
+        asked = serializers.ReplaySerializer(data=_body_of(request))
         asked.is_valid(raise_exception=True)
         needed = RETRY if asked.validated_data["only_failed_receivers"] else REPLAY
         if not request.user.has_perm(needed):
@@ -221,7 +220,7 @@ class MessageViewSet(ReadingViewSet):
     """Messages with their current state."""
 
     queryset = Message.objects.all()
-    serializer_class = MessageSerializer
+    serializer_class = serializers.MessageSerializer
     filterset_class = filters.MessageFilters
     orderings = ("first_reported_at", "id")
     resource = "messages"
@@ -231,14 +230,14 @@ class StatisticsView(ReadingView):
     """The statistics of the admin overview."""
 
     resource = "stats"
-    serializer_class = statistics_serializers.StatisticsSerializer
+    serializer_class = StatisticsSerializer
     permission_classes = (*api_settings.DEFAULT_PERMISSION_CLASSES, IsAuthenticated)
 
-    @described(parameters=[statistics_serializers.PeriodSerializer])
+    @described(parameters=[PeriodSerializer])
     def get(self, request: Request, **kwargs: Any) -> Response:
         """Return the statistics of the admin overview; a part is null without its permission."""
         filters.refuse_unknown(request, {"days"})
-        asked = statistics_serializers.PeriodSerializer(data=request.query_params)
+        asked = PeriodSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
         numbers = statistics(asked.validated_data["days"], request.user.has_perm)
         return Response(self.serializer_class(numbers).data)
