@@ -29,7 +29,7 @@ from rest_framework.throttling import UserRateThrottle
 from pickyassist_webhooks.api import document as openapi
 from pickyassist_webhooks.api import examples, views, webhooks
 from pickyassist_webhooks.api.components import named, ref
-from pickyassist_webhooks.api.example_payloads import WEBHOOKS
+from pickyassist_webhooks.api.examples import WEBHOOKS
 from pickyassist_webhooks.api.pagination import encode_cursor
 from pickyassist_webhooks.choices import EventKind
 from pickyassist_webhooks.parsing.decoding import decode

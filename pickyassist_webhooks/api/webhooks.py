@@ -10,8 +10,7 @@ from ..parsing import chat
 from ..parsing.event_types import EVENT_TYPES, EventType, ReadMethod
 from ..parsing.values import MAX_LENGTH, FieldReader
 from .components import Schema, known_codes, named, operation_id, ref, tag
-from .example_payloads import WEBHOOKS
-from .examples import ANSWERS
+from .examples import ANSWERS, WEBHOOKS
 
 _ID: Schema = {"type": ["string", "integer", "null"], "maxLength": MAX_LENGTH}
 _TEXT: Schema = {"type": ["string", "number", "null"]}
