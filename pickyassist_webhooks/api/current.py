@@ -27,10 +27,9 @@ class CurrentStateView(EventsView, ListAPIView[Any]):
         value: str = self.kwargs[name]
         if "\0" in value:
             raise NotFound
-        project_id = self.request.query_params.get("project_id", "").strip()
-        return self.rows_of(value, project_id or None)
+        return self.rows_of(value)
 
-    def rows_of(self, value: str, project_id: str | None) -> QuerySet[Any]:
+    def rows_of(self, value: str) -> QuerySet[Any]:
         raise NotImplementedError
 
 
@@ -41,8 +40,8 @@ class MembersView(CurrentStateView):
     resource, part = "groups", "members"
     paths: ClassVar = {"group_id": {"description": "The group ID, as Picky Assist sends it."}}
 
-    def rows_of(self, value: str, project_id: str | None) -> QuerySet[Any]:
-        return GroupMemberEvent.objects.members_of(value, project_id)
+    def rows_of(self, value: str) -> QuerySet[Any]:
+        return GroupMemberEvent.objects.members_of(value)
 
 
 class NumberView(CurrentStateView):
@@ -58,7 +57,7 @@ class VerdictView(NumberView):
     queryset = FilterReport.objects.all()
     part = "verdict"
 
-    def rows_of(self, value: str, project_id: str | None) -> QuerySet[Any]:
+    def rows_of(self, value: str) -> QuerySet[Any]:
         return FilterReport.objects.for_number(value).verdicts()
 
 
@@ -68,8 +67,8 @@ class ConversationView(NumberView):
     queryset = ChatMessage.objects.all()
     part = "conversation"
 
-    def rows_of(self, value: str, project_id: str | None) -> QuerySet[Any]:
-        return ChatMessage.objects.conversation(value, project_id)
+    def rows_of(self, value: str) -> QuerySet[Any]:
+        return ChatMessage.objects.conversation(value)
 
 
 class RepliesView(CurrentStateView):
@@ -79,5 +78,5 @@ class RepliesView(CurrentStateView):
     resource, part = "messages", "replies"
     paths: ClassVar = {"pk": {"description": "The `id` of the message."}}
 
-    def rows_of(self, value: str, project_id: str | None) -> QuerySet[Any]:
+    def rows_of(self, value: str) -> QuerySet[Any]:
         return get_object_or_404(Message, pk=id_of(value)).replies()
