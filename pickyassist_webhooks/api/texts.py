@@ -50,17 +50,19 @@ def columns(model: type[models.Model]) -> list[Any]:
 
 
 def shortened(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Omit long texts; ``fitting`` reads them."""
-    unlimited = columns(rows.model)
+    """Omit long texts, and add the ``bytes`` of all texts; ``fitting`` reads those omitted."""
+    fields = columns(rows.model)
     short: dict[str, Any] = {
         _short(field): Case(
             When(LessThanOrEqual(Bytes(F(field.name)), SHORT), then=F(field.name)),
             *([When(IsNull(F(field.name), True), then=_NULL)] if field.null else []),
             output_field=field.clone(),
         )
-        for field in unlimited
+        for field in fields
     }
-    return rows.defer(*(field.name for field in unlimited)).annotate(**short)
+    sizes = (Coalesce(Bytes(F(field.name)), Value(0)) for field in fields)
+    size = sum(sizes, start=Value(0))
+    return rows.defer(*(field.name for field in fields)).annotate(bytes=size, **short)
 
 
 def fitting(groups: Sequence[Sequence[Any]]) -> int:
@@ -68,26 +70,15 @@ def fitting(groups: Sequence[Sequence[Any]]) -> int:
 
     A group has rows from ``shortened`` that stay together, of one or several models.
     """
-    weigh([row for group in groups for row in group])
     totals = accumulate(sum(row.bytes for row in group) for group in groups)
     count = max(1, sum(total <= MAX_BYTES for total in totals))
-    _complete([row for group in groups[:count] for row in group if row.long_texts])
+    rows = [row for group in groups[:count] for row in group]
+    complete([row for row in rows if _has_long_texts(row)])
     return count
 
 
-def weigh(rows: Sequence[Any]) -> None:
-    """Set the short texts of rows, and the bytes of all texts of each row."""
-    for row in rows:
-        _set_short_texts(row)
-    for of_model in _by_model([row for row in rows if row.long_texts]):
-        sizes = (Coalesce(Bytes(F(name)), Value(0)) for name in _names(of_model))
-        measured = _again(of_model).annotate(bytes=sum(sizes, start=Value(0)))
-        long = dict(measured.values_list("pk", "bytes"))
-        for row in of_model:
-            row.bytes += long.get(row.pk, 0)
-
-
-def _complete(rows: Sequence[Any]) -> None:
+def complete(rows: Sequence[Any]) -> None:
+    """Read the texts of rows that have long ones, with a statement for each model."""
     for of_model in _by_model(rows):
         incomplete, names = {row.pk: row for row in of_model}, _names(of_model)
         for pk, *texts in _again(of_model).values_list("pk", *names):
@@ -112,13 +103,13 @@ def _short(field: Any) -> str:
     return f"short_{field.name}"
 
 
-def _set_short_texts(row: Any) -> None:
-    row.long_texts = False
+def _has_long_texts(row: Any) -> bool:
+    """Set the short texts of a row, and tell whether it has others."""
+    is_long = False
     for field in columns(type(row)):
         text = row.__dict__.pop(_short(field))
-        row.long_texts |= text is None
+        is_long |= text is None
         # If the row is deleted before its texts are read, it keeps the default.
         is_missing = text is None or (text is False and field.null)
         row.__dict__[field.name] = field.get_default() if is_missing else text
-    texts = (value for value in row.__dict__.values() if isinstance(value, (str, dict, list)))
-    row.bytes = sum(len(str(text)) for text in texts)
+    return is_long
