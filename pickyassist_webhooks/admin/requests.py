@@ -19,7 +19,6 @@ from ..models.requests import LARGE
 from ..models.together import counts_of
 from ..parsing.characters import visible
 from ..permissions import VIEW_PERSONAL_DATA, to_view
-from .actions import ActionsAdmin
 from .address import AddressAdmin
 from .failures import read_states
 from .filters import ProblemFilter, SecretFilter
@@ -27,6 +26,7 @@ from .labels import alarm, duration, to_the_second
 from .lists import verbose_name
 from .problems import ProblemsAdmin
 from .removing import RemovingAdmin
+from .request_page import RequestPageAdmin
 from .searching import condition
 from .text import both_views
 
@@ -42,7 +42,7 @@ _ALARMING = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
 
 
 @admin.register(WebhookRequest)
-class WebhookRequestAdmin(ActionsAdmin, ProblemsAdmin, RemovingAdmin, AddressAdmin):
+class WebhookRequestAdmin(RequestPageAdmin, ProblemsAdmin, RemovingAdmin, AddressAdmin):
     actions = ("process_again", "call_receivers_again", "discard_selected")
     list_display = (
         "received_at",
