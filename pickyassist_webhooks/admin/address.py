@@ -1,28 +1,45 @@
-"""The URL to paste into Picky Assist. It is a secret: users need a permission and a button."""
+"""The URL to paste into Picky Assist, the test events that are posted to it, and their removal.
+
+The URL is a secret: users need a permission and a button.
+"""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from contextlib import suppress
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.serializers.json import DjangoJSONEncoder
 from django.forms import Media
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import NoReverseMatch, URLPattern, reverse
 from django.utils.text import capfirst
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
+from ..choices import UNFINISHED, WAITING
 from ..conf import app_settings
-from ..models import masking
-from ..models.requests import TEST_MARKER
-from ..permissions import VIEW_URL
+from ..models import (
+    MODELS,
+    DeliveryReport,
+    Message,
+    ReceiverFailure,
+    WebhookRequest,
+    keys,
+    masking,
+)
+from ..models.requests import TEST_MARKER, requests
+from ..models.together import counts_of
+from ..permissions import VIEW_URL, to_delete, to_view
+from ..privacy import removal
+from .badges import MARKED, has_tests
 from .base import ReadOnlyAdmin
-from .removing import may_remove
+from .labels import grouped
 
 #: A placeholder for the secret, until it is masked.
 _PLACEHOLDER = "the-secret-is-hidden"
@@ -32,11 +49,22 @@ MARK = "MARK"
 
 
 class AddressAdmin(ReadOnlyAdmin):
-    """A page with the URLs to paste. No link leads to it: a button posts to it."""
+    """Pages of the URLs to paste and of test events. No link leads to the URLs: a button posts."""
 
     def get_urls(self) -> list[URLPattern]:
-        view = require_POST(never_cache(self.url_view))
-        return [self.route("url/", view, "url"), *super().get_urls()]
+        test = require_safe(never_cache(self.test_view))
+        return [
+            self.route("url/", require_POST(never_cache(self.url_view)), "url"),
+            self.route("tests/", never_cache(self.tests_view), "tests"),
+            self.route("tests/<uuid:token>/", test, "test"),
+            *super().get_urls(),
+        ]
+
+    def tools(self, request: HttpRequest) -> list[tuple[Any, str]]:
+        tools = super().tools(request)
+        if has_tests(request, self.model) and may_remove(request):
+            tools.append((gettext("Remove test events"), self.url("tests")))
+        return tools
 
     def url_view(self, request: HttpRequest) -> HttpResponse:
         """Show the URL of each secret."""
@@ -60,6 +88,90 @@ class AddressAdmin(ReadOnlyAdmin):
             may_remove=may_remove(request),
             media=self.media + Media(js=["pickyassist_webhooks/url.js"]),
         )
+
+    def test_view(self, request: HttpRequest, token: UUID) -> HttpResponse:
+        """Return links to the rows that a test made, and whether a worker must still process it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        test = requests().tests().filter(token=token).defer(*self.large).first()
+        if test is None:
+            raise Http404  # still in the spool
+        links = [(gettext("request"), self.url("change", test.pk))]
+        models: list[Any] = [*MODELS.values(), ReceiverFailure]
+        for model in models:
+            rows = model._default_manager.using(test._state.db).filter(request=test)
+            links += self._links(request, model, list(rows.values_list("pk", flat=True)[:2]), test)
+        reports = DeliveryReport.objects.using(test._state.db).filter(request=test)
+        for identity in reports.values_list("project_id", "msg_id")[:1]:
+            message = Message.objects.using(test._state.db).filter(key=keys.message(*identity))
+            links += self._links(request, Message, list(message.values_list("pk", flat=True)), test)
+        return JsonResponse(
+            {
+                "pending": test.state in WAITING,
+                "state": test.get_state_display(),
+                "links": [{"text": capfirst(text), "url": url} for text, url in links],
+            }
+        )
+
+    def _links(
+        self, request: HttpRequest, model: Any, pks: list[int], test: WebhookRequest
+    ) -> list[tuple[str, str]]:
+        """Return a link to a row, or to the list of several."""
+        is_visible = self.admin_site.is_registered(model) and request.user.has_perm(to_view(model))
+        if not (pks and is_visible):
+            return []
+        admin: Any = self.admin_site.get_model_admin(model)
+        if len(pks) == 1:
+            return [(str(model._meta.verbose_name), admin.url("change", pks[0]))]
+        url = f"{admin.url('changelist')}?request={test.pk}"
+        return [(str(model._meta.verbose_name_plural), url)]
+
+    def tests_view(self, request: HttpRequest) -> HttpResponse:
+        """Show how many rows the tests made, then delete them."""
+        if not may_remove(request):
+            raise PermissionDenied
+        pks = removal.oldest()
+        if request.method == "POST":
+            self._remove(request, pks)
+            return HttpResponseRedirect(self.url("changelist"))
+        counts: Counter[Any] = Counter()
+        made = list(removal.rows_of(pks)) if pks else []
+        for rows, count in zip(made, counts_of(made), strict=True):
+            counts[rows.model] += count
+        return self.page(
+            request,
+            "tests.html",
+            gettext("Remove test events"),
+            counts=[
+                (capfirst(model._meta.verbose_name_plural), grouped(counts[model]))
+                for model in MARKED
+                if counts[model]
+            ],
+            count=len(pks),
+            unfinished=requests().tests().filter(state__in=UNFINISHED).count(),
+            most=removal.MOST,
+            is_cut=len(pks) == removal.MOST,
+            back=self.url("changelist"),
+        )
+
+    def _remove(self, request: HttpRequest, pks: list[int]) -> None:
+        if not pks:
+            nothing = gettext("There are no test events to remove.")
+            self.message_user(request, nothing, messages.WARNING)
+            return
+        self.log_deletions(request, requests().filter(pk__in=pks).defer(*self.large))
+        removal.remove(pks)
+        removed = ngettext(
+            "%(count)s test request was removed, with its events.",
+            "%(count)s test requests were removed, with their events.",
+            len(pks),
+        )
+        self.message_user(request, removed % {"count": grouped(len(pks))}, messages.SUCCESS)
+
+
+def may_remove(request: HttpRequest) -> bool:
+    """Tell whether the user may delete rows of each model that can have some of a test."""
+    return all(request.user.has_perm(to_delete(model)) for model in MARKED)
 
 
 def _samples(mark: str, project_id: str | None) -> list[dict[str, Any]]:

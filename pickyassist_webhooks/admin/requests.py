@@ -25,7 +25,6 @@ from .filters import ProblemFilter, SecretFilter
 from .labels import alarm, duration, to_the_second
 from .lists import verbose_name
 from .problems import ProblemsAdmin
-from .removing import RemovingAdmin
 from .request_page import RequestPageAdmin
 from .searching import condition
 from .text import both_views
@@ -42,7 +41,7 @@ _ALARMING = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
 
 
 @admin.register(WebhookRequest)
-class WebhookRequestAdmin(RequestPageAdmin, ProblemsAdmin, RemovingAdmin, AddressAdmin):
+class WebhookRequestAdmin(RequestPageAdmin, ProblemsAdmin, AddressAdmin):
     actions = ("process_again", "call_receivers_again", "discard_selected")
     list_display = (
         "received_at",
