@@ -79,24 +79,12 @@ def fitting(groups: Sequence[Sequence[Any]]) -> int:
 
 def complete(rows: Sequence[Any]) -> None:
     """Read the texts of rows that have long ones, with a statement for each model."""
-    for of_model in _by_model(rows):
-        incomplete, names = {row.pk: row for row in of_model}, _names(of_model)
-        for pk, *texts in _again(of_model).values_list("pk", *names):
+    for model in {type(row) for row in rows}:
+        incomplete = {row.pk: row for row in rows if type(row) is model}
+        names = [field.name for field in columns(model)]
+        read = model._default_manager.using(rows[0]._state.db).filter(pk__in=list(incomplete))
+        for pk, *texts in read.values_list("pk", *names):
             incomplete[pk].__dict__.update(zip(names, texts, strict=True))
-
-
-def _by_model(rows: Sequence[Any]) -> list[list[Any]]:
-    models = {type(row) for row in rows}
-    return [[row for row in rows if type(row) is model] for model in models]
-
-
-def _names(rows: Sequence[Any]) -> list[str]:
-    return [field.name for field in columns(type(rows[0]))]
-
-
-def _again(rows: Sequence[Any]) -> Any:
-    manager: Any = type(rows[0])._default_manager.using(rows[0]._state.db)
-    return manager.filter(pk__in=[row.pk for row in rows])
 
 
 def _short(field: Any) -> str:
