@@ -8,6 +8,7 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
@@ -214,6 +215,12 @@ class TestRowsOfATest:
         assert not rows["pending"]
         assert rows["state"] == "failing, will be retried"
         assert "Receiver failure" in [link["text"] for link in rows["links"]]
+
+    def test_the_project_may_have_its_own_admin_of_a_model(self, root, monkeypatch):
+        own = admin.ModelAdmin(DeliveryReport, admin.site)
+        monkeypatch.setitem(admin.site._registry, DeliveryReport, own)
+        [_, report, _] = rows_of(root, send()[0]).json()["links"]
+        assert report["text"] == "Delivery report"
 
     def test_only_models_that_the_user_may_view(self, login):
         rows = rows_of(login("view_webhookrequest"), send()[0]).json()

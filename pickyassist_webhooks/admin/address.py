@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import QuerySet
 from django.forms import Media
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import NoReverseMatch, URLPattern, reverse
@@ -35,7 +36,7 @@ from ..models import (
 )
 from ..models.requests import TEST_MARKER, requests
 from ..models.together import counts_of
-from ..permissions import VIEW_URL, to_delete, to_view
+from ..permissions import VIEW_URL, to_delete
 from ..privacy import removal
 from .badges import MARKED, has_tests
 from .base import ReadOnlyAdmin
@@ -100,11 +101,11 @@ class AddressAdmin(ReadOnlyAdmin):
         models: list[Any] = [*MODELS.values(), ReceiverFailure]
         for model in models:
             rows = model._default_manager.using(test._state.db).filter(request=test)
-            links += self._links(request, model, list(rows.values_list("pk", flat=True)[:2]), test)
+            links += self._links(request, rows, test)
         reports = DeliveryReport.objects.using(test._state.db).filter(request=test)
         for identity in reports.values_list("project_id", "msg_id")[:1]:
             message = Message.objects.using(test._state.db).filter(key=keys.message(*identity))
-            links += self._links(request, Message, list(message.values_list("pk", flat=True)), test)
+            links += self._links(request, message, test)
         return JsonResponse(
             {
                 "pending": test.state in WAITING,
@@ -114,17 +115,16 @@ class AddressAdmin(ReadOnlyAdmin):
         )
 
     def _links(
-        self, request: HttpRequest, model: Any, pks: list[int], test: WebhookRequest
+        self, request: HttpRequest, rows: QuerySet[Any], test: WebhookRequest
     ) -> list[tuple[str, str]]:
         """Return a link to a row, or to the list of several."""
-        is_visible = self.admin_site.is_registered(model) and request.user.has_perm(to_view(model))
-        if not (pks and is_visible):
-            return []
-        admin: Any = self.admin_site.get_model_admin(model)
+        model, pks = rows.model, list(rows.values_list("pk", flat=True)[:2])
         if len(pks) == 1:
-            return [(str(model._meta.verbose_name), admin.url("change", pks[0]))]
-        url = f"{admin.url('changelist')}?request={test.pk}"
-        return [(str(model._meta.verbose_name_plural), url)]
+            name, url = model._meta.verbose_name, self.url_of(request.user, model, pks[0])
+        else:
+            name = model._meta.verbose_name_plural
+            url = self.url_of(request.user, model, request=test.pk)
+        return [(str(name), url)] if pks and url else []
 
     def tests_view(self, request: HttpRequest) -> HttpResponse:
         """Show how many rows the tests made, then delete them."""

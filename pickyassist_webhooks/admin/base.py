@@ -107,18 +107,22 @@ class ReadOnlyAdmin(ListAdmin):
         """Tell whether the viewer of a row may not see personal data."""
         return not row.viewer.has_perm(VIEW_PERSONAL_DATA)
 
+    def url_of(self, viewer: Any, model: type[models.Model], pk: Any = None, **query: Any) -> str:
+        """Return the URL of a row or a list of rows; blank if the viewer may not view it."""
+        if not (self.admin_site.is_registered(model) and viewer.has_perm(to_view(model))):
+            return ""
+        # By its name: the project may have its own admin for this model.
+        page, arguments = ("changelist", []) if pk is None else ("change", [pk])
+        view = f"{model._meta.app_label}_{model._meta.model_name}_{page}"
+        url = reverse(f"{self.admin_site.name}:{view}", args=arguments)
+        return f"{url}?{urlencode(query)}" if query else url
+
     def link(
         self, viewer: Any, model: type[models.Model], text: Any, pk: Any = None, **query: Any
     ) -> Any:
         """Return a link to a row or a list of rows, or the text alone if they may not view it."""
-        if not (self.admin_site.is_registered(model) and viewer.has_perm(to_view(model))):
-            return text
-        page, arguments = ("changelist", []) if pk is None else ("change", [pk])
-        view = f"{model._meta.app_label}_{model._meta.model_name}_{page}"
-        url = reverse(f"{self.admin_site.name}:{view}", args=arguments)
-        return format_html(
-            '<a href="{}">{}</a>', f"{url}?{urlencode(query)}" if query else url, text
-        )
+        url = self.url_of(viewer, model, pk, **query)
+        return format_html('<a href="{}">{}</a>', url, text) if url else text
 
     def list_link(self, viewer: Any, model: type[models.Model], count: int, **query: Any) -> Any:
         """Return a link to a list of rows, with its name and count."""
