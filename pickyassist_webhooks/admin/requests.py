@@ -212,7 +212,8 @@ class WebhookRequestAdmin(RequestPageAdmin, ProblemsAdmin, AddressAdmin):
     @admin.display(description=_("history"))
     def history_shown(self, request: WebhookRequest) -> Any:
         lines = [
-            (_moment(entry["at"]), visible(entry["by"]), _done(entry)) for entry in request.history
+            (to_the_second(datetime.fromisoformat(entry["at"])), visible(entry["by"]), _done(entry))
+            for entry in request.history
         ]
         return (
             format_html_join("", "<div>{}: {}, {}</div>", lines) or self.get_empty_value_display()
@@ -250,7 +251,3 @@ def _done(entry: dict[str, str]) -> str:
     text, _colon, reason = entry["what"].partition(": ")
     translated = str(_DONE.get(text, text))
     return f"{translated}: {visible(reason)}" if reason else translated
-
-
-def _moment(text: str) -> str:
-    return to_the_second(datetime.fromisoformat(text))
