@@ -96,7 +96,6 @@ class SchemaView(SpectacularAPIView):
     """The description of this API only, without the project's other APIs."""
 
     schema = None
-    custom_settings = SETTINGS
     authentication_classes = api_settings.DEFAULT_AUTHENTICATION_CLASSES
     permission_classes = (*api_settings.DEFAULT_PERMISSION_CLASSES, IsAuthenticated)
     versioning_class = None
