@@ -11,10 +11,10 @@ from rest_framework.generics import ListAPIView, get_object_or_404
 from ..models import ChatMessage, FilterReport, GroupMemberEvent, Message
 from ..models.ids import id_of
 from . import filters
-from .views import EventsView
+from .views import ListingView
 
 
-class CurrentStateView(EventsView, ListAPIView[Any]):
+class CurrentStateView(ListingView, ListAPIView[Any]):
     """Base for the current state that belongs to the one value in the URL."""
 
     filterset_class = filters.ProjectFilters

@@ -91,15 +91,12 @@ class ListingView(ReadingView):
     orderings: tuple[str, ...] = ("received_at", "id")
     #: Parameters of a list that are not filters.
     parameters: frozenset[str] = frozenset()
-
-
-class EventsView(ListingView):
-    """Base of all lists of events: the model determines their fields."""
-
     queryset: Any
+    serializer_class: Any = None
 
     def get_serializer_class(self) -> Any:
-        return serializers.EVENTS[self.queryset.model.kind]
+        """Return the serializer of this view, or the one of its kind of event."""
+        return self.serializer_class or serializers.EVENTS[self.queryset.model.kind]
 
 
 class ReadingViewSet(ListingView, ReadOnlyModelViewSet[Any]):
@@ -188,7 +185,7 @@ def _body_of(request: Request) -> Any:
         raise ParseError("The body is nested too deeply.") from None
 
 
-class DeliveryReportViewSet(EventsView, ReadingViewSet):
+class DeliveryReportViewSet(ReadingViewSet):
     """Delivery reports: submitted, delivered, read, failed, refunded."""
 
     queryset = DeliveryReport.objects.all()
@@ -196,7 +193,7 @@ class DeliveryReportViewSet(EventsView, ReadingViewSet):
     resource = "delivery-reports"
 
 
-class FilterReportViewSet(EventsView, ReadingViewSet):
+class FilterReportViewSet(ReadingViewSet):
     """Filter reports: whether a number is on WhatsApp."""
 
     queryset = FilterReport.objects.all()
@@ -204,7 +201,7 @@ class FilterReportViewSet(EventsView, ReadingViewSet):
     resource = "filter-reports"
 
 
-class GroupMemberEventViewSet(EventsView, ReadingViewSet):
+class GroupMemberEventViewSet(ReadingViewSet):
     """Members who joined or left a group."""
 
     queryset = GroupMemberEvent.objects.all()
@@ -212,7 +209,7 @@ class GroupMemberEventViewSet(EventsView, ReadingViewSet):
     resource = "group-events"
 
 
-class NewSubscriberViewSet(EventsView, ReadingViewSet):
+class NewSubscriberViewSet(ReadingViewSet):
     """People who wrote to a project for the first time."""
 
     queryset = NewSubscriber.objects.all()
@@ -220,7 +217,7 @@ class NewSubscriberViewSet(EventsView, ReadingViewSet):
     resource = "subscribers"
 
 
-class ChatMessageViewSet(EventsView, ReadingViewSet):
+class ChatMessageViewSet(ReadingViewSet):
     """Chat messages, received and sent."""
 
     queryset = ChatMessage.objects.all()
