@@ -20,7 +20,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, URLPattern, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from ..choices import UNFINISHED, WAITING
@@ -53,11 +52,10 @@ class AddressAdmin(ReadOnlyAdmin):
     """Pages of the URLs to paste and of test events. No link leads to the URLs: a button posts."""
 
     def get_urls(self) -> list[URLPattern]:
-        test = require_safe(never_cache(self.test_view))
         return [
-            self.route("url/", require_POST(never_cache(self.url_view)), "url"),
-            self.route("tests/", never_cache(self.tests_view), "tests"),
-            self.route("tests/<uuid:token>/", test, "test"),
+            self.route("url/", require_POST(self.url_view), "url"),
+            self.route("tests/", self.tests_view, "tests"),
+            self.route("tests/<uuid:token>/", require_safe(self.test_view), "test"),
             *super().get_urls(),
         ]
 

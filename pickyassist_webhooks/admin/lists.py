@@ -116,7 +116,7 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def route(
         self, pattern: str, view: Any, page: str, arguments: dict[str, Any] | None = None
     ) -> URLPattern:
-        """Return the route to a page of this admin, for users who may enter the site."""
+        """Return the route to a page for users who may enter the site; no one caches it."""
         of_site: Any = self.admin_site.admin_view(view)
         route: URLPattern = path(pattern, of_site, arguments, self._page(page))
         return route
