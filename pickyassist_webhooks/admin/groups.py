@@ -72,20 +72,11 @@ class GroupMemberEventAdmin(EventAdmin):
         """Show the current members of an event's group, and its joins and exits by day."""
         event: Any = self.viewed(request, pk)
         masks = self.masks(request)
-        events: Any = self.get_queryset(request).filter(
-            project_id=event.project_id, group_id=event.group_id
-        )
-        members = self._members(event).order_by("-received_at", "-pk")
-        pages = Paginator(members, MEMBERS)
-        shown = pages.get_page(request.GET.get(PAGE_VAR))
-        days = overview.latest_days(DAYS)
-        recent = events.filter(received_at__gte=overview.midnight(days[0]))
-        counts: Counter[Any] = Counter(
-            (action, (timezone.localtime(at) if timezone.is_aware(at) else at).date())
-            for action, at in recent.values_list("action", "received_at")
-        )
         show = masks.get("number", visible)
-        actions = ((GroupAction.JOINED, gettext("Joined")), (GroupAction.EXITED, gettext("Exited")))
+        pages = Paginator(self._members(event).order_by("-received_at", "-pk"), MEMBERS)
+        shown = pages.get_page(request.GET.get(PAGE_VAR))
+        events = self.get_queryset(request)
+        events = events.filter(project_id=event.project_id, group_id=event.group_id)
         return self.page(
             request,
             "group.html",
@@ -99,17 +90,28 @@ class GroupMemberEventAdmin(EventAdmin):
                 (file.label, self.url(f"members_{name}", event.pk))
                 for name, file in FORMATS.items()
             ],
-            charts=[
-                {
-                    "id": f"action-{action.value}",
-                    "name": name,
-                    "total": sum(counts[action, day] for day in days),
-                    "chart": charts.of_days(
-                        charts.names_of(days), [counts[action, day] for day in days]
-                    ),
-                }
-                for action, name in actions
-            ],
+            charts=_charts(events),
             days=DAYS,
             events_url=f"{self.url('changelist')}?group_of={event.pk}",
         )
+
+
+def _charts(events: QuerySet[GroupMemberEvent]) -> list[dict[str, Any]]:
+    """Return the joins and the exits of the latest days."""
+    days = overview.latest_days(DAYS)
+    recent = events.filter(received_at__gte=overview.midnight(days[0]))
+    counts: Counter[Any] = Counter(
+        (action, (timezone.localtime(at) if timezone.is_aware(at) else at).date())
+        for action, at in recent.values_list("action", "received_at")
+    )
+    names = {GroupAction.JOINED: gettext("Joined"), GroupAction.EXITED: gettext("Exited")}
+    per_day = {action: [counts[action, day] for day in days] for action in names}
+    return [
+        {
+            "id": f"action-{action.value}",
+            "name": name,
+            "total": sum(per_day[action]),
+            "chart": charts.of_days(charts.names_of(days), per_day[action]),
+        }
+        for action, name in names.items()
+    ]
