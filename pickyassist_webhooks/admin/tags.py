@@ -44,7 +44,7 @@ def pickyassist_overview(context: dict[str, Any]) -> dict[str, Any]:
     request = context["request"]
     sites = (one_site for one_site in all_sites if one_site.name == _current_app(request))
     overview = Overview(request, next(sites, site))
-    return {"overview": overview, "request": request, "csrf_token": context.get("csrf_token")}
+    return {"overview": overview, "request": request}
 
 
 @register.simple_tag(takes_context=True)
