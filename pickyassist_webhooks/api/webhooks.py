@@ -148,25 +148,7 @@ def _body(event_type: EventType) -> Schema:
         }
         examples = [WEBHOOKS[event_type.kind]]
         return {"type": "object", "properties": properties, "allOf": [row], "examples": examples}
-    nested: Schema = {
-        "required": ["data"],
-        "properties": {
-            "data": {
-                "description": "A list of rows, one row, or an object of rows (PHP writes a list "
-                "with a gap in this way); in a form, a JSON text.",
-                "anyOf": [
-                    {"type": "array", "items": row},
-                    row,
-                    {"type": "object", "additionalProperties": row},
-                    {
-                        "type": "string",
-                        "contentMediaType": "application/json",
-                        "pattern": r"^\s*[\[{]",
-                    },
-                ],
-            }
-        },
-    }
+    nested: Schema = {"required": ["data"], "properties": {"data": _rows(row)}}
     ids = sorted(event_type.event_ids)
     return {
         "type": "object",
@@ -181,6 +163,19 @@ def _body(event_type: EventType) -> Schema:
         "anyOf": [nested, row] if event_type.is_batch else [row, nested],
         "additionalProperties": True,
         "examples": [WEBHOOKS[event_type.kind]],
+    }
+
+
+def _rows(row: Schema) -> Schema:
+    return {
+        "description": "A list of rows, one row, or an object of rows (PHP writes a list with a "
+        "gap in this way); in a form, a JSON text.",
+        "anyOf": [
+            {"type": "array", "items": row},
+            row,
+            {"type": "object", "additionalProperties": row},
+            {"type": "string", "contentMediaType": "application/json", "pattern": r"^\s*[\[{]"},
+        ],
     }
 
 
