@@ -48,7 +48,7 @@ def change_feed(request: Request, requests: QuerySet[WebhookRequest], context: A
     # Read the primary: a replica can have a row before one with a lower id.
     requests = requests.using(database_of_requests())
     ordered = requests.order_by("pk").values_list("pk", "state", "event_count", *_TIMES)
-    room = min(size, max(MAX_WAITING - len(waiting), 0))
+    room = min(size, MAX_WAITING - len(waiting))
     rows = list(ordered.filter(pk__gt=after)[:room])
     safe = below_horizon(after, [Row(pk, *times) for pk, _, _, *times in rows])
     candidates = [*ordered.filter(pk__in=waiting), *(row for row in rows if row[0] in safe)]
