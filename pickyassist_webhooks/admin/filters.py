@@ -51,9 +51,14 @@ class ChosenFilter(ChoicesFieldListFilter):
 
 
 class OneParentFilter(admin.SimpleListFilter):
-    """Shows the rows that belong to one row. Only links lead here: it is not offered in lists."""
+    """Shows the rows that have some values of one row: no text of a stranger is in the link.
+
+    Only links lead here: it is not offered in lists.
+    """
 
     parent: type[models.Model]
+    #: Fields with the same value in all rows.
+    shared: tuple[str, ...]
     #: Columns of the parent that are too large to read for its name.
     deferred: tuple[str, ...] = ()
     #: The name of the choice, with the parent as ``%(row)s``.
@@ -72,7 +77,7 @@ class OneParentFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         # Django asks only filters that offer something, so a value was given.
         parent = self.parent_row
-        return self.children(queryset, parent) if parent else queryset.none()
+        return queryset.filter(**self.values_of(parent)) if parent else queryset.none()
 
     @cached_property
     def parent_row(self) -> Any:
@@ -80,8 +85,8 @@ class OneParentFilter(admin.SimpleListFilter):
         rows: Any = self.parent._default_manager
         return rows.defer(*self.deferred).filter(pk=id_of(self.value() or "")).first()
 
-    def children(self, queryset: QuerySet[Any], parent: Any) -> QuerySet[Any]:
-        return queryset.filter(request=parent)
+    def values_of(self, parent: Any) -> dict[str, Any]:
+        return {name: getattr(parent, name) for name in self.shared}
 
 
 class RequestFilter(OneParentFilter):
@@ -90,25 +95,18 @@ class RequestFilter(OneParentFilter):
     parent = WebhookRequest
     deferred = LARGE
 
-
-class LikeFilter(OneParentFilter):
-    """Shows the rows that have some values of one row: no text of a stranger is in the link."""
-
-    #: Fields with the same value in all rows.
-    shared: tuple[str, ...]
-
-    def children(self, queryset: QuerySet[Any], parent: Any) -> QuerySet[Any]:
-        return queryset.filter(**{name: getattr(parent, name) for name in self.shared})
+    def values_of(self, parent: Any) -> dict[str, Any]:
+        return {"request": parent}
 
 
-class MessageFilter(LikeFilter):
+class MessageFilter(OneParentFilter):
     title = _("message")
     parameter_name = "of_message"
     parent = Message
     shared = ("project_id", "msg_id")
 
 
-class ReferenceFilter(LikeFilter):
+class ReferenceFilter(OneParentFilter):
     title = _("reference number")
     label = _("Same reference number as %(row)s")
     parameter_name = "reference_of"
@@ -116,7 +114,7 @@ class ReferenceFilter(LikeFilter):
     shared = ("reference_number",)
 
 
-class PushFilter(LikeFilter):
+class PushFilter(OneParentFilter):
     title = _("push")
     label = _("Same push as %(row)s")
     parameter_name = "push_of"
@@ -124,7 +122,7 @@ class PushFilter(LikeFilter):
     shared = ("project_id", "push_id")
 
 
-class ErrorFilter(LikeFilter):
+class ErrorFilter(OneParentFilter):
     title = _("kind of error")
     label = _("Same error as %(row)s")
     parameter_name = "error_of"
@@ -132,7 +130,7 @@ class ErrorFilter(LikeFilter):
     shared = ("error_group",)
 
 
-class GroupFilter(LikeFilter):
+class GroupFilter(OneParentFilter):
     title = pgettext_lazy("chat", "group")
     label = _("Same group as %(row)s")
     parameter_name = "group_of"
@@ -140,7 +138,7 @@ class GroupFilter(LikeFilter):
     shared = ("project_id", "group_id")
 
 
-class ProblemFilter(LikeFilter):
+class ProblemFilter(OneParentFilter):
     title = _("problem")
     label = _("Same problem as request %(row)s")
     parameter_name = "problem_of"
