@@ -156,8 +156,17 @@ class Command(AppCommand):
     def _simulate(
         self, postings: Iterator[Posting], to: SplitResult, options: dict[str, Any]
     ) -> None:
+        answers: list[Answer] = []
+        interrupted = False
         began = time.monotonic()
-        answers, interrupted = self._post(postings, to, options)
+        posted = post_all(postings, to, rate=options["rate"], connections=options["connections"])
+        try:
+            with Progress(self.stderr, options["count"], "posted") as line:
+                for answer in posted:
+                    answers.append(answer)
+                    line(len(answers))
+        except KeyboardInterrupt:
+            interrupted = True
         summary = summarize(answers, time.monotonic() - began)
         self.say_result(options, summary, in_words(summary))
         if interrupted:
@@ -188,21 +197,6 @@ class Command(AppCommand):
                 is_sound = bool(accepted) or not request.problem_count
                 posting = (bytes(request.body), request.content_type, request.query, is_sound)
                 yield [(0, Posting(*posting))]
-
-    def _post(
-        self, postings: Iterator[Posting], to: SplitResult, options: dict[str, Any]
-    ) -> tuple[list[Answer], bool]:
-        """Return the responses, and whether the user interrupted the command."""
-        answers: list[Answer] = []
-        posted = post_all(postings, to, rate=options["rate"], connections=options["connections"])
-        try:
-            with Progress(self.stderr, options["count"], "posted") as line:
-                for answer in posted:
-                    answers.append(answer)
-                    line(len(answers))
-        except KeyboardInterrupt:
-            return answers, True
-        return answers, False
 
 
 def summarize(answers: list[Answer], seconds: float) -> dict[str, Any]:
