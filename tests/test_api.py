@@ -10,8 +10,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from rest_framework.permissions import DjangoModelPermissionsOrAnonReadOnly
 
 from pickyassist_webhooks import ingest, signals
+from pickyassist_webhooks.api.current import RepliesView
+from pickyassist_webhooks.api.document import SchemaView
+from pickyassist_webhooks.api.views import MayView, StatisticsView
 from pickyassist_webhooks.models import (
     DeliveryReport,
     GroupMemberEvent,
@@ -133,6 +137,24 @@ def test_an_id_is_written_with_the_digits_0_to_9(filled, root, name):
     arabic = pk.translate(ARABIC_DIGITS)
     for other in (arabic, f"+{pk}", f"0_{pk}"):
         assert root.get(url(name, other)).status_code == 404
+
+
+@pytest.mark.parametrize("view", [StatisticsView, SchemaView])
+def test_a_permission_class_of_models(view, root, monkeypatch):
+    """One of them is in the first example of Django REST framework."""
+    of_models = DjangoModelPermissionsOrAnonReadOnly
+    monkeypatch.setattr(view, "permission_classes", (of_models, *view.permission_classes))
+    path = reverse(f"pickyassist_webhooks_api:{'stats' if view is StatisticsView else 'schema'}")
+    assert root.get(path).status_code == 200
+    assert Client().get(path).status_code in (401, 403)
+
+
+def test_no_stranger_learns_which_messages_there_are(filled, login, monkeypatch):
+    of_models = DjangoModelPermissionsOrAnonReadOnly
+    monkeypatch.setattr(RepliesView, "permission_classes", (of_models, MayView))
+    for client in (Client(), login("view_message")):
+        answers = [client.get(url("replies", pk)) for pk in (Message.objects.first().pk, 10**9)]
+        assert len({answer.status_code for answer in answers} - {401, 403}) == 0
 
 
 class TestRequest:

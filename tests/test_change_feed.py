@@ -265,6 +265,15 @@ def test_the_primary_is_read(root, settings, impatient):
     assert len(request["events"]) == 1
 
 
+@pytest.mark.django_db(transaction=True, databases=["default", "own"])
+def test_a_request_that_the_replica_lacks_is_processed_again(root, settings):
+    post(delivery())
+    settings.DATABASE_ROUTERS = ["tests.test_change_feed.Replica"]
+    pk = WebhookRequest.objects.using("default").get().pk
+    answer = root.post(f"/api/requests/{pk}/replay/")
+    assert (answer.status_code, answer.json()["replays"]) == (200, 1)
+
+
 def test_the_url_is_that_of_the_list():
     assert reverse("pickyassist_webhooks_api:request-list") + "?after=" == URL
 

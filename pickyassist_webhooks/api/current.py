@@ -77,6 +77,12 @@ class RepliesView(CurrentStateView):
     queryset = ChatMessage.objects.all()
     resource, part = "messages", "replies"
     paths: ClassVar = {"pk": {"description": "The `id` of the message."}}
+    message: Message | None = None
+
+    def initial(self, *args: Any, **kwargs: Any) -> None:
+        """Find the message after the permissions: a 404 tells which messages there are."""
+        super().initial(*args, **kwargs)
+        self.message = get_object_or_404(Message, pk=id_of(self.kwargs["pk"]))
 
     def rows_of(self, value: str) -> QuerySet[Any]:
-        return get_object_or_404(Message, pk=id_of(value)).replies()
+        return self.message.replies() if self.message else ChatMessage.objects.none()

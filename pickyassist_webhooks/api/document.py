@@ -96,6 +96,8 @@ class SchemaView(SpectacularAPIView):
     """The description of this API only, without the project's other APIs."""
 
     schema = None
+    # The project's permission classes can need a model, and this view has none.
+    _ignore_model_permissions = True
     authentication_classes = api_settings.DEFAULT_AUTHENTICATION_CLASSES
     permission_classes = (*api_settings.DEFAULT_PERMISSION_CLASSES, IsAuthenticated)
     versioning_class = None
