@@ -17,13 +17,14 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import QuerySet
 from django.forms import Media
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.urls import NoReverseMatch, URLPattern, reverse
+from django.urls import NoReverseMatch, URLPattern
 from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from ..choices import UNFINISHED, WAITING
 from ..conf import app_settings
+from ..conf.urls import webhook_path
 from ..models import (
     MODELS,
     DeliveryReport,
@@ -199,5 +200,4 @@ def hidden_url(request: HttpRequest) -> str:
 
 
 def _url(request: HttpRequest, secret: str) -> str:
-    path: Any = reverse("pickyassist_webhooks:events", args=[secret])
-    return request.build_absolute_uri(path)
+    return request.build_absolute_uri(webhook_path(secret))
