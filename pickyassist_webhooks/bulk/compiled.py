@@ -78,11 +78,11 @@ def _changing(
     model: Any, changed: tuple[str, ...], guarded: tuple[str, ...], own: tuple[str, ...], value: str
 ) -> str:
     """Return an UPDATE. ``value`` is the expression for a value of ``own``."""
-    columns = {name: quoted(field.column) for name, field in table_of(model).by_name.items()}
+    table = table_of(model)
+    columns = {name: quoted(field.column) for name, field in table.by_name.items()}
     changes = [f"{columns[name]} = %s" for name in changed]
     changes += [f"{columns[name]} = {value}" for name in own]
     guard = [f"{columns[name]} = %s" for name in guarded]
-    table = table_of(model)
     return f"UPDATE {table.name} SET {', '.join(changes)} WHERE {' AND '.join([*guard, 'id '])}"  # noqa: S608
 
 
@@ -92,12 +92,12 @@ class Compiled(Writer):
     #: The value of a row in one parameter, which is a JSON object with the values of all by id.
     own_value: str
 
-    def use_first(self, model: Any) -> None:
-        """Do nothing: these databases notice transactions that wait for each other."""
+    def cursor(self) -> Any:
+        return self.connection.cursor()
 
     def execute(self, result: Callable[[Any], Any], statement: str, values: list[Any]) -> Any:
         """Execute a statement and return the result that its cursor has."""
-        with self.connection.cursor() as cursor:
+        with self.cursor() as cursor:
             cursor.execute(statement, values)
             return result(cursor)
 
@@ -108,13 +108,13 @@ class Compiled(Writer):
         """Return the statement of a change, and its values."""
         model = model_of(step.rows)
         fields = table_of(model).by_name
-        changes, guard = (
-            [
+
+        def prepared(values: dict[str, Any]) -> list[Any]:
+            return [
                 fields[name].get_db_prep_value(value, self.connection, prepared=True)
                 for name, value in values.items()
             ]
-            for values in (step.changes, step.guard)
-        )
+
         # Not escaped: a database that is not UTF-8 refuses an escape.
         own = [
             holdable(json.dumps(step.own_values(name), ensure_ascii=False), self.connection)
@@ -123,7 +123,7 @@ class Compiled(Writer):
         names = (tuple(step.changes), tuple(step.guard), step.own)
         condition, pks = self.among([row.pk for row in step.rows])
         statement = _changing(model, *names, self.own_value) + condition
-        return statement, [*changes, *own, *guard, pks]
+        return statement, [*prepared(step.changes), *own, *prepared(step.guard), pks]
 
     def among(self, values: list[Any]) -> tuple[str, Any]:
         """Return the condition for a column that has one of these values, and its parameter.

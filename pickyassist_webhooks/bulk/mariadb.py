@@ -8,7 +8,6 @@ from typing import Any
 from .compiled import ALL, quoted, table_of
 from .plan import give_ids, model_of
 from .values import ValuesWriter
-from .writer import Writer
 
 
 class MariadbWriter(ValuesWriter):
@@ -19,8 +18,6 @@ class MariadbWriter(ValuesWriter):
     or_else = "ON DUPLICATE KEY UPDATE"
     changed_column = "{name} = VALUES({name})"
     locking = " FOR UPDATE"
-
-    use_first = Writer.use_first
 
     def execute(self, result: Callable[[Any], Any], statement: str, values: list[Any]) -> Any:
         return super().execute(result, statement.replace('"', "`"), values)

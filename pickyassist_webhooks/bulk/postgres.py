@@ -68,19 +68,14 @@ class PostgresWriter(Compiled):
         #: The version of each row that was found without a lock, by its model and id.
         self._versions: dict[tuple[Any, int], str] = {}
 
-    def execute(self, result: Any, statement: str, values: list[Any]) -> Any:
-        with self._cursor() as cursor:
-            cursor.execute(statement, values)
-            return result(cursor)
-
-    def _cursor(self) -> Any:
+    def cursor(self) -> Any:
         """Return a cursor that prepares its statements, if the project allows it.
 
         A pooler that gives each transaction another session would mix them up, so only the
         project can know.
         """
         if self.connection.settings_dict["OPTIONS"].get("prepare_threshold") is None:
-            return self.connection.cursor()
+            return super().cursor()
         from django.db.backends.postgresql.base import ServerBindingCursor
 
         self.connection.ensure_connection()
@@ -150,10 +145,9 @@ class PostgresWriter(Compiled):
             return self._inserting(step.rows, has_request)
         if isinstance(step, Update):
             statement, values = self._updating(step.rows, has_request)
-            name = table_of(model_of(step.rows)).name
-            return f"{statement} RETURNING {name}.id, '' AS key", values
-        statement, values = self.changing(step)
-        return f"{statement} RETURNING id, '' AS key", values
+        else:
+            statement, values = self.changing(step)
+        return f"{statement} RETURNING 1", values
 
     def _inserting(self, rows: list[Any], has_request: bool) -> tuple[str, list[Any]]:
         model = model_of(rows)

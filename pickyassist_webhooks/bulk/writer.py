@@ -32,7 +32,7 @@ class Writer:
             if isinstance(step, Change):
                 step.check(self.change(step))
                 continue
-            if request is not None and request.pk is not None:
+            if request is not None:
                 give_request(step.rows, request.pk)
             if isinstance(step, Update):
                 self.update(step.rows)
@@ -43,10 +43,12 @@ class Writer:
     def use_first(self, model: Any) -> None:
         """Use a table in this transaction before any table that refers to it.
 
-        On MariaDB, a migration of the table locks those that refer to it. A transaction that used
-        one of them first would wait for the migration, and the migration for it: 50 seconds.
+        On MariaDB and MySQL, a migration of the table locks those that refer to it. A transaction
+        that used one of them first would wait for the migration, and the migration for it: 50
+        seconds. Other databases notice transactions that wait for each other.
         """
-        self.rows_of(model).filter(pk=0).exists()
+        if self.connection.vendor == "mysql":
+            self.rows_of(model).filter(pk=0).exists()
 
     def see_new_commits(self) -> None:
         """Let this transaction, which just began, read what others commit while it runs.
