@@ -18,7 +18,7 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connections, transaction
 from django.utils import timezone
 
-from .bulk.choice import writer_of
+from .bulk import writer_of
 from .bulk.plan import Insert, Update, in_sets
 from .bulk.writer import Writer
 from .choices import DeliveryStatus, PushState

@@ -16,8 +16,8 @@ from django.db import (
 )
 from django.test.utils import CaptureQueriesContext
 
-from pickyassist_webhooks.bulk import choice
-from pickyassist_webhooks.bulk.choice import writer_of
+from pickyassist_webhooks import bulk
+from pickyassist_webhooks.bulk import writer_of
 from pickyassist_webhooks.bulk.plan import Change, Insert, Update, give_ids
 from pickyassist_webhooks.bulk.writer import Writer
 from pickyassist_webhooks.exceptions import LeaseLost
@@ -47,7 +47,7 @@ def orm(monkeypatch):
     """Use the ORM, as on a database without its own way."""
 
     def switch():
-        monkeypatch.setattr(choice, "WRITERS", {})
+        monkeypatch.setattr(bulk, "WRITERS", {})
 
     return switch
 

@@ -15,8 +15,7 @@ from django.utils import timezone
 
 from pickyassist_webhooks import ingest
 from pickyassist_webhooks.bulk import plan as bulk_plan
-from pickyassist_webhooks.bulk import postgres
-from pickyassist_webhooks.bulk.choice import writer_of
+from pickyassist_webhooks.bulk import postgres, writer_of
 from pickyassist_webhooks.bulk.plan import Change
 from pickyassist_webhooks.inbox import worker
 from pickyassist_webhooks.inbox.decide import decide, rows_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import IntegrityError
 
-from ..bulk.choice import writer_of
+from ..bulk import writer_of
 from ..bulk.plan import Insert
 from ..models import WebhookRequest
 from ..models.requests import database_of_requests, requests

@@ -9,7 +9,7 @@ from django.db import connections
 from django.db.models import F
 from django.utils import timezone
 
-from ..bulk.choice import writer_of
+from ..bulk import writer_of
 from ..bulk.plan import Change
 from ..models.leases import LEASE, Leased
 from ..models.moments import in_utc, later

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count, F, Min
 from django.utils import timezone
 
-from ..bulk.choice import writer_of
+from ..bulk import writer_of
 from ..choices import RequestState
 from ..conf import app_settings
 from ..models import ReceiverFailure, WebhookRequest, durations

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 
 from django.db import DatabaseError
 
-from ..bulk.choice import writer_of
+from ..bulk import writer_of
 from ..bulk.plan import Plan
 from ..choices import EventKind, RequestOrigin, RequestState
 from ..conf import app_settings
