@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,9 +31,6 @@ _COLUMNS = ("content_type", "content_encoding", "query", "remote_addr", "secret_
 
 #: Bytes of the first line at most. Our own files have far fewer.
 _MAX_HEADER = 64 * 1024
-
-# Windows has neither flag, and no FIFOs in a folder.
-_CAREFULLY = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 #: A folder on some network disks cannot be synced; its names are then as safe as that disk.
 _CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
@@ -76,8 +74,7 @@ def write(target: Path, header: Header, body: bytes = b"") -> None:
     unfinished = target.with_suffix(PART)
     try:
         # Customers' messages: for the server's own user only.
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        with open(unfinished, "xb", opener=partial(os.open, mode=0o600)) as file:
             file.write(json.dumps(header).encode() + b"\n" + body)
             file.flush()
             os.fsync(file.fileno())
@@ -102,7 +99,10 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     Raises ``NoSpoolFile`` and ``OSError``. Errors in reading a file that ``write`` did not make
     become ``UnreadableSpoolFile``.
     """
-    with _descriptor(path) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
+    _require_regular(path, status_of(path))
+    with open(path, "rb", opener=_open_carefully) as file:
+        # Check again: another file may have the name now.
+        _require_regular(path, os.fstat(file.fileno()))
         try:
             yield file
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
@@ -111,18 +111,14 @@ def opened(path: Path) -> Iterator[BinaryIO]:
             ) from err
 
 
-@contextmanager
-def _descriptor(path: Path) -> Iterator[int]:
-    if is_regular(status_of(path)):
-        descriptor = os.open(path, os.O_RDONLY | _CAREFULLY)
-        try:
-            # Check again: another file may have the name now.
-            if is_regular(os.fstat(descriptor)):
-                yield descriptor
-                return
-        finally:
-            os.close(descriptor)
-    raise NoSpoolFile(f"{path.name} is not a regular file; remove it from SPOOL_DIR")
+def _open_carefully(path: str, flags: int) -> int:
+    # Windows has neither flag, and no FIFOs in a folder.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
+
+
+def _require_regular(path: Path, status: os.stat_result) -> None:
+    if not is_regular(status):
+        raise NoSpoolFile(f"{path.name} is not a regular file; remove it from SPOOL_DIR")
 
 
 def status_of(path: Path) -> os.stat_result:
