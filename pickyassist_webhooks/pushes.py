@@ -7,15 +7,12 @@ Reports can be lost on their way. The ledger knows which messages must have some
 from __future__ import annotations
 
 import json
-import random
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, connections, transaction
+from django.db import connections, transaction
 from django.utils import timezone
 
 from .bulk import writer_of
@@ -24,7 +21,6 @@ from .bulk.writer import Writer
 from .choices import DeliveryStatus, PushState
 from .conf import app_settings
 from .exceptions import PushRefused
-from .inbox.worker import MAX_RACES, SHORTEST_PAUSE
 from .models import Message, Push, keys
 from .models.columns import build
 from .models.events import fill_blanks
@@ -33,7 +29,7 @@ from .models.requests import database_of_requests
 from .parsing.characters import storable
 from .parsing.push_answers import Accepted, AcceptedMessage, read_push_answer
 from .parsing.values import MAX_LENGTH
-from .transactions import own_transaction
+from .transactions import own_transaction, with_retries
 
 __all__ = ["PushRefused", "arecord_push", "record_push"]
 
@@ -60,18 +56,15 @@ def record_push(
         raise ValueError("project_id is None; give the id of the push's project")
     accepted = read_push_answer(_bytes_of(answer), str(project_id))
     rows = _messages(accepted, references, channel, timezone.now())
-    races = 0
-    while True:
-        database = database_of_requests()
-        try:
-            with _transaction(database):
-                return _record(accepted, rows, writer_of(database))
-        except DatabaseError:
-            races += 1
-            # A database ends the whole transaction of the caller if it deadlocks.
-            if races == MAX_RACES or connections[database].needs_rollback:
-                raise
-            time.sleep(random.uniform(0, SHORTEST_PAUSE * 2**races))  # noqa: S311 -- no secret
+    database = database_of_requests()
+
+    def record(_races: int) -> Push:
+        # At once, or with the open transaction of the caller.
+        is_nested = connections[database].in_atomic_block
+        with transaction.atomic(using=database) if is_nested else own_transaction(database):
+            return _record(accepted, rows, writer_of(database))
+
+    return with_retries(database, record)
 
 
 async def arecord_push(
@@ -87,17 +80,6 @@ def _bytes_of(answer: Any) -> bytes:
         return bytes(answer)
     text = answer if isinstance(answer, str) else json.dumps(answer, default=str)
     return text.encode("utf-8", "surrogatepass")
-
-
-@contextmanager
-def _transaction(database: str) -> Iterator[None]:
-    """Commit the rows together: at once, or with the open transaction of the caller."""
-    if connections[database].in_atomic_block:
-        with transaction.atomic(using=database):
-            yield
-    else:
-        with own_transaction(database):
-            yield
 
 
 def _messages(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from operator import attrgetter
 from typing import Any, TypeVar
 
+from django.db import DatabaseError, connections, transaction
 from django.db import Error as DatabaseFault
-from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 # How a driver tells whether its connection is in a transaction. psycopg uses codes: 0 is idle, 4 is
@@ -17,6 +19,10 @@ _IN_TRANSACTION: dict[str, Callable[[Any], bool]] = {
     "sqlite": attrgetter("in_transaction"),
     "postgresql": lambda raw: 0 < raw.info.transaction_status < 4,
 }
+
+#: Attempts to store rows if other workers are faster, and the shortest pause in seconds.
+MAX_RACES = 8
+SHORTEST_PAUSE = 0.005
 
 View = TypeVar("View", bound=Callable[..., Any])
 Result = TypeVar("Result")
@@ -69,15 +75,12 @@ def end_transactions(before: TransactionStates) -> list[str]:
 
     Rows that we write in such a transaction would never be committed.
     """
-    after = transaction_states()
-    if after == before:
-        return []
     left_open = []
-    for alias, state in after.items():
-        idle = _idle_state(connections[alias])
-        if state != before.get(alias, idle):
+    for alias, state in transaction_states().items():
+        earlier = before.get(alias) or _idle_state(connections[alias])
+        if state != earlier:
             left_open.append(alias)
-            if before.get(alias, idle) == idle:
+            if earlier == _idle_state(connections[alias]):
                 reconnect(connections[alias])
     return left_open
 
@@ -139,10 +142,8 @@ def committed(database: str) -> Iterator[None]:
     """
     connection = connections[database]
     _require_autocommit(connection)
-    if connection.in_atomic_block or has_unseen_transaction(connection):
-        with transaction.atomic(using=database, durable=True):
-            yield
-    else:
+    is_open = connection.in_atomic_block or has_unseen_transaction(connection)
+    with transaction.atomic(using=database, durable=True) if is_open else nullcontext():
         yield
 
 
@@ -165,18 +166,13 @@ def own_transaction(database: str) -> Iterator[None]:
         connection.transaction_mode = mode
 
 
-@contextmanager
-def one_session(database: str) -> Iterator[None]:
+def one_session(database: str) -> AbstractContextManager[None]:
     """Keep a session of PostgreSQL for a cursor: a pooler can give each transaction another one.
 
     Elsewhere there is no such cursor, and on SQLite a transaction can wait for a writer.
     """
-    connection = connections[database]
-    if connection.vendor == "postgresql":
-        with transaction.atomic(using=database, savepoint=False):
-            yield
-    else:
-        yield
+    is_postgresql = connections[database].vendor == "postgresql"
+    return transaction.atomic(using=database, savepoint=False) if is_postgresql else nullcontext()
 
 
 def with_reconnect(database: str, write: Callable[[], Result]) -> Result:
@@ -194,6 +190,28 @@ def with_reconnect(database: str, write: Callable[[], Result]) -> Result:
             raise
         reconnect(connection)
         return write()
+
+
+def with_retries(database: str, attempt: Callable[[int], Result]) -> Result:
+    """Return the result of ``attempt``; if the database fails, try again: ``MAX_RACES`` attempts.
+
+    Another worker may have been faster, and the next attempt finds its rows. ``attempt`` is given
+    the number of attempts that failed.
+    """
+    connection = connections[database]
+    races = 0
+    while True:
+        try:
+            return attempt(races)
+        except DatabaseError:
+            races += 1
+            # A database ends the whole transaction of the caller if it deadlocks.
+            is_over = connection.in_atomic_block and connection.needs_rollback
+            if races == MAX_RACES or is_over:
+                raise
+        drop_dead_connections()
+        # Workers that collided must not retry at the same time.
+        time.sleep(random.uniform(0, SHORTEST_PAUSE * 2**races))  # noqa: S311 -- no secret
 
 
 def drop_dead_connections() -> None:

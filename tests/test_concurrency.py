@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 from django.db import connection, connections
 
-from pickyassist_webhooks.inbox import worker as inbox_worker
+from pickyassist_webhooks import transactions
 from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.models import (
     ChatMessage,
@@ -126,7 +126,7 @@ def serializable(monkeypatch):
 
 def test_serializable_transactions_leave_nothing_to_the_sweep(serializable, listen, monkeypatch):
     """A worker that lost a race does not lose the next ones, too."""
-    monkeypatch.setattr(inbox_worker, "MAX_RACES", 3)
+    monkeypatch.setattr(transactions, "MAX_RACES", 3)
     listen("delivery_received")
 
     def post_all(worker):

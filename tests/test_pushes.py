@@ -16,7 +16,7 @@ from django.db import IntegrityError, OperationalError, connection, connections,
 from django.urls import reverse
 from django.utils import timezone
 
-from pickyassist_webhooks import pushes
+from pickyassist_webhooks import pushes, transactions
 from pickyassist_webhooks.choices import DeliveryStatus, progress
 from pickyassist_webhooks.exceptions import PickyAssistError
 from pickyassist_webhooks.inbox.sweep import sweep
@@ -322,10 +322,10 @@ class TestTransactions:
 
         tried = []
         monkeypatch.setattr(pushes, "_record", fails)
-        monkeypatch.setattr(pushes, "SHORTEST_PAUSE", 0)
+        monkeypatch.setattr(transactions, "SHORTEST_PAUSE", 0)
         with pytest.raises(OperationalError):
             record()
-        assert len(tried) == pushes.MAX_RACES
+        assert len(tried) == transactions.MAX_RACES
 
     def test_statements(self, django_assert_num_queries):
         many = answer(*map(str, range(1, 501)))

@@ -7,12 +7,10 @@ request is retried from its row.
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-
-from django.db import DatabaseError
+from functools import partial
 
 from ..bulk import writer_of
 from ..bulk.plan import Plan
@@ -24,7 +22,7 @@ from ..models.requests import database_of_requests
 from ..parsing.payloads import Payload, parse, parse_pulled
 from ..parsing.values import Problem
 from ..tracing import span
-from ..transactions import committed, drop_dead_connections, own_transaction
+from ..transactions import committed, own_transaction, with_retries
 from .announce import announce, signal_calls
 from .decide import Result, decide, rows_of
 from .leases import lock, never, release, renewal
@@ -32,10 +30,6 @@ from .look import look_up
 from .outcome import finish, give_up, postpone, save_failures
 
 logger = logging.getLogger(__name__)
-
-#: Attempts to store rows if other workers are faster, and the shortest pause in seconds.
-MAX_RACES = 8
-SHORTEST_PAUSE = 0.005
 
 #: Rows that are stored without a lock, at most: more are likely to meet another worker.
 _MAX_UNLOCKED = 200
@@ -86,19 +80,8 @@ def work(
 def _store(batch: list[WebhookRequest]) -> dict[int, Result]:
     """Commit the rows, the messages and the new states together; return the result of each."""
     payloads = [_understand(request) for request in batch]
-    races = 0
-    while True:
-        try:
-            _, results = _attempt(batch, payloads, races)
-            break
-        except DatabaseError:
-            # The next attempt finds the rows of the faster worker.
-            races += 1
-            if races == MAX_RACES:
-                raise
-            drop_dead_connections()
-            # Workers that collided must not retry at the same time.
-            time.sleep(random.uniform(0, SHORTEST_PAUSE * 2**races))  # noqa: S311 -- no secret
+    database = str(batch[0]._state.db)
+    _, results = with_retries(database, partial(_attempt, batch, payloads))
     for request, result in zip(batch, results, strict=True):
         vars(request).update(result.changes)
     return {request.pk: result for request, result in zip(batch, results, strict=True)}
