@@ -28,17 +28,21 @@ def changed(
     return Change(list(batch), batch[0].claim, changes, lazy, own)
 
 
+def _held(batch: Sequence[Leased]) -> Any:
+    """Return the rows of a batch that no other worker has taken over."""
+    rows: Any = type(batch[0])._default_manager.using(batch[0]._state.db)
+    return rows.filter(pk__in=[row.pk for row in batch], **batch[0].claim)
+
+
 def lock(batch: Sequence[Leased]) -> None:
     """Lock rows that were claimed together until the transaction ends.
 
     Otherwise another worker would claim them if storing takes longer than the lease. Raises
     ``LeaseLost`` if one already did.
     """
-    database = str(batch[0]._state.db)
+    held = _held(batch)
     # On SQLite, a transaction has the only lock of the database, and its last write checks.
-    if connections[database].features.has_select_for_update:
-        rows: Any = type(batch[0])._default_manager.using(database)
-        held = rows.filter(pk__in=[row.pk for row in batch], **batch[0].claim)
+    if connections[held.db].features.has_select_for_update:
         changed(batch).check(len(held.select_for_update().values_list("pk")))
 
 
@@ -78,11 +82,8 @@ def release(batch: Sequence[Leased]) -> None:
     """
     if not batch:
         return
-    database = str(batch[0]._state.db)
-    rows: Any = type(batch[0])._default_manager.using(database)
-    held = rows.filter(pk__in=[row.pk for row in batch], **batch[0].claim)
-    now = timezone.now()
+    held, now = _held(batch), timezone.now()
     changes = {"due_at": now, "claimed_by": "", "attempts": F("attempts") - 1}
-    with_reconnect(database, lambda: held.update(**changes))
+    with_reconnect(held.db, lambda: held.update(**changes))
     for row in batch:
         vars(row).update(due_at=now, claimed_by="", attempts=row.attempts - 1)

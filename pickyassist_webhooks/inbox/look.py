@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from django.db import connections
@@ -94,12 +93,11 @@ def _members(
     recorded = Recorded()
     events = GroupMemberEvent.objects.using(writer.database).order_by("pk")
     events = events.select_for_update() if lock else events
-    newest = partial(_newest, events)
     members = sorted(set(map(member_of, rows)))
-    by_pk = {event.pk: event for event in newest(members)}
+    by_pk = {event.pk: event for event in _newest(events, members)}
     # Unknown actions, however many, come between no two joins.
     if crowded := _without_joins_and_exits(members, by_pk.values()):
-        by_pk |= {event.pk: event for event in newest(crowded, is_known=True)}
+        by_pk |= {event.pk: event for event in _newest(events, crowded, is_known=True)}
     if processed := [request.pk for request in requests if request.event_count]:
         by_pk |= {event.pk: event for event in events.filter(request__in=processed)}
     for event in by_pk.values():

@@ -47,24 +47,22 @@ def save_failures(request: WebhookRequest, failures: list[ReceiverFailure]) -> N
     Raises ``LeaseLost``.
     """
     database = str(request._state.db)
-    changes: dict[str, Any] = {"state": "", "claimed_by": ""}
 
-    def save() -> None:
+    def save() -> dict[str, Any]:
         with own_transaction(database):
             lock([request])
             for failure in failures:
                 failure.pk = None  # a first attempt may have been rolled back
-                vars(failure).update(_due(failure))
+                _date(failure)
             failures_of(request.pk).bulk_create(failures, batch_size=_UPDATE_BATCH)
             if request.is_recovered:
                 _take_over(request)
-            changes.update(_rest(request))
+            changes = {"claimed_by": "", **_rest(request)}
             writer_of(database).write([changed([request], own=(_SECONDS,), **changes)])
+        return changes
 
-    with_reconnect(database, save)
-    vars(request).update(changes)
-    if request.state == RequestState.DEAD:
-        _warn_dead(request)
+    vars(request).update(with_reconnect(database, save))
+    _warn_if_dead(request)
 
 
 def save_calls(request: WebhookRequest, made: list[Made]) -> None:
@@ -86,7 +84,7 @@ def save_calls(request: WebhookRequest, made: list[Made]) -> None:
             calls = failures_of(request.pk)
             calls.filter(pk__in=succeeded).delete()
             for failure in failed:
-                vars(failure).update(_due(failure))
+                _date(failure)
                 # The receiver has read the body before it was erased, and its error may repeat it.
                 if erased_at and not request.erased_at:
                     failure.error = ERASED
@@ -96,8 +94,7 @@ def save_calls(request: WebhookRequest, made: list[Made]) -> None:
                 settle(request, receiver_seconds=durations.total(earlier, calls=seconds))
 
     with_reconnect(database, save)
-    if request.state == RequestState.DEAD:
-        _warn_dead(request)
+    _warn_if_dead(request)
 
 
 def settle(request: WebhookRequest, **changes: Any) -> None:
@@ -131,12 +128,12 @@ def _take_over(request: WebhookRequest) -> None:
     in_flight.update(claimed_by="", due_at=due_at, crash_count=F("crash_count") + 1)
 
 
-def _due(failure: ReceiverFailure) -> dict[str, Any]:
-    """Return when a call that failed now is made again: never, if no attempts are left."""
+def _date(failure: ReceiverFailure) -> None:
+    """Set when a call that failed now is made again: never, if no attempts are left."""
     now = timezone.now()
     is_last = failure.attempts >= app_settings.max_attempts
-    due_at = None if is_last else pause_after(failure.attempts, now)
-    return {"failed_at": now, "due_at": due_at, "claimed_by": ""}
+    failure.due_at = None if is_last else pause_after(failure.attempts, now)
+    failure.failed_at, failure.claimed_by = now, ""
 
 
 def _rest(request: WebhookRequest) -> dict[str, Any]:
@@ -162,11 +159,12 @@ def give_up(request: WebhookRequest, **changes: Any) -> None:
     """Mark a request as permanently failed: its ``MAX_ATTEMPTS`` are used up."""
     finished_at = timezone.now()
     advance([request], state=RequestState.DEAD, claimed_by="", finished_at=finished_at, **changes)
-    _warn_dead(request)
+    _warn_if_dead(request)
 
 
-def _warn_dead(request: WebhookRequest) -> None:
-    logger.error(
-        "Request %s failed permanently (attempts: %d); process it again in the admin",
-        *(request.token, request.attempts),
-    )
+def _warn_if_dead(request: WebhookRequest) -> None:
+    if request.state == RequestState.DEAD:
+        logger.error(
+            "Request %s failed permanently (attempts: %d); process it again in the admin",
+            *(request.token, request.attempts),
+        )

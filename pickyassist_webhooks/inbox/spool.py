@@ -199,8 +199,3 @@ def adopt(path: Path) -> None:
     spool_files.write(target, header | owner.header, body)
     if target.resolve() != path.resolve():
         path.unlink()
-
-
-def remove(path: Path) -> None:
-    """Delete a file whose request is committed, if another worker has not."""
-    path.unlink(missing_ok=True)

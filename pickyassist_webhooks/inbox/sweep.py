@@ -88,7 +88,6 @@ def _due_calls(stop: Callable[[], bool], turn: float) -> Iterator[list[str]]:
             request = call_again(pks, stop)
         except Exception as err:  # they are due again when the claim has passed
             logger.error("Will retry %d calls of receivers: %s", len(pks), type(err).__name__)
-            reconnect_to(database_of_requests())
             if not _is_there() or (failed := failed + 1) == _MAX_FAILED:
                 break
             continue
@@ -123,7 +122,6 @@ def drain(stop: Callable[[], bool] = never) -> int:
             _log_once(logging.ERROR, path, err)
         except Exception as err:
             logger.error("Will retry the spool file %s: %s", path.name, type(err).__name__)
-            reconnect_to(database_of_requests())
             if not _is_there():
                 break  # otherwise the database refuses only this file
     return drained
@@ -132,7 +130,8 @@ def drain(stop: Callable[[], bool] = never) -> int:
 def _drain(path: Path) -> bool:
     """Insert one spooled request, and delete its file once that is committed."""
     keep_once(spool.read(path))
-    if once_committed(database_of_requests(), partial(spool.remove, path)):
+    # Another worker may have deleted it.
+    if once_committed(database_of_requests(), partial(path.unlink, missing_ok=True)):
         return True
     logger.warning("Kept the spool file %s: its row is not committed yet", path.name)
     return False
@@ -146,7 +145,8 @@ def _log_once(level: int, path: Path, err: Exception) -> None:
 
 
 def _is_there() -> bool:
-    """Tell whether the database answers."""
+    """Reconnect to the database, and tell whether it answers."""
+    reconnect_to(database_of_requests())
     try:
         requests().only("pk").first()
     except Exception:
