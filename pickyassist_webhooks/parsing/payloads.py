@@ -111,8 +111,7 @@ def _parse_pulled(body: bytes, project_id: str) -> Payload:
         raise InvalidPayload("data", "wrong_type", "a list of rows")
     _refuse_many(rows)
     completed = [_completed(row, shared) if isinstance(row, dict) else row for row in rows]
-    extra = _shared_extra(envelope, len(rows), _NEXT_TO_PULLED)
-    return _read(DELIVERY_REPORTS, project_id, envelope, completed, extra)
+    return _read(DELIVERY_REPORTS, project_id, envelope, completed, _NEXT_TO_PULLED)
 
 
 def _completed(row: dict[str, Any], shared: dict[str, str]) -> dict[str, Any]:
@@ -131,9 +130,7 @@ def _parse(body: bytes, content_type: str) -> Payload:
     else:
         project_id = envelope.identifier("project-id")
         event_type, rows = CHAT_MESSAGE, [message]
-    is_flat = bool(rows) and rows[0] is envelope.source
-    shared = {} if is_flat else _shared_extra(envelope, len(rows), _NEXT_TO_DATA)
-    payload = _read(event_type, project_id, envelope, rows, shared)
+    payload = _read(event_type, project_id, envelope, rows, _NEXT_TO_DATA)
     if not payload.events:
         _refuse_foreign(envelope.source, (TEAMBOX,))
     return payload
@@ -144,12 +141,13 @@ def _read(
     project_id: str,
     envelope: FieldReader,
     rows: list[Any],
-    shared: dict[str, Any],
+    next_to_data: Set[str],
 ) -> Payload:
-    """Return the events of these rows; ``shared`` goes into the ``extra`` of each."""
+    """Return the events of these rows. Fields not in ``next_to_data`` go into each ``extra``."""
     events: list[Event] = []
     problems: list[Problem] = []
     is_flat = bool(rows) and rows[0] is envelope.source
+    shared = {} if is_flat else _shared_extra(envelope, len(rows), next_to_data)
     known_names = event_type.fields.keys() | (event_type.envelope if is_flat else ())
     for index, row in enumerate(rows):
         try:
@@ -167,11 +165,12 @@ def _event_type_of(envelope: FieldReader) -> EventType:
     """Return the event type of an ``event_id``. Raises ``InvalidPayload``."""
     try:
         event_id = envelope.integer("event_id")
-        return next(each for each in EVENT_TYPES if event_id in each.event_ids)
+        for event_type in EVENT_TYPES:
+            if event_id in event_type.event_ids:
+                return event_type
+        problem = InvalidPayload("event_id", "unknown_event", _EVENT_IDS)
     except InvalidPayload as err:
         problem = InvalidPayload("event_id", err.problem.code, _EVENT_IDS)
-    except StopIteration:
-        problem = InvalidPayload("event_id", "unknown_event", _EVENT_IDS)
     _refuse_foreign(envelope.source)
     raise problem
 
@@ -218,10 +217,9 @@ def _data(event_type: EventType, envelope: dict[str, Any]) -> list[Any]:
     return rows_of(data, event_type.fits)
 
 
-def _shared_extra(envelope: FieldReader, row_count: int, columns: Set[str]) -> dict[str, Any]:
-    """Return the fields next to ``data`` without a column; they belong to each row of a batch."""
-    fields = envelope.source
-    shared = {name: fields[name] for name in fields if name not in columns}
+def _shared_extra(envelope: FieldReader, row_count: int, known_names: Set[str]) -> dict[str, Any]:
+    """Return the unknown fields next to ``data``; they belong to each row of a batch."""
+    shared = {name: value for name, value in envelope.source.items() if name not in known_names}
     length = len(json.dumps(shared)) if shared else 0
     if length <= _MAX_SHARED_EXTRA and length * row_count <= _MAX_SHARED_EXTRAS:
         return dict(harmless(shared))
@@ -235,7 +233,7 @@ def _extra(reader: FieldReader, known_names: Set[str], shared: dict[str, Any]) -
     if len(row) > _MAX_NAMES:
         reader.warn("", "left_in_body", f"at most {_MAX_NAMES} fields in one row")
     elif not row.keys() <= known_names:
-        extra = {name: row[name] for name in row if name not in known_names}
+        extra = {name: value for name, value in row.items() if name not in known_names}
     extra |= reader.replaced
     for name, value in [*extra.items()]:
         # Other values are numbers of at most 300 digits.
