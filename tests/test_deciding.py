@@ -96,7 +96,7 @@ def test_a_chat_message_answers_one_that_is_reported_in_the_same_batch():
     )
     answered = results[1].messages
     assert answered[earlier.key] is earlier
-    assert answered[results[1].events[0].answered].msg_id == "M1"
+    assert answered[results[1].events[0].message_key].msg_id == "M1"
     assert earlier.key not in results[0].messages
     only_chat = decided(chat(context_msg_id="M1"))[2]
     assert only_chat[0].messages == {}

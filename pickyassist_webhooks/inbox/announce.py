@@ -63,21 +63,20 @@ def signal_calls(
         messages = _messages_of(request, events)
     for event in events:
         about = named | {"event": event}
-        if not isinstance(event, DeliveryReport):
-            if isinstance(event, ChatMessage):
-                about["answers"] = messages.get(event.answered) if event.context_msg_id else None
-            name = _plain_signal(event)
-            if name:
-                yield SignalCall(name, type(event), event, about)
-            continue
-        about["message"] = message = messages.get(event.message_key) if event.msg_id else None
-        yield SignalCall("delivery_received", DeliveryReport, event, about)
-        if event.raised_status and message is not None:
+        message = messages.get(event.message_key)
+        if isinstance(event, DeliveryReport):
+            about["message"] = message
+        elif isinstance(event, ChatMessage):
+            about["answers"] = message
+        if name := _signal_of(event):
+            yield SignalCall(name, type(event), event, about)
+        if isinstance(event, DeliveryReport) and event.raised_status and message is not None:
             about = about | {"previous_status": event.previous_status}
             yield SignalCall("message_status_changed", DeliveryReport, event, about)
 
 
-def _plain_signal(event: Any) -> str | None:
+def _signal_of(event: Any) -> str | None:
+    """Return the name of the signal that each event of its kind sends, or ``None``."""
     # An unknown action or direction sends no signal.
     if event.kind == EventKind.GROUP_MEMBER:
         return _OF_ACTION.get(event.action)
@@ -93,9 +92,7 @@ def _events_of(request: WebhookRequest, of: Iterable[int | None]) -> list[Any]:
 
 
 def _messages_of(request: WebhookRequest, events: Iterable[Event]) -> dict[str, Message]:
-    wanted = {
-        event.message_key for event in events if isinstance(event, DeliveryReport) and event.msg_id
-    } | {e.answered for e in events if isinstance(e, ChatMessage) and e.context_msg_id}
+    wanted = {event.message_key for event in events} - {""}
     return Message.objects.using(request._state.db).in_bulk(sorted(wanted), field_name="key")
 
 

@@ -14,7 +14,6 @@ from django.db.models.expressions import RawSQL
 from ..bulk.writer import Writer
 from ..choices import GroupAction, progress
 from ..models import (
-    ChatMessage,
     DeliveryReport,
     Event,
     GroupMemberEvent,
@@ -67,15 +66,11 @@ def look_up(
 def _keyed(model: Any, rows: list[Any], writer: Writer, lock: bool, thorough: bool) -> Recorded:
     recorded = Recorded()
     wanted = {row.key for row in rows}
-    if model is DeliveryReport:
-        # Before the events: a lock on a message covers its reports.
-        reported = {row.message_key for row in rows if row.msg_id}
-        recorded.messages = writer.find(Message, reported, lock)
-        if not thorough:
-            wanted -= {row.key for row in rows if row.msg_id and _raises(row, recorded.messages)}
-    if model is ChatMessage:
-        answered = {row.answered for row in rows if row.context_msg_id}
-        recorded.messages = writer.find(Message, answered, lock=False)
+    of_messages = {row.message_key for row in rows} - {""}
+    # Before the events: a lock on a message covers its reports. An answer does not change it.
+    recorded.messages = writer.find(Message, of_messages, lock and model is DeliveryReport)
+    if model is DeliveryReport and not thorough:
+        wanted -= {row.key for row in rows if row.msg_id and _raises(row, recorded.messages)}
     recorded.events = writer.find(model, wanted, lock)
     return recorded
 
@@ -96,7 +91,7 @@ def _members(
     members = sorted(set(map(member_of, rows)))
     by_pk = {event.pk: event for event in _newest(events, members)}
     # Unknown actions, however many, come between no two joins.
-    if crowded := _without_joins_and_exits(members, by_pk.values()):
+    if crowded := _without_joins_and_exits(members, list(by_pk.values())):
         by_pk |= {event.pk: event for event in _newest(events, crowded, is_known=True)}
     if processed := [request.pk for request in requests if request.event_count]:
         by_pk |= {event.pk: event for event in events.filter(request__in=processed)}
@@ -105,14 +100,13 @@ def _members(
     return recorded
 
 
-def _without_joins_and_exits(
-    members: list[Member], newest: Iterable[GroupMemberEvent]
-) -> list[Member]:
+def _without_joins_and_exits(members: list[Member], newest: list[GroupMemberEvent]) -> list[Member]:
     """Return the members whose newest events, as many as are read, are all unknown actions."""
-    counts: Counter[Member] = Counter()
-    for event in newest:
-        counts[member_of(event)] += NEWEST + 1 if event.action in GroupAction.values else 1
-    return [member for member in members if counts[member] == NEWEST]
+    counts = Counter(map(member_of, newest))
+    joined_or_left = {member_of(event) for event in newest if event.action in GroupAction.values}
+    return [
+        member for member in members if counts[member] == NEWEST and member not in joined_or_left
+    ]
 
 
 def _newest(

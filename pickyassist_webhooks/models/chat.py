@@ -94,9 +94,9 @@ class ChatMessage(Event):
         return f"{name}: {self.get_content_display()}"
 
     @property
-    def answered(self) -> str:
-        """The key of the message that this one answers or quotes."""
-        return keys.message(self.project_id, self.context_msg_id)
+    def message_key(self) -> str:
+        """The key of the message that this one answers or quotes, or blank."""
+        return keys.message(self.project_id, self.context_msg_id) if self.context_msg_id else ""
 
     def natural_key(self) -> str:
         token: Any = self.request.token if self.request else self.arrival

@@ -110,6 +110,11 @@ class Event(models.Model):
         names = (field.name for field in cls.content_fields())
         return tuple(name for name in names if name not in cls.identity)
 
+    @property
+    def message_key(self) -> str:
+        """The key of the message that this event is about, or blank."""
+        return ""
+
     def natural_key(self) -> str:
         """Return the key that a repeat of this event has too."""
         raise NotImplementedError

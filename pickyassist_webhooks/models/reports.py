@@ -91,8 +91,8 @@ class DeliveryReport(Report):
 
     @cached_property
     def message_key(self) -> str:
-        """The key of the message of this report."""
-        return keys.message(self.project_id, self.msg_id)
+        """The key of the message of this report, or blank."""
+        return keys.message(self.project_id, self.msg_id) if self.msg_id else ""
 
     @property
     def raised_status(self) -> bool:
