@@ -21,33 +21,16 @@ Position = tuple[int, int]
 _position = itemgetter(0)
 
 
-class Line:
-    """Events in the order of their positions."""
-
-    def __init__(self) -> None:
-        self._entries: list[tuple[Position, GroupMemberEvent]] = []
-
-    def add(self, position: Position, event: GroupMemberEvent) -> None:
-        insort(self._entries, (position, event), key=_position)
-
-    def remove(self, event: GroupMemberEvent) -> None:
-        self._entries = [entry for entry in self._entries if entry[1] is not event]
-
-    def around(self, position: Position) -> list[GroupMemberEvent]:
-        """Return the last event up to a position, and the first one after it."""
-        following = bisect_right(self._entries, position, key=_position)
-        return [event for _, event in self._entries[max(following - 1, 0) : following + 1]]
-
-
 class History:
     """The recorded events of one member."""
 
     def __init__(self) -> None:
         self.ordinal = 0
         self._own: dict[tuple[int | None, int], GroupMemberEvent] = {}
-        self._all = Line()
-        # An unknown action is neither a join nor an exit, so it does not come between two joins.
-        self._known = Line()
+        # Both are sorted by position. An unknown action is neither a join nor an exit, so it does
+        # not come between two joins.
+        self._all: list[tuple[Position, GroupMemberEvent]] = []
+        self._known: list[tuple[Position, GroupMemberEvent]] = []
 
     def record(self, event: GroupMemberEvent) -> None:
         self.ordinal = max(self.ordinal, event.ordinal)
@@ -65,8 +48,9 @@ class History:
 
         After it, because another worker may have been faster with a later request.
         """
-        line = self._known if row.action in GroupAction.values else self._all
-        for event in line.around((row.arrival, row.index)):
+        entries = self._known if row.action in GroupAction.values else self._all
+        after = bisect_right(entries, (row.arrival, row.index), key=_position)
+        for _, event in entries[max(after - 1, 0) : after + 1]:
             apart = abs(elapsed(event.received_at, row.received_at))
             if apart < repeat_window and _are_equal(event, row):
                 return event
@@ -80,15 +64,15 @@ class History:
         moves = row.arrival < event.arrival
         changed = event.fill_from(row)
         if moves:
-            self._all.remove(event)
-            self._known.remove(event)
+            for entries in (self._all, self._known):
+                entries[:] = [entry for entry in entries if entry[1] is not event]
             self._place(event, (row.arrival, row.index))
         return changed
 
     def _place(self, event: GroupMemberEvent, position: Position) -> None:
-        self._all.add(position, event)
+        insort(self._all, (position, event), key=_position)
         if event.action in GroupAction.values:
-            self._known.add(position, event)
+            insort(self._known, (position, event), key=_position)
 
 
 def member_of(event: GroupMemberEvent) -> Member:
