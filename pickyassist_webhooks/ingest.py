@@ -206,7 +206,7 @@ def _keep(request: WebhookRequest, began: float, failed: Exception | None) -> No
         reconnect(connection)
     while True:
         try:
-            intake.keep_once(request)  # an attempt may be committed, without an answer
+            intake.keep(request)  # an attempt may be committed, without an answer
             return
         except Exception:
             is_away = retries > 0 and connection.connection is None

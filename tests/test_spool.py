@@ -479,7 +479,7 @@ class TestCommitting:
     @pytest.mark.parametrize("is_there", [False, True])
     def test_it_stays_if_someone_else_commits(self, path, is_there):
         if is_there:  # an earlier attempt committed it
-            intake.keep_once(spool.read(path))
+            intake.keep(spool.read(path))
         transaction.set_autocommit(False)
         try:
             assert drain() == 0

@@ -12,24 +12,18 @@ from ..transactions import committed
 
 
 def keep(request: WebhookRequest) -> WebhookRequest:
-    """Commit a new request in its own transaction.
+    """Commit a new request in its own transaction, unless an earlier attempt saved it.
 
     Raises ``RuntimeError`` inside a transaction, because nothing would be committed when this
     returns. Also raises database errors, for example if plain SQL began a transaction.
     """
     database = database_of_requests()
-    with committed(database):
-        writer_of(database).write([Insert([request])])
-    return request
-
-
-def keep_once(request: WebhookRequest) -> WebhookRequest:
-    """Commit a new request unless it exists: an earlier attempt can have saved it."""
     try:
-        return keep(request)
+        with committed(database):
+            writer_of(database).write([Insert([request])])
     except (IntegrityError, RuntimeError):
         saved = requests().defer("body").filter(token=request.token).first()
         if saved is None:
             raise
         vars(request).update(vars(saved))
-        return request
+    return request

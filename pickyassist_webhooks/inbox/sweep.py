@@ -17,9 +17,8 @@ from ..choices import RequestState
 from ..exceptions import ForeignSpoolFile, NoSpoolFile, UnknownSpoolOwner, UnreadableSpoolFile
 from ..models.requests import database_of_requests, requests
 from ..transactions import once_committed, reconnect_to
-from . import spool
+from . import intake, spool
 from .calls import call_again, due_calls
-from .intake import keep_once
 from .leases import never
 from .worker import work
 
@@ -129,7 +128,7 @@ def drain(stop: Callable[[], bool] = never) -> int:
 
 def _drain(path: Path) -> bool:
     """Insert one spooled request, and delete its file once that is committed."""
-    keep_once(spool.read(path))
+    intake.keep(spool.read(path))
     # Another worker may have deleted it.
     if once_committed(database_of_requests(), partial(path.unlink, missing_ok=True)):
         return True
