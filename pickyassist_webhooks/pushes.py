@@ -27,7 +27,7 @@ from .models.events import fill_blanks
 from .models.moments import later
 from .models.requests import database_of_requests
 from .parsing.characters import storable
-from .parsing.push_answers import Accepted, AcceptedMessage, read_push_answer
+from .parsing.push_answers import Accepted, read_push_answer
 from .parsing.values import MAX_LENGTH
 from .transactions import own_transaction, with_retries
 
@@ -103,15 +103,13 @@ def _messages(
 
 
 def _message(
-    accepted: Accepted, row: AcceptedMessage, reference: Any, channel: Any, now: datetime
+    accepted: Accepted, row: dict[str, str], reference: Any, channel: Any, now: datetime
 ) -> Message:
-    values = {
-        "key": keys.message(accepted.project_id, row.msg_id),
+    values = row | {
+        "key": keys.message(accepted.project_id, row["msg_id"]),
         "project_id": accepted.project_id,
-        "msg_id": row.msg_id,
         "push_id": accepted.push_id,
-        "number": row.number,
-        "reference_number": _short(reference) or row.reference_number,
+        "reference_number": _short(reference) or row["reference_number"],
         "channel": _short(channel),
         "status": DeliveryStatus.ACCEPTED,
         "first_reported_at": now,

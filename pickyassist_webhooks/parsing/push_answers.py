@@ -23,21 +23,12 @@ _MAX_MESSAGE = 200
 
 
 @dataclass(frozen=True)
-class AcceptedMessage:
-    """A message that the Push API accepted."""
-
-    msg_id: str
-    number: str
-    reference_number: str
-
-
-@dataclass(frozen=True)
 class Accepted:
-    """A push that was accepted. A row without a ``msg_id`` is ``None``."""
+    """A push that was accepted, with columns of its messages. A row without an id is ``None``."""
 
     project_id: str
     push_id: str
-    messages: list[AcceptedMessage | None]
+    messages: list[dict[str, str] | None]
 
 
 def read_push_answer(body: bytes, project_id: str) -> Accepted:
@@ -91,7 +82,7 @@ def rows_of(data: Any, is_row: Callable[[dict[str, Any]], bool]) -> list[Any]:
     return [data] if data and is_one else rows
 
 
-def _message(row: Any, warnings: list[Problem]) -> AcceptedMessage | None:
+def _message(row: Any, warnings: list[Problem]) -> dict[str, str] | None:
     try:
         reader = FieldReader(row, "data", warnings)
         msg_id = reader.identifier("msg_id")
@@ -99,4 +90,8 @@ def _message(row: Any, warnings: list[Problem]) -> AcceptedMessage | None:
         return None
     if msg_id in ("", "0"):
         return None
-    return AcceptedMessage(msg_id, reader.word("number"), reader.word("reference_number"))
+    return {
+        "msg_id": msg_id,
+        "number": reader.word("number"),
+        "reference_number": reader.word("reference_number"),
+    }
