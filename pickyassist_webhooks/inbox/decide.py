@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -79,13 +80,7 @@ def decide(
         recorded[ChatMessage].messages |= recorded[DeliveryReport].messages
     now = timezone.now()
     for result, payload in zip(results.values(), payloads, strict=True):
-        # Storing its rows may take much of the lease.
-        result.changes = _changes(payload, result) | {
-            "processed_at": now,
-            "due_at": later(now, LEASE),
-        }
-        if result.changes["state"] != RequestState.STORED:
-            result.changes["finished_at"] = now
+        result.changes = _changes(payload, result, now)
     ordered = list(results.values())
     if requests[0].pk is None:
         # A copy, so that the request stays as it is until all is committed.
@@ -199,7 +194,7 @@ def _undecided(request: WebhookRequest) -> Callable[[int], bool]:
     return lambda index: f"data[{index}]" in paths
 
 
-def _changes(payload: Payload, result: Result) -> dict[str, Any]:
+def _changes(payload: Payload, result: Result, now: datetime) -> dict[str, Any]:
     events, repeats = len(result.events), result.repeats
     problems = len(payload.problems) + payload.unlisted
     outcome = outcome_of(events, repeats, problems)
@@ -214,8 +209,11 @@ def _changes(payload: Payload, result: Result) -> dict[str, Any]:
         "repeat_count": repeats,
         "problem_count": problems,
         "error": "",
+        "processed_at": now,
+        # Storing its rows may take much of the lease.
+        "due_at": later(now, LEASE),
     }
-    return changes if has_signals else changes | {"claimed_by": ""}
+    return changes if has_signals else changes | {"claimed_by": "", "finished_at": now}
 
 
 def _updates(requests: list[WebhookRequest], results: list[Result]) -> Plan:
