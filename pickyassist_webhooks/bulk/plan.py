@@ -79,9 +79,9 @@ def model_of(rows: list[Any]) -> Any:
 
 def request_of(plan: Plan) -> Any:
     """Return the request that a plan inserts, or ``None``."""
-    first = plan[0] if plan else None
-    is_new = isinstance(first, Insert) and not hasattr(first.rows[0], "key")
-    return first.rows[0] if is_new else None  # type: ignore[union-attr]
+    if plan and isinstance(plan[0], Insert) and not hasattr(plan[0].rows[0], "key"):
+        return plan[0].rows[0]
+    return None
 
 
 def give_ids(rows: Iterable[Any], returned: Iterable[tuple[int, str]]) -> None:

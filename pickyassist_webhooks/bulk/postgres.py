@@ -94,9 +94,9 @@ class PostgresWriter(Compiled):
         return rows
 
     def write(self, plan: Plan) -> None:
-        if len(plan) == 1 or sum(len(step.rows) for step in plan) > BATCH:
+        if len(plan) < 2 or sum(len(step.rows) for step in plan) > BATCH:
             super().write(plan)
-        elif plan:
+        else:
             self._write_together(plan)
 
     def _write_together(self, plan: Plan) -> None:
