@@ -153,10 +153,9 @@ def discard(pk: int, by: str, reason: str) -> WebhookRequest:
 
 def may_call_receivers_again() -> Q:
     """Return the condition for requests whose signals were all sent, but some receivers failed."""
-    failing = Q(state=RequestState.FAILING, receiver_failures__isnull=False)
     # If the attempts are used up, but not if workers crashed before the last signal.
     dead = Q(state=RequestState.DEAD, receiver_failures__due_at=None)
-    return failing | dead & Q(receiver_failures__isnull=False)
+    return (Q(state=RequestState.FAILING) | dead) & Q(receiver_failures__isnull=False)
 
 
 @contextmanager

@@ -46,15 +46,16 @@ def outside_of_transactions(view: View) -> View:
 def transaction_states() -> TransactionStates:
     """Return the transaction state of each connection of this thread."""
     return {
-        connection.alias: _idle_state(connection)
-        if connection.connection is None
-        else (
-            len(connection.savepoint_ids) + connection.in_atomic_block,
-            connection.autocommit,
-            has_unseen_transaction(connection),
-        )
+        connection.alias: _state_of(connection)
         for connection in connections.all(initialized_only=True)
     }
+
+
+def _state_of(connection: BaseDatabaseWrapper) -> tuple[int, bool, bool]:
+    if connection.connection is None:
+        return _idle_state(connection)
+    nested = len(connection.savepoint_ids) + connection.in_atomic_block
+    return nested, connection.autocommit, has_unseen_transaction(connection)
 
 
 def has_unseen_transaction(connection: BaseDatabaseWrapper) -> bool:

@@ -66,7 +66,8 @@ def _database() -> dict[str, str] | None:
         connection = connections[alias]
         # No host, port or user: processes of one project may use different ones.
         name = str(connection.settings_dict["NAME"] or "")
-        if connection.vendor == "sqlite" and not _is_no_path(name):
+        is_path = name and not name.startswith((":memory:", "file:"))
+        if connection.vendor == "sqlite" and is_path:
             name = os.path.realpath(name)
         return {"alias": alias, "vendor": connection.vendor, "name": name}
     except Exception as err:  # a router may query a database that is down
@@ -75,10 +76,6 @@ def _database() -> dict[str, str] | None:
             type(err).__name__,
         )
         return None
-
-
-def _is_no_path(name: str) -> bool:
-    return not name or name.startswith((":memory:", "file:"))
 
 
 def _scope() -> str | None:

@@ -34,8 +34,7 @@ def moment(text: str) -> datetime:
     if settings.USE_TZ:
         aware = bounded if bounded.tzinfo else timezone.make_aware(bounded)
         return aware.astimezone(zones.utc)
-    local = timezone.get_default_timezone()
-    return timezone.make_naive(bounded, local) if bounded.tzinfo else bounded
+    return in_local_time(bounded) if bounded.tzinfo else bounded
 
 
 def later(moment: datetime, by: timedelta) -> datetime:
