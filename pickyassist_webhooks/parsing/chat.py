@@ -1,8 +1,7 @@
 """Chat messages: the payload of the Global Webhook, one message in one object.
 
 From the vendor's page "Global Webhook". It mixes hyphens and underscores, and spells one name with
-a capital letter, so names are read without regard to case, hyphens and underscores alike. Pure: no
-settings, no database.
+a capital letter, so names are read without regard to case, hyphens and underscores alike.
 """
 
 from __future__ import annotations

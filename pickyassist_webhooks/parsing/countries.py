@@ -1,4 +1,4 @@
-"""The country of a phone number, by its first digits. Pure: text in, code out.
+"""The country of a phone number, by its first digits.
 
 Sources: "List of ITU-T Recommendation E.164 assigned country codes" (ITU-T E.164, Annex to ITU
 Operational Bulletin 1114), https://www.itu.int/pub/T-SP-E.164D; for the countries that share +1 the

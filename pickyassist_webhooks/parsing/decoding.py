@@ -1,4 +1,4 @@
-"""Decode bytes into one JSON object, with any content type. Pure: no settings, no database."""
+"""Decode bytes into one JSON object, with any content type."""
 
 from __future__ import annotations
 

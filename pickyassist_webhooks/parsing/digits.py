@@ -1,4 +1,4 @@
-"""The ways people and programs write a number. Pure: text in, digits out."""
+"""The ways people and programs write a number."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The vendor's vocabulary: how to recognise its events, and the names of their fields.
 
 From its page "Event Webhook Variables". If its samples, its older pages and that page contradict
-each other, every variant is accepted. Pure: no settings, no database.
+each other, every variant is accepted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The numbers of JSON: a whole number stays whole in every notation. Pure: no settings."""
+"""The numbers of JSON: a whole number stays whole in every notation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of a form, read once from front to back. Pure: no settings, no database.
+"""The parts of a form, read once from front to back.
 
 ``email`` takes minutes for a header of a megabyte, and nested parts overflow its stack.
 """

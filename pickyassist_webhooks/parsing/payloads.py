@@ -1,4 +1,4 @@
-"""Parse bytes into events and problems. Pure: frozen dataclasses, no settings, no database."""
+"""Parse bytes into events and problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read the answers of the Push API. Pure: no settings, no database.
+"""Read the answers of the Push API.
 
 From the vendor's page "Push API": status 100 means accepted, and not delivered.
 """

@@ -1,4 +1,4 @@
-"""The values of one JSON object, read tolerantly. Pure: no settings, no database.
+"""The values of one JSON object, read tolerantly.
 
 An identity is refused if it is missing, of a wrong type or too long. Any other invalid value is
 replaced, and the original value is kept next to it.
