@@ -109,7 +109,6 @@ def _parse_pulled(body: bytes, project_id: str) -> Payload:
     rows = _data(DELIVERY_REPORTS, envelope.source)
     if not rows and envelope.source["data"] not in (*_NO_ROWS, None, ""):
         raise InvalidPayload("data", "wrong_type", "a list of rows")
-    _refuse_many(rows)
     completed = [_completed(row, shared) if isinstance(row, dict) else row for row in rows]
     return _read(DELIVERY_REPORTS, project_id, envelope, completed, _NEXT_TO_PULLED)
 
@@ -189,7 +188,6 @@ def _rows_in(event_type: EventType, envelope: dict[str, Any]) -> list[Any]:
     """
     is_flat = event_type.fits(envelope)
     rows = [] if is_flat and not event_type.is_batch else _data(event_type, envelope)
-    _refuse_many(rows)
     if not (is_flat or any(map(event_type.fits, rows))):
         _refuse_foreign(envelope)
         if not event_type.is_batch or "data" not in envelope:
@@ -203,18 +201,16 @@ def _rows_in(event_type: EventType, envelope: dict[str, Any]) -> list[Any]:
     raise InvalidPayload("data", "wrong_type", "a list of rows, or the fields of one row")
 
 
-def _refuse_many(rows: list[Any]) -> None:
-    if len(rows) > MAX_ROWS:
-        raise InvalidPayload("data", "too_many_rows", f"at most {MAX_ROWS} rows")
-
-
 def _data(event_type: EventType, envelope: dict[str, Any]) -> list[Any]:
     """Return the rows under ``data``, which a form has as JSON."""
     data = envelope.get("data")
     if isinstance(data, str) and data.lstrip()[:1] in ("[", "{"):
         with suppress(UnreadablePayload):
             data = decode_text(data)
-    return rows_of(data, event_type.fits)
+    rows = rows_of(data, event_type.fits)
+    if len(rows) > MAX_ROWS:
+        raise InvalidPayload("data", "too_many_rows", f"at most {MAX_ROWS} rows")
+    return rows
 
 
 def _shared_extra(envelope: FieldReader, row_count: int, known_names: Set[str]) -> dict[str, Any]:
