@@ -8,20 +8,19 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID
 
-from django.conf import settings
 from django.utils import timezone
 
 from ..choices import RequestState
 from ..conf import app_settings
 from ..exceptions import NoSpoolFile, UnreadableSpoolFile
 from ..models import WebhookRequest
+from ..models.moments import moment
 
 #: The suffix of a file while it is written.
 PART = ".part"
@@ -54,11 +53,11 @@ def request_of(header: Header, body: bytes) -> WebhookRequest:
     request = WebhookRequest.objects.new(
         body,
         token=UUID(header["token"]),
-        received_at=_moment(header["received_at"]),
+        received_at=moment(header["received_at"]),  # it fits USE_TZ, which may have changed since
         **{name: header[name] for name in _COLUMNS},
     )
     if "erased_at" in header:
-        request.erased_at = _moment(header["erased_at"])
+        request.erased_at = moment(header["erased_at"])
         request.state = RequestState.DISCARDED
     return request
 
@@ -172,11 +171,3 @@ def sync(folder: Path) -> None:
                 raise
         finally:
             os.close(descriptor)
-
-
-def _moment(text: str) -> datetime:
-    """Return a time that fits ``USE_TZ``, which may have changed since."""
-    moment = datetime.fromisoformat(text)
-    if timezone.is_aware(moment) == settings.USE_TZ:
-        return moment
-    return timezone.make_aware(moment) if settings.USE_TZ else timezone.make_naive(moment)
