@@ -16,7 +16,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test import TestCase
 
 from pickyassist_webhooks.exceptions import NoSpoolFile
-from pickyassist_webhooks.inbox import intake, spool, spool_files
+from pickyassist_webhooks.inbox import intake, spool
 from pickyassist_webhooks.inbox.sweep import drain, sweep
 from pickyassist_webhooks.models import GroupMemberEvent, WebhookRequest
 from pickyassist_webhooks.privacy.erasure import Erasure
@@ -315,7 +315,7 @@ class TestDraining:
         status = path.lstat()
         path.unlink()
         fifo(path)
-        monkeypatch.setattr(spool_files, "status_of", lambda path: status)
+        monkeypatch.setattr(Path, "lstat", lambda path: status)
         assert drain() == 0
 
     def test_a_huge_file_is_not_read(self, folder, caplog):

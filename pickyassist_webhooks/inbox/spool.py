@@ -98,7 +98,7 @@ def _own_files(most: int | None = None) -> Iterator[tuple[float, str]]:
                 if entry.name.endswith(SUFFIX) and _mark_of(entry.name) in own_marks:
                     yield entry.stat(follow_symlinks=False).st_mtime, entry.path
                 elif entry.name.endswith(spool_files.PART) and most is None:
-                    _clear_away(Path(entry))
+                    _clear_away(entry)
 
 
 def _mark_of(name: str) -> str:
@@ -106,11 +106,11 @@ def _mark_of(name: str) -> str:
     return marked[1] if marked else ""
 
 
-def _clear_away(path: Path) -> None:
-    status = spool_files.status_of(path)
-    if spool_files.is_regular(status) and time.time() - status.st_mtime > _ABANDONED:
+def _clear_away(entry: os.DirEntry[str]) -> None:
+    age = time.time() - entry.stat(follow_symlinks=False).st_mtime
+    if entry.is_file(follow_symlinks=False) and age > _ABANDONED:
         with suppress(PermissionError):  # another user's
-            path.unlink()
+            Path(entry).unlink()
 
 
 def _current_owner() -> Owner:

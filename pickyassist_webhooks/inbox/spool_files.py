@@ -98,7 +98,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     Raises ``NoSpoolFile`` and ``OSError``. Errors in reading a file that ``write`` did not make
     become ``UnreadableSpoolFile``.
     """
-    _require_regular(path, status_of(path))
+    _require_regular(path, path.lstat())
     with open(path, "rb", opener=_open_carefully) as file:
         # Check again: another file may have the name now.
         _require_regular(path, os.fstat(file.fileno()))
@@ -116,17 +116,8 @@ def _open_carefully(path: str, flags: int) -> int:
 
 
 def _require_regular(path: Path, status: os.stat_result) -> None:
-    if not is_regular(status):
+    if not stat.S_ISREG(status.st_mode):
         raise NoSpoolFile(f"{path.name} is not a regular file; remove it from SPOOL_DIR")
-
-
-def status_of(path: Path) -> os.stat_result:
-    """Return the status of a file, or of a link itself."""
-    return path.stat(follow_symlinks=False)
-
-
-def is_regular(status: os.stat_result) -> bool:
-    return stat.S_ISREG(status.st_mode)
 
 
 def read_header(file: BinaryIO) -> Header:
