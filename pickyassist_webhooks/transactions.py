@@ -199,13 +199,13 @@ def with_retries(database: str, attempt: Callable[[int], Result]) -> Result:
     Another worker may have been faster, and the next attempt finds its rows. ``attempt`` is given
     the number of attempts that failed.
     """
-    connection = connections[database]
     races = 0
     while True:
         try:
             return attempt(races)
         except DatabaseError:
             races += 1
+            connection = connections[database]
             # A database ends the whole transaction of the caller if it deadlocks.
             is_over = connection.in_atomic_block and connection.needs_rollback
             if races == MAX_RACES or is_over:
