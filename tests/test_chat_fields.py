@@ -233,6 +233,11 @@ class TestText:
         [event] = parsed(b"number=1&" + body, FORM).events
         assert event.fields["text"] == text
 
+    def test_an_escaped_nul_has_a_warning(self):
+        result = parsed(payload(message__in="a%00b"))
+        assert result.events[0].fields["text"] == "a\ufffdb"
+        assert [(each.path, each.code) for each in result.warnings] == [("message-in", "replaced")]
+
     def test_escapes_of_a_form_that_are_not_utf_8_stay(self):
         result = parsed(b"number=1&message-in=caf%E9+%F0%9F%98%80+100%+%C3%28", FORM)
         assert result.events[0].fields["text"] == "caf%E9 \U0001f600 100% %C3("
@@ -310,7 +315,12 @@ class TestObjects:
         assert extra == {"location": sent, "interactive": sent}
 
     @pytest.mark.parametrize(
-        ("sent", "contacts"), [(CARD, [CARD]), ([CARD, "x"], [CARD, "x"]), (None, []), ({}, [])]
+        ("sent", "contacts"),
+        [
+            *(([CARD, "x"], [CARD, "x"]), (CARD, [CARD]), (None, []), ({}, [])),
+            # PHP writes a list with a gap like this.
+            ({"0": CARD, "2": "x"}, [CARD, "x"]),
+        ],
     )
     def test_a_list(self, sent, contacts):
         fields, extra = read(contact=sent, group__mentions=sent)

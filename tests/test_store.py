@@ -73,6 +73,11 @@ class TestOnce:
         post(subscriber(subscriber_id=""))
         post(subscriber(subscriber_id="", number="1"))
         assert NewSubscriber.objects.count() == 3
+        # Zero is no id, as for messages.
+        post(subscriber(subscriber_id=0))
+        assert NewSubscriber.objects.count() == 3
+        post(subscriber(subscriber_id="0", mobile="15550009999"))
+        assert NewSubscriber.objects.count() == 4
 
     def test_richer_repeats_fill_blanks_and_nothing_else(self):
         post(delivery(row("1", reference_number="", error_code="7", new={"a": 1})))

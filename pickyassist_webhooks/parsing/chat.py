@@ -13,7 +13,6 @@ from typing import Any
 
 from ..exceptions import UnreadablePayload
 from . import escapes
-from .characters import storable
 from .decoding import ObjectWithRepeatedKeys, decode_text, harmless
 from .forms import FormObject, plain_name
 from .values import MAX_JSON, MAX_LENGTH, FieldReader
@@ -127,10 +126,9 @@ def an_object(reader: FieldReader, name: str) -> dict[str, Any] | None:
 def a_list(reader: FieldReader, name: str) -> list[Any]:
     """Return a list as sent; a single object becomes a list."""
     value = reader.source.get(name)
-    if isinstance(value, FormObject) and all(map(str.isdecimal, value)):
-        value = list(value.values())
     if isinstance(value, dict):
-        value = [value] if value else []
+        # PHP writes a list with gaps as an object with numbers as keys.
+        value = list(value.values()) if all(map(str.isdecimal, value)) else [value]
     if isinstance(value, list):
         return _kept(reader, name, value) or []
     if not _is_blank(value):
@@ -177,7 +175,7 @@ def text(reader: FieldReader, name: str) -> str:
     raw = reader.text("message_in_raw")
     if raw.strip():
         return raw
-    return storable(decoded(reader.text(name))) or raw
+    return reader.storable(name, decoded(reader.text(name))) or raw
 
 
 def decoded(text: str) -> str:

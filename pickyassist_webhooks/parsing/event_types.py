@@ -82,7 +82,8 @@ def _identify_member(reader: FieldReader, values: dict[str, Any]) -> None:
 
 
 def _identify_subscriber(reader: FieldReader, values: dict[str, Any]) -> None:
-    if not values["subscriber_id"]:
+    if values["subscriber_id"] in ("", "0"):
+        values["subscriber_id"] = ""
         values["number"] = reader.identifier("mobile")
         if not values["number"]:
             raise reader.missing("subscriber_id", "a subscriber_id or a mobile number")

@@ -95,13 +95,16 @@ class FieldReader:
         return value
 
     def text(self, name: str) -> str:
-        """Return a text; characters that some database cannot hold are replaced."""
+        """Return a text; another value is blanked."""
         value = self.source.get(name)
         if isinstance(value, bool | dict | list):
             self.replaced[name] = value
             self.warn(name, "blanked", "a text")
             value = None
-        text = "" if value is None else str(value)
+        return self.storable(name, "" if value is None else str(value))
+
+    def storable(self, name: str, text: str) -> str:
+        """Return a text of this field; characters that some database cannot hold are replaced."""
         if UNSTORABLE.search(text):
             self.warn(name, "replaced", "text without NUL or surrogates")
             text = storable(text)
