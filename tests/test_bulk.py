@@ -151,7 +151,7 @@ class TestWriter:
 
     def test_a_column_with_and_without_values(self):
         """Both rows are in one statement."""
-        for number, date in enumerate(("", "2020-05-29T10:31:06+00:00", "never")):
+        for number, date in enumerate(("", "2020-05-29T10:31:06+00:00", "never"), 1):
             keep(subscriber(subscriber_id=str(number), date=date))
         sweep()
         dates = NewSubscriber.objects.order_by("pk").values_list("date", flat=True)

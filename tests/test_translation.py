@@ -12,6 +12,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.urls import reverse
+from django.utils import translation
 from django.utils.translation import trans_real
 from django.utils.translation.trans_real import CONTEXT_SEPARATOR
 
@@ -75,14 +76,10 @@ class Marking(NullTranslations):
 
 
 @pytest.fixture
-def marked():
-    before = getattr(trans_real._active, "value", None)
-    trans_real._active.value = Marking()
-    yield
-    if before is None:
-        del trans_real._active.value
-    else:
-        trans_real._active.value = before
+def marked(monkeypatch):
+    monkeypatch.setitem(trans_real._translations, "en", Marking())
+    with translation.override("en"):
+        yield
 
 
 def left(response):
