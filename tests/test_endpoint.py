@@ -439,6 +439,16 @@ class TestSurroundings:
         assert post(BODY, to=of_default).status_code == 200
         assert post(BODY, to=of_default.replace(path, "es", 1)).status_code == 200
 
+    @pytest.mark.parametrize("is_default_prefixed", [True, False])
+    @pytest.mark.parametrize("has_middleware", [True, False])
+    def test_i18n_patterns_of_each_kind(self, is_default_prefixed, has_middleware, settings):
+        settings.LANGUAGE_CODE = "en-us"
+        settings.ROOT_URLCONF = f"tests.urls_translated{'' if is_default_prefixed else '_but_one'}"
+        if has_middleware:
+            locale = "django.middleware.locale.LocaleMiddleware"
+            settings.MIDDLEWARE = [locale, *settings.MIDDLEWARE]
+        assert post(BODY, to=webhook_path(SECRET)).status_code == 200
+
     def test_script_prefix(self):
         set_script_prefix("/shop/")
         try:

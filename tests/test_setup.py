@@ -86,14 +86,14 @@ class TestUrls:
         assert f"second: https://shop.example/pickyassist/events/{'b' * 32}/" in output
         assert "Event Webhook" in output
 
-    @pytest.mark.parametrize("base", ["https://your.host/shop/", "https://your.host"])
+    @pytest.mark.parametrize("base", ["https://shop/shop/", "https://shop/shop", "https://shop"])
     def test_a_project_below_a_path(self, base):
         set_script_prefix("/shop/")
         try:
             output = setup(base_url=base, no_wait=True)
         finally:
             set_script_prefix("/")
-        assert f"The URL: https://your.host/shop/pickyassist/events/{SECRET}/\n" in output
+        assert f"The URL: https://shop/shop/pickyassist/events/{SECRET}/\n" in output
 
     @pytest.mark.parametrize(
         "wrong",

@@ -53,8 +53,11 @@ def spooled(facts: Facts) -> Finding:
     if since is None:
         return Level.OK, _("No request is in the spool.")
     age = elapsed(since, facts.now)
+    level = level_of(age, _DEGRADED, _FAILING)
+    if level == Level.OK:
+        return level, _("A request in the spool waits for pickyassist_process.")
     reason = _("A request has been in the spool for %(age)s. Run pickyassist_process.")
-    return level_of(age, _DEGRADED, _FAILING), reason % {"age": in_words(age)}
+    return level, reason % {"age": in_words(age)}
 
 
 def oldest_file() -> datetime | None:

@@ -53,6 +53,7 @@ def report() -> Report:
         database = Condition(DATABASE, Level.OK, _("The database can be read."))
     except DatabaseFault as err:
         read = [Condition(name, *CONDITIONS[name](facts)) for name in _WITHOUT_DATABASE]
-        reason = _("The database cannot be read (%(error)s).") % {"error": type(err).__name__}
+        reason = _("The database cannot be read (%(error)s). On a new one, run migrate first.")
+        reason %= {"error": type(err).__name__}
         database = Condition(DATABASE, Level.FAILING, reason)
     return Report((database, *read))

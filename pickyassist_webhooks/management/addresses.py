@@ -45,9 +45,10 @@ def webhook_urls(base: str, secrets: Iterable[tuple[str, str]]) -> dict[str, str
             "No URL leads to the webhook view; add "
             'path("pickyassist/", include("pickyassist_webhooks.urls")) to your urls.py.'
         ) from err
+    parts = urlsplit(base)
     # The base URL of a project below a path can name that path, which is in each URL already.
-    origin = base.rstrip("/").removesuffix(get_script_prefix().rstrip("/"))
-    return {label: origin + path for label, path in paths.items()}
+    above = parts.path.rstrip("/").removesuffix(get_script_prefix().rstrip("/"))
+    return {label: parts._replace(path=above + path).geturl() for label, path in paths.items()}
 
 
 def address(url: str) -> SplitResult:

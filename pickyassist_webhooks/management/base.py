@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseFault
+
+
+@contextmanager
+def _printing_all(output: Any) -> Iterator[None]:
+    """Write out the characters that an output cannot print, such as a console of Windows."""
+    if not hasattr(output, "reconfigure"):
+        yield
+        return
+    errors = output.errors
+    output.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        with suppress(OSError, ValueError):  # closed meanwhile
+            output.reconfigure(errors=errors)
 
 
 class AppCommand(BaseCommand):
@@ -31,12 +48,9 @@ class AppCommand(BaseCommand):
         parser.add_argument("--json", action="store_true", help=self.json_help)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for output in (self.stdout, self.stderr):
-            # Such as a redirected console of Windows: it may not have the letters of a language.
-            if hasattr(output, "reconfigure"):
-                output.reconfigure(errors="backslashreplace")
         try:
-            self.run(options)
+            with _printing_all(self.stdout):
+                self.run(options)
         except DatabaseFault as err:
             raise CommandError(
                 f"The database failed ({type(err).__name__}). {self.after_fault} On a new "

@@ -144,7 +144,8 @@ class Command(AppCommand):
                 failure = err  # those reports are lost, too, and can be fetched
             self.stderr.write(
                 f"Lost {vendor.lost_reports} reports. To fetch them, set {vendor.settings} in "
-                f"{NAME} and run pickyassist_reconcile. Serving until Ctrl-C."
+                f"{NAME} and run pickyassist_reconcile: it asks when RECONCILE_AFTER has passed, "
+                "or at once for a --push-id, which the admin shows. Serving until Ctrl-C."
             )
             stopped = Stop()
             with stopped_by_signals(stopped):
