@@ -23,8 +23,9 @@ from .models.moments import later
 
 logger = logging.getLogger(__name__)
 
-#: After so long a callable is called again, if it raised or its process crashed.
-_PAUSE = timedelta(seconds=60)
+#: After so long a callable is called again: if it raised, and if it has not returned. Then its
+#: process crashed, but a mail server can also take minutes.
+_PAUSE, _CLAIM = timedelta(seconds=60), timedelta(minutes=10)
 
 
 def mail_admins(condition: str, level: str, reason: str) -> None:
@@ -89,15 +90,17 @@ def _call() -> None:
         return
     now = timezone.now()
     for alarm in alarms().filter(call_due_at__lte=now):
-        claim = later(now, _PAUSE)
+        claim = later(now, _CLAIM)
         unclaimed = alarms().filter(pk=alarm.pk, call_due_at=alarm.call_due_at)
         if not unclaimed.update(call_due_at=claim):
             continue
+        unfinished = alarms().filter(pk=alarm.pk, call_due_at=claim)
         try:
             import_string(path)(alarm.condition, alarm.level, alarm.reason)
         except FAILURES as err:
+            unfinished.update(call_due_at=later(timezone.now(), _PAUSE))
             logger.error(
                 "ALARM raised %s for %s; it will be called again", type(err).__name__, alarm
             )
         else:
-            alarms().filter(pk=alarm.pk, call_due_at=claim).update(call_due_at=None)
+            unfinished.update(call_due_at=None)

@@ -190,6 +190,23 @@ class TestCallable:
         alarms.look()
         assert alarm.calls == [("waiting", "degraded")] * 2
 
+    def test_is_called_once_if_it_takes_minutes(self, settings, clock, monkeypatch):
+        """A mail server can be slow, and other processes look meanwhile."""
+        calls = []
+
+        def slow(condition, level, reason):
+            calls.append(condition)
+            clock.advance(minutes=3)
+            alarms.look()
+
+        monkeypatch.setattr(alarms, "slow", slow, raising=False)
+        path = "pickyassist_webhooks.alarms.slow"
+        settings.PICKYASSIST_WEBHOOKS = settings.PICKYASSIST_WEBHOOKS | {"ALARM": path}
+        keep(delivery())
+        clock.advance(minutes=6)
+        alarms.look()
+        assert calls == ["waiting"]
+
     def test_is_not_called_again_if_all_is_well_again(self, alarm, clock):
         alarm.errors = [ValueError()]
         keep(delivery())
