@@ -206,7 +206,7 @@ def with_retries(database: str, attempt: Callable[[int], Result]) -> Result:
         except DatabaseError:
             races += 1
             connection = connections[database]
-            # A database ends the whole transaction of the caller if it deadlocks.
+            # MariaDB ends the whole transaction of the caller if it deadlocks.
             is_over = connection.in_atomic_block and connection.needs_rollback
             if races == MAX_RACES or is_over:
                 raise

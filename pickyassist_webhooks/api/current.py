@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import ListAPIView, get_object_or_404
+from rest_framework.response import Response
 
 from ..models import ChatMessage, FilterReport, GroupMemberEvent, Message
 from ..models.ids import id_of
@@ -41,7 +42,9 @@ class MembersView(CurrentStateView):
     paths: ClassVar = {"group_id": {"description": "The group ID, as Picky Assist sends it."}}
 
     def rows_of(self, value: str) -> QuerySet[Any]:
-        return GroupMemberEvent.objects.members_of(value)
+        # Here too: the last event of each member is looked for in fewer rows.
+        project_id = self.request.query_params.get("project_id", "").strip()
+        return GroupMemberEvent.objects.members_of(value, project_id or None)
 
 
 class NumberView(CurrentStateView):
@@ -79,10 +82,10 @@ class RepliesView(CurrentStateView):
     paths: ClassVar = {"pk": {"description": "The `id` of the message."}}
     message: Message | None = None
 
-    def initial(self, *args: Any, **kwargs: Any) -> None:
-        """Find the message after the permissions: a 404 tells which messages there are."""
-        super().initial(*args, **kwargs)
+    def list(self, *args: Any, **kwargs: Any) -> Response:
+        # After the permissions: a 404 tells which messages there are.
         self.message = get_object_or_404(Message, pk=id_of(self.kwargs["pk"]))
+        return super().list(*args, **kwargs)
 
     def rows_of(self, value: str) -> QuerySet[Any]:
         return self.message.replies() if self.message else ChatMessage.objects.none()

@@ -50,7 +50,7 @@ def columns(model: type[models.Model]) -> list[Any]:
 
 
 def shortened(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Omit long texts, and add the ``bytes`` of all texts; ``fitting`` reads those omitted."""
+    """Omit long texts, which ``fitting`` reads, and add the ``bytes`` of all without a limit."""
     fields = columns(rows.model)
     short: dict[str, Any] = {
         _short(field): Case(

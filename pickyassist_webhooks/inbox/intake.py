@@ -14,8 +14,9 @@ from ..transactions import committed
 def keep(request: WebhookRequest) -> WebhookRequest:
     """Commit a new request in its own transaction, unless an earlier attempt saved it.
 
-    Raises ``RuntimeError`` inside a transaction, because nothing would be committed when this
-    returns. Also raises database errors, for example if plain SQL began a transaction.
+    Raises ``RuntimeError`` inside a transaction unless the row is there, because nothing would be
+    committed when this returns. Also raises database errors, for example if plain SQL began a
+    transaction.
     """
     database = database_of_requests()
     try:
