@@ -195,7 +195,7 @@ def test_bodies_in_which_it_stands(body, headers):
 
 
 def test_an_output_without_the_letters():
-    """As the console of some systems: no number may stay because it cannot be printed."""
+    """A number must also be erased if the console cannot print its mask."""
     post(NUMBER.encode())
     output = TextIOWrapper(BytesIO(), "ascii")
     call_command("pickyassist_erase", NUMBER, stdout=output)
@@ -838,5 +838,5 @@ class TestAdminAction:
         later = timezone.now() + timedelta(hours=1)
         WebhookRequest.objects.update(due_at=later, claimed_by="another")
         answer = self.select(clerk, Message, erase="yes").content.decode()
-        assert "in work: 1" in answer
+        assert "; skipped: requests in progress: 1" in answer
         assert 'class="warning"' in answer

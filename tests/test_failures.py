@@ -403,7 +403,7 @@ class TestDiagnosis:
         assert [each["error"] for each in diagnosis["failures"]] == ["KeyError"] * 3
         assert "Receiver failures: 6" in diagnosis["more"]
         assert diagnosis["next"].startswith("The next attempt is at ")
-        assert "1 attempt; called again at" in page.content.decode()
+        assert "1 attempt; next call due at" in page.content.decode()
 
     def test_without_personal_data(self, listen, login):
         listen("delivery_received", receiver)
@@ -432,7 +432,10 @@ class TestDiagnosis:
         [
             ({}, "It waits for a worker."),
             ({"claimed_by": "x", "due_at": 60}, "A worker is processing it."),
-            ({"attempts": 2, "due_at": -60}, "The next attempt is due: a worker will make it."),
+            (
+                {"attempts": 2, "due_at": -60},
+                "The next attempt is due: the next run of ",
+            ),
             ({"attempts": 2, "due_at": 60}, "The next attempt is at "),
             ({"state": "discarded"}, "It was discarded, so nothing more happens."),
             (

@@ -22,7 +22,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from ..choices import UNFINISHED, WAITING
+from ..choices import UNFINISHED, WAITING, RequestState
 from ..conf import app_settings
 from ..conf.urls import webhook_path
 from ..models import (
@@ -108,6 +108,7 @@ class AddressAdmin(ReadOnlyAdmin):
         return JsonResponse(
             {
                 "pending": test.state in WAITING,
+                "failed": test.state in (RequestState.FAILING, RequestState.DEAD),
                 "state": test.get_state_display(),
                 "links": [{"text": capfirst(text), "url": url} for text, url in links],
             }

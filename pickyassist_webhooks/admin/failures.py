@@ -20,7 +20,7 @@ from .bulk import BulkAdmin, asking
 from .filters import RequestFilter, ValueFilter
 from .labels import grouped
 from .operations import CALL_AGAIN, DISCARD_THEM
-from .text import shortened
+from .text import MAX_IN_LIST, shortened
 
 #: Characters of a traceback's end that are read for its last line.
 _MAX_LINE = 1000
@@ -31,11 +31,11 @@ def newest_errors(failures: QuerySet[ReceiverFailure]) -> QuerySet[Any]:
     return failures.defer("error").annotate(error_end=Right("error", _MAX_LINE))
 
 
-def error_shown(failure: Any, is_masked: bool) -> str:
+def error_shown(failure: Any, is_masked: bool, length: int = MAX_IN_LIST) -> str:
     """Return the last line of a traceback; if masked, only the class of the exception."""
     if is_masked:
         return failure.exception or masking.HIDDEN
-    return shortened(failure.error_end.rstrip().rpartition("\n")[2])
+    return shortened(failure.error_end.rstrip().rpartition("\n")[2], length)
 
 
 def read_states(http_request: Any, pks: Iterable[int]) -> None:

@@ -51,7 +51,7 @@ class ChosenFilter(ChoicesFieldListFilter):
 
 
 class OneParentFilter(admin.SimpleListFilter):
-    """Shows the rows that have some values of one row: no text of a stranger is in the link.
+    """Shows the rows that have some values of one row: the link has its id, not its values.
 
     Only links lead here: it is not offered in lists.
     """

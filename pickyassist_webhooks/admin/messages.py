@@ -79,6 +79,18 @@ class MessageAdmin(ErasingAdmin):
         (_("Results"), ("reported",)),
     )
 
+    def sections(self, row: Any) -> list[tuple[Any, list[str]]]:
+        """Return the sections without the fields of an error or a conflict that there is not."""
+        left_out: set[str] = set()
+        if row is not None and row.error_group is None:
+            left_out |= {"error_code", "error_message", "same_error"}
+        if row is not None and not row.conflict:
+            left_out.add("conflict_explained")
+        return [
+            (title, [name for name in names if name not in left_out])
+            for title, names in super().sections(row)
+        ]
+
     @admin.display(description=_("error"))
     def error(self, message: Any) -> Any:
         shown = _error(

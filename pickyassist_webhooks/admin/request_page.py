@@ -38,6 +38,9 @@ from .text import shortened
 #: Problems and failed receivers shown at the beginning.
 MAX_SHOWN = 3
 
+#: Characters shown of an error.
+MAX_ERROR = 300
+
 #: Problems listed of one request; all are counted, and up to 1,000 stored.
 MAX_PROBLEMS = 50
 
@@ -157,7 +160,7 @@ class RequestPageAdmin(BulkAdmin):
                 "receiver": self.link(
                     viewer, ReceiverFailure, visible(failure.receiver), failure.pk
                 ),
-                "error": error_shown(failure, is_masked),
+                "error": error_shown(failure, is_masked, MAX_ERROR),
                 "attempts": failure.attempts,
                 "due_at": failure.due_at,
             }
@@ -191,7 +194,7 @@ class RequestPageAdmin(BulkAdmin):
     def _last_line(self, http_request: HttpRequest, error: str) -> str:
         before, _newline, line = error.rstrip().rpartition("\n")
         if not line or "error" not in self.masks(http_request):
-            return shortened(line)
+            return shortened(line, MAX_ERROR)
         # Only a line after one of the code: others are of the error's text.
         is_first = before.rpartition("\n")[2].startswith("  ")
         match = _EXCEPTION.match(line) if is_first else None
@@ -219,7 +222,7 @@ def _next(request: WebhookRequest) -> str:
     if state in WAITING and not request.attempts:
         return gettext("It waits for a worker.")
     if request.due_at <= now:
-        return gettext("The next attempt is due: a worker will make it.")
+        return gettext("The next attempt is due: the next run of pickyassist_process makes it.")
     facts = {"time": local_time(request.due_at), "most": app_settings.max_attempts}
     text = gettext("The next attempt is at %(time)s. There are up to %(most)d attempts.")
     return text % facts

@@ -117,6 +117,8 @@ class WebhookRequestAdmin(RequestPageAdmin, ProblemsAdmin, AddressAdmin):
             return request.state in _WITHOUT_FAILURES
         if name == "body_shown" and request.erased_at:
             return False  # it says so
+        if name == "due_at" and request.state not in UNFINISHED:
+            return True  # the end of a lease
         # A column of the admin's own that shows no field is never empty.
         return getattr(request, self.fields_shown.get(name, name), name) in _EMPTY
 

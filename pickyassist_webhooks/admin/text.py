@@ -33,9 +33,9 @@ _MARK = '<mark class="pickyassist-problem" title="{}">{}</mark>'
 _NOTE = ' <strong class="pickyassist-note">← {}</strong>'
 
 
-def shortened(text: str) -> str:
-    """Return the beginning of a text in one line, for a list."""
-    return visible(text if len(text) <= MAX_IN_LIST else f"{text[: MAX_IN_LIST - 1]}…")
+def shortened(text: str, length: int = MAX_IN_LIST) -> str:
+    """Return the beginning of a text in one line, by default for a list."""
+    return visible(text if len(text) <= length else f"{text[: length - 1]}…")
 
 
 def breakable(path: str) -> SafeString:

@@ -41,7 +41,7 @@ BODIES, TRACEBACKS, FILES = _("bodies"), _("tracebacks"), _("spool files")
 MENTIONS = _("mentions in other messages")
 #: Requests with the number that stay, because they are not parsed yet or a worker has them; bodies
 #: in an encoding that cannot be read; spool files that this process may not read.
-IN_WORK, ENCODED, UNREADABLE = _("in work"), _("encoded bodies"), _("unreadable files")
+IN_WORK, ENCODED, UNREADABLE = "in work", _("encoded bodies"), _("unreadable files")
 
 SKIPPED = (IN_WORK, ENCODED, UNREADABLE)
 
@@ -270,7 +270,12 @@ class Erasure:
 
 
 def described(counts: Counter[str]) -> str:
-    """Return the counts in words."""
-    names = {model.__name__: model._meta.verbose_name_plural for model in _NAMED}
-    parts = [f"{names.get(name) or gettext(name)}: {count}" for name, count in counts.items()]
-    return ", ".join(parts) or gettext("nothing")
+    """Return the counts in words, those that are skipped at the end."""
+    labels = {model.__name__: model._meta.verbose_name_plural for model in _NAMED}
+    labels[IN_WORK] = gettext("requests in progress")
+    texts = {name: f"{labels.get(name) or gettext(name)}: {counts[name]}" for name in counts}
+    skipped = ", ".join(texts.pop(name) for name in SKIPPED if name in texts)
+    others = ", ".join(texts.values()) or gettext("nothing")
+    if not skipped:
+        return others
+    return gettext("%(counts)s; skipped: %(skipped)s") % {"counts": others, "skipped": skipped}

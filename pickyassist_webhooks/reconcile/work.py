@@ -160,7 +160,7 @@ def _ask(push: Push, token: str, run: Run) -> None:
         asked_for = min(err.retry_after or timedelta(), LONGEST_HOLD)
         if asked_for:
             hold(DELIVERY_REPORTS, asked_for)
-        logger.warning("Could not fetch the reports of push %d: %s", push.pk, err.code)
+        logger.warning("Could not fetch the reports of push %a: %s", push.push_id, err.code)
         run.counts["failed"] += 1
         pause = _pause(push, _AFTER_FAILURE, _MOST_AFTER_FAILURE)
         run.counts[_save(push, pause, asked_for, str(err))] += 1

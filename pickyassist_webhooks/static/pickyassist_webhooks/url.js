@@ -87,6 +87,10 @@ document.addEventListener("DOMContentLoaded", () => {
             status.append(`: ${words.noRows}`);
             return;
         }
+        if (rows.failed) {
+            // The request is stored, but a receiver of the project raised.
+            status.textContent = status.textContent.replace("✓", "✕");
+        }
         status.append(`: ${rows.state}`);
         if (rows.pending) {
             status.append(`. ${words.waiting}`);
