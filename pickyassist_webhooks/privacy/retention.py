@@ -16,6 +16,7 @@ from ..models import MODELS, DeliveryReport, Message, Push, WebhookRequest
 from ..models.leases import is_claimed
 from ..models.rates import LONGEST_HOLD
 from ..models.requests import database_of_requests, requests
+from ..transactions import with_retries
 
 #: Rows deleted in one transaction, so that no one waits long for it.
 CHUNK = 500
@@ -76,7 +77,14 @@ def prune(rows: QuerySet[Any], stop: Callable[[], bool]) -> Iterator[int]:
 
 
 def delete(rows: QuerySet[Any], chunk: Q = EVERY) -> int:
-    """Delete the rows of a chunk, but no request that a worker claims; return their count."""
+    """Delete the rows of a chunk, but no request that a worker claims; return their count.
+
+    It tries again if the database chose it to end a deadlock.
+    """
+    return with_retries(rows.db, lambda _races: _delete(rows, chunk))
+
+
+def _delete(rows: QuerySet[Any], chunk: Q) -> int:
     label = rows.model._meta.label
     rows = rows.filter(chunk)
     with transaction.atomic(using=rows.db):
