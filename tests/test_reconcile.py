@@ -463,6 +463,8 @@ class TestRetryAfter:
         assert push.due_at - push.asked_at == LONGEST_HOLD
         clock.advance(hours=23)
         assert run("--push-id", push.push_id)["asked"] == 0
+        said = call("--push-id", push.push_id)
+        assert re.search(r"Still open: 1; Picky Assist allows the next call in 36\d\d s\.", said)
         clock.advance(hours=2)
         assert run() == result(asked=1, reports=1, settled=1)
 

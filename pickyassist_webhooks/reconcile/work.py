@@ -84,6 +84,8 @@ class Run:
     counts: Counter[str] = field(default_factory=Counter)
     #: The projects that cannot be asked for: why, and since when.
     stopped: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    #: How long the vendor allows no call, if the run did not wait for it.
+    pause: timedelta = timedelta()
 
     def skipped(self) -> list[str]:
         """Return the projects that are left alone now."""
@@ -139,6 +141,7 @@ def reconcile(
             continue
         pause = take_turn(DELIVERY_REPORTS, _MINUTE / app_settings.api_calls_per_minute)
         if pause > PATIENCE:
+            run.pause = pause
             return
         if pause:
             wait(pause.total_seconds())

@@ -80,7 +80,7 @@ class Command(AppCommand):
         run, began = Run(), time.monotonic()
         with Progress(self.stderr, wanted.due().unsettled().count(), "asked") as line:
             reconcile(wanted, run, stopped, stopped.wait, line)
-        self._report(run, began, options, "" if options["json"] else _waiting(wanted))
+        self._report(run, began, options, "" if options["json"] else _waiting(wanted, run))
         if run.stopped:
             raise CommandError(" ".join(_reasons(run)))
 
@@ -147,12 +147,15 @@ def _require_recorded(wanted: Wanted) -> None:
             raise CommandError(f"No push with the id {push_id!r} is recorded.")
 
 
-def _waiting(wanted: Wanted) -> str:
+def _waiting(wanted: Wanted, run: Run) -> str:
     left = (
         wanted.pushes().filter(state=PushState.OPEN).aggregate(count=Count("*"), at=Min("due_at"))
     )
     if not left["count"]:
         return ""
+    if run.pause:
+        pause = round(run.pause.total_seconds())
+        return f" Still open: {left['count']}; Picky Assist allows the next call in {pause} s."
     return f" Still open: {left['count']}; the next is due in {seconds_until(left['at'])} s."
 
 
