@@ -327,6 +327,19 @@ class TestTransactions:
             record()
         assert len(tried) == transactions.MAX_RACES
 
+    def test_a_transaction_of_the_caller_that_is_over_is_not_tried_again(self):
+        """MariaDB ends all of it if it deadlocks."""
+        tried = []
+
+        def deadlocks(races):
+            tried.append(races)
+            transaction.set_rollback(True)
+            raise OperationalError(1213, "Deadlock found")
+
+        with pytest.raises(OperationalError), transaction.atomic():
+            transactions.with_retries("default", deadlocks)
+        assert tried == [0]
+
     def test_statements(self, django_assert_num_queries):
         many = answer(*map(str, range(1, 501)))
         usual = {"postgresql": 6, "sqlite": 6, "mysql": 6}[connection.vendor]
