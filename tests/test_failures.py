@@ -486,7 +486,10 @@ class TestDiagnosis:
 
     @pytest.mark.parametrize(
         ("seconds", "shown"),
-        [(0.0123, "12 ms"), (1.25, "1.2 s"), (75, "1 min 15 s"), (3700, "1 h 1 min")],
+        [
+            *((0.0123, "12 ms"), (0.9996, "1.0 s"), (1.25, "1.2 s"), (59.97, "1 min 0 s")),
+            *((75, "1 min 15 s"), (3700, "1 h 1 min")),
+        ],
     )
     def test_times(self, seconds, shown):
         assert duration(seconds) == shown

@@ -96,10 +96,10 @@ class Grouped(int):
 
 def duration(seconds: float) -> str:
     """Return a time in its two largest units, or in milliseconds if it is short."""
-    if seconds < 1:
-        return gettext("%(count)s ms") % {"count": round(seconds * 1000)}
-    if seconds < 60:
-        return gettext("%(count)s s") % {"count": number_format(round(seconds, 1), 1)}
+    if (milliseconds := round(seconds * 1000)) < 1000:
+        return gettext("%(count)s ms") % {"count": milliseconds}
+    if (tenths := round(seconds, 1)) < 60:
+        return gettext("%(count)s s") % {"count": number_format(tenths, 1)}
     minutes, left = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
