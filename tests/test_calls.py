@@ -52,6 +52,14 @@ def test_all_are_made(receiver):
     assert left() == 0
 
 
+def test_only_a_permanent_failure_is_logged_as_one(receiver, caplog, settings):
+    assert "failed permanently" not in caplog.text
+    receiver.is_broken = True
+    settings.PICKYASSIST_WEBHOOKS = {**settings.PICKYASSIST_WEBHOOKS, "MAX_ATTEMPTS": 2}
+    assert call_again(due_calls()).state == "dead"
+    assert caplog.text.count("failed permanently") == 1
+
+
 def test_another_worker_was_faster(receiver):
     pks = due_calls()
     assert call_again(pks).state == "done"

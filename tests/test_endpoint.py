@@ -19,7 +19,7 @@ from pickyassist_webhooks import ingest, signals, views
 from pickyassist_webhooks.conf.urls import webhook_path
 from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.models import DeliveryReport, ReceiverFailure, WebhookRequest
-from pickyassist_webhooks.testing import chat_message
+from pickyassist_webhooks.testing import chat_message, post_event
 from tests.requests import SECRET, delivery, member, post, row, url
 
 pytestmark = pytest.mark.django_db
@@ -448,6 +448,7 @@ class TestSurroundings:
             locale = "django.middleware.locale.LocaleMiddleware"
             settings.MIDDLEWARE = [locale, *settings.MIDDLEWARE]
         assert post(BODY, to=webhook_path(SECRET)).status_code == 200
+        assert post_event(Client(), BODY).status_code == 200
 
     def test_script_prefix(self):
         set_script_prefix("/shop/")
