@@ -26,7 +26,10 @@ def heard(stage):
 def wait_for(condition, stage, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s; the worker: {stage.log('worker')}"
+        assert time.monotonic() < end, (
+            f"not within {seconds} s; the worker: {stage.log('worker')}; the server:"
+            f" {stage.log('server')}; the rows: {stage.compare()}"
+        )
         time.sleep(0.05)
 
 
