@@ -238,6 +238,16 @@ class TestAdmin:
         assert text.count(PRIVATE) == 2
         assert "all messages with this error" not in self.page(root, "4")
 
+    def test_a_message_without_an_error_has_no_fields_of_one(self, root):
+        post(delivery(row("8", 1)))
+        for msg_id, is_shown in (("1", True), ("8", False)):
+            message = Message.objects.get(msg_id=msg_id)
+            url = reverse("admin:pickyassist_webhooks_message_change", args=[message.pk])
+            page = root.get(url).content.decode()
+            for name in ("error_code", "error_message", "same_error"):
+                assert (f"field-{name}" in page) is is_shown
+            assert "field-conflict_explained" not in page
+
     def test_a_long_text_is_cut_in_the_timeline(self, root):
         post(delivery(failed("7", text="y" * 900, code="")))
         assert self.page(root, "7").count("y" * 900) == 1

@@ -214,6 +214,7 @@ class TestRowsOfATest:
         rows = rows_of(root, send()[0]).json()
         assert not rows["pending"]
         assert rows["state"] == "failing, will be retried"
+        assert rows["failed"] is True
         assert "Receiver failure" in [link["text"] for link in rows["links"]]
 
     def test_the_project_may_have_its_own_admin_of_a_model(self, root, monkeypatch):
