@@ -91,9 +91,10 @@ class TestColumn:
         assert self.stored() == ["BR", "IN"]
 
     @pytest.mark.urls("tests.urls_api")
-    def test_filter_of_the_api(self, root):
+    @pytest.mark.parametrize("code", ["BR", "br"])
+    def test_filter_of_the_api(self, root, code):
         post(delivery(to(BRAZIL, "1"), to(INDIA, "2")))
-        [message] = root.get("/api/messages/", {"country": "BR"}).json()["results"]
+        [message] = root.get("/api/messages/", {"country": code}).json()["results"]
         assert (message["msg_id"], message["country"]) == ("1", "BR")
 
     @pytest.mark.parametrize("name", ["country", "channel"])

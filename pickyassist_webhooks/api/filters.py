@@ -115,6 +115,13 @@ class OfNumber(filters.CharFilter):
         return qs.filter(of_number(value)) if value else qs
 
 
+class Country(filters.CharFilter):
+    """An ISO 3166-1 code."""
+
+    def filter(self, qs: Any, value: str) -> Any:
+        return super().filter(qs, value.upper())
+
+
 class Received(filters.FilterSet):
     received_at_after = Moment("received_at", "gte")
     received_at_before = Moment("received_at", "lt")
@@ -155,7 +162,7 @@ class MessageFilters(filters.FilterSet):
     msg_id = filters.CharFilter()
     reference_number = filters.CharFilter()
     push_id = filters.CharFilter()
-    country = filters.CharFilter()
+    country = Country()
     error_code = filters.CharFilter(method="with_error")
     conflict = Only(method="in_conflict", label="received, yet failed or refunded")
 
