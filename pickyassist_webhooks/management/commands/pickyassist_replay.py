@@ -71,6 +71,8 @@ class Command(AppCommand):
         result = {"chosen": counts, "dry_run": options["dry_run"], "states": dict(outcomes)}
         done = outcomes.total() - outcomes[SKIPPED]
         text = f"Processed {done} again{in_words(outcomes)}." if outcomes else ""
+        if outcomes[SKIPPED]:
+            text += " Skipped requests are in progress, erased or deleted."
         self.say_result(options, result, text)
 
     def _chosen(self, options: dict[str, Any]) -> WebhookRequestQuerySet:
