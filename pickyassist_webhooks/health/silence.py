@@ -32,7 +32,7 @@ def silence(facts: Facts) -> Finding:
     """Judge the time since the last event of each kind and project."""
     silences = sorted(_silences(facts), key=lambda silence: -silence.age)
     if not silences:
-        return Level.OK, _("Events come as usual.")
+        return Level.OK, _("No unusual silence.")
     longest, *others = silences
     reason = _("No %(kind)s of project %(project)s has come for %(age)s.") % {
         "kind": EventKind(longest.stream.kind).label,
