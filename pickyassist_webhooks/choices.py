@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from django.db.models import IntegerChoices, TextChoices
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class EventKind(TextChoices):
@@ -19,7 +20,7 @@ class EventKind(TextChoices):
 
 
 class RequestState(TextChoices):
-    RECEIVED = "received", _("received")
+    RECEIVED = "received", pgettext_lazy("request", "received")
     STORED = "stored", _("stored, signals not yet sent")
     DONE = "done", _("done")
     QUARANTINED = "quarantined", _("quarantined")

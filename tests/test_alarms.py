@@ -260,7 +260,7 @@ class TestCallable:
         alarms.look()
         [message] = mail.outbox
         assert message.subject.endswith("Picky Assist webhooks: waiting is degraded")
-        assert message.body == "A request has been due for 6 minutes. Does a worker run?\n"
+        assert message.body == "A request has been due for 6 minutes. Check that a worker runs.\n"
 
 
 def test_of_two_processes_one_raises_the_alarm(edges, clock):

@@ -46,6 +46,14 @@ def test_a_conversation_has_all_messages_of_a_number(client, talk):
     assert "delivered" in page
 
 
+def test_a_message_without_contacts_has_no_empty_list(client, talk):
+    message = ChatMessage.objects.first()
+    url = reverse("admin:pickyassist_webhooks_chatmessage_change", args=[message.pk])
+    page = client.get(url).content.decode()
+    assert "Contacts" in page
+    assert "[]" not in page
+
+
 def conversation(client, **of):
     message = ChatMessage.objects.filter(**of).latest("pk")
     url = reverse("admin:pickyassist_webhooks_chatmessage_conversation", args=[message.pk])

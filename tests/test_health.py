@@ -69,7 +69,8 @@ def test_usual_traffic_is_ok():
 
 def test_waiting(clock):
     keep(delivery())
-    assert condition("waiting").reason == "A request has been due for 0 minutes. Does a worker run?"
+    reason = "A request has been due for 0 minutes. Check that a worker runs."
+    assert condition("waiting").reason == reason
     for minutes, expected in ((4, OK), (2, DEGRADED), (52, DEGRADED), (3, FAILING)):
         clock.advance(minutes=minutes)
         assert level("waiting") == expected
@@ -142,7 +143,7 @@ class TestQuarantined:
         post({"event_id": 99})
         assert level("quarantined") == OK  # exactly 5 %
         post({"event_id": 99})
-        assert "10 % of the requests of a day" in condition("quarantined").reason
+        assert "10% of the requests of the last 24 hours" in condition("quarantined").reason
         assert level("quarantined") == DEGRADED
         clock.advance(days=1, minutes=1)
         assert level("quarantined") == OK
@@ -469,7 +470,7 @@ class TestCommand:
         code, output = self.run(verbosity=0)
         assert code == 1
         assert output == (
-            "degraded  waiting: A request has been due for 6 minutes. Does a worker run?\n"
+            "degraded  waiting: A request has been due for 6 minutes. Check that a worker runs.\n"
         )
         clock.advance(hours=1)
         assert self.run()[0] == 2

@@ -194,8 +194,8 @@ class TestPage:
             "test_overview.TestPage.filled.<locals>.crm",
             "The last one came",
             "Submitted",
-            "3 (100.0 %)",
-            "2 (66.7 %)",
+            "3 (100.0%)",
+            "2 (66.7%)",
             "Delivered, but also failed or refunded: 1",
             "470 Call # 1",
             "919737001155 (Shared number India) 1",
@@ -400,7 +400,7 @@ class TestQuarantine:
         for sentence in (
             "not_an_integer , data[].status 0 1 a whole number of 64 bits Delivery report",
             "not_json , the whole body",
-            "unknown_event , event_id 3 3 1, 2, 3, 4 or 5 unknown",
+            "unknown_event , event_id 3 3 1, 2, 3, 4 or 5 Unknown",
         ):
             assert sentence in text, (sentence, text)
 
@@ -821,7 +821,7 @@ class TestHealth:
         assert listed == ["failing", "degraded", "degraded"]
         text = words(root.get(PAGE))
         assert "✕ Failing A request has been due for 2 hours." in text
-        assert "! Degraded 50 % of the requests of a day are quarantined." in text
+        assert "! Degraded 50% of the requests of the last 24 hours are quarantined." in text
         assert "All conditions are ok." not in text
 
     def test_a_new_project_sees_its_first_steps(self, root, clock):

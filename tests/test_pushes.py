@@ -406,9 +406,12 @@ class TestPages:
         record("1", references="ORD-1")
         message = Message.objects.get()
         url = reverse("admin:pickyassist_webhooks_message_change", args=[message.pk])
-        assert Page(root.get(url)).has("No report yet.")
+        page = Page(root.get(url))
+        assert page.has("No report yet.")
+        assert not page.has("First reported at")
         post(delivery(row("1", "1")))
         page = Page(root.get(url))
+        assert page.has("First reported at")
         assert page.has("delivered, before: accepted")
         listed = root.get(
             reverse("admin:pickyassist_webhooks_message_changelist"), {"status__exact": "-1"}
@@ -420,8 +423,11 @@ class TestPages:
         url = reverse("admin:pickyassist_webhooks_push_change", args=[push.pk])
         page = Page(root.get(url))
         assert page.has("Messages: 2")
+        assert page.has("Due at")
         Push.objects.update(state="given_up")
-        assert 'class="pickyassist-alarm">given up' in root.get(url).content.decode()
+        page = root.get(url)
+        assert 'class="pickyassist-alarm">given up' in page.content.decode()
+        assert not Page(page).has("Due at")
         Message.objects.all().delete()
         assert not Page(root.get(url)).has("Messages: 2")
 

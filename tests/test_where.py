@@ -14,6 +14,7 @@ from django.template import Context, Template
 from django.urls import reverse
 from django.utils import timezone as clock
 from django.utils import translation
+from django.utils.html import strip_tags
 
 from pickyassist_webhooks import ingest
 from pickyassist_webhooks.admin.labels import local_time, points
@@ -190,9 +191,10 @@ class TestDays:
 
     def test_a_bad_date_makes_no_empty_file(self, root):
         export = reverse("admin:pickyassist_webhooks_message_export_csv")
-        answer = root.get(export, {"first_reported_at__from": "27.11.2026"}, follow=True)
-        assert answer.redirect_chain == [(f"{LIST}?e=1", 302)]
-        assert "'27.11.2026' is not a date" in unescape(answer.content.decode())
+        query = "country=BR&first_reported_at__from=27.11.2026"
+        answer = root.get(f"{export}?{query}", follow=True)
+        assert answer.redirect_chain == [(f"{LIST}?{query}", 302)]
+        assert unescape(answer.content.decode()).count("'27.11.2026' is not a date") == 1
 
     @pytest.mark.parametrize("first", ["0001-01-01", "9999-12-31"])
     def test_days_at_the_ends_of_the_calendar(self, first, root):
@@ -304,7 +306,7 @@ class TestDeliveries:
         assert "Delivery rate" not in Page(login("view_deliveryreport").get(OVERVIEW)).text
 
     def test_differences_in_words(self):
-        shown = [points(change) for change in (0.123, -0.05, 0.0001)]
+        shown = [strip_tags(points(change)) for change in (0.123, -0.05, 0.0001)]
         assert shown == ["▲ +12.3", "▼ \u22125.0", "unchanged"]
 
 
@@ -326,4 +328,6 @@ class TestTimes:
         template = Template("{% load pickyassist_admin %}{{ at|to_the_second }}")
         with clock.override("UTC"), translation.override("de"):
             shown = template.render(Context({"at": self.AT}))
-        assert shown == '<bdi dir="ltr">28.11.2026 13:03:12 UTC</bdi>'
+        assert shown.startswith('<bdi dir="ltr">')
+        assert ">28.11.2026<" in shown  # breaks at no hyphen
+        assert strip_tags(shown) == "28.11.2026 13:03:12 UTC"

@@ -27,7 +27,7 @@ from .lists import ListAdmin
 from .text import breakable, preformatted, pretty_json, shortened
 
 # A body is bytes.
-_EMPTY: tuple[Any, ...] = ("", b"", None, {})
+_EMPTY: tuple[Any, ...] = ("", b"", None, [], {})
 
 Column = str | Callable[[Any], str | bool]
 

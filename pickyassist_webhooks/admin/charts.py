@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from django.utils.formats import date_format
-from django.utils.translation import get_language_bidi
+from django.utils.translation import get_language_bidi, gettext
 
 from .labels import grouped, percent
 
@@ -74,7 +74,8 @@ class Chart:
 
 def names_of(days: Sequence[date]) -> list[str]:
     """Return the names of days in the language of the page."""
-    return [date_format(day, "SHORT_DATE_FORMAT") for day in days]
+    # Translators: the format of a day, as in that of a time.
+    return [date_format(day, gettext("Y-m-d")) for day in days]
 
 
 def of_days(names: Sequence[str], counts: Sequence[int]) -> Chart:

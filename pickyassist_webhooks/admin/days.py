@@ -36,6 +36,7 @@ class DaysFilter(DateFieldListFilter):
 
     def __init__(self, field: Any, request: Any, params: Any, *args: Any, **named: Any) -> None:
         super().__init__(field, request, params, *args, **named)
+        self.title = _("time")  # Django says "By" before it
         links: Any = self.links
         any_date, today, *others = links
         start: datetime = today[1][self.lookup_kwarg_since]

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.views.decorators.http import require_safe
 
 from ..choices import GroupAction
@@ -33,8 +33,8 @@ MEMBERS = 100
 #: Days shown of a group.
 DAYS = 90
 
-#: Characters of a group's name in the name of a file.
-_MAX_NAME = 60
+#: Characters of a group's name in the name of a file, and above its page.
+_MAX_NAME, _MAX_TITLE = 60, 200
 
 
 @admin.register(GroupMemberEvent)
@@ -80,7 +80,7 @@ class GroupMemberEventAdmin(EventAdmin):
         return self.page(
             request,
             "group.html",
-            shortened(event.group_subject) or gettext("unnamed"),
+            shortened(event.group_subject, _MAX_TITLE) or gettext("unnamed"),
             group_id=masks.get("group_id", visible)(event.group_id),
             count=grouped(pages.count),
             members=[(show(member.number), member) for member in shown],
@@ -104,7 +104,10 @@ def _charts(events: QuerySet[GroupMemberEvent]) -> list[dict[str, Any]]:
         (action, (timezone.localtime(at) if timezone.is_aware(at) else at).date())
         for action, at in recent.values_list("action", "received_at")
     )
-    names = {GroupAction.JOINED: gettext("Joined"), GroupAction.EXITED: gettext("Exited")}
+    names = {
+        GroupAction.JOINED: pgettext("people", "Joined"),
+        GroupAction.EXITED: pgettext("people", "Exited"),
+    }
     per_day = {action: [counts[action, day] for day in days] for action in names}
     return [
         {

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
@@ -44,8 +44,10 @@ def country(code: str) -> str:
 
 
 def to_the_second(moment: datetime) -> SafeString:
-    """Return a moment as HTML: it is read from left to right in every language."""
-    return format_html('<bdi dir="ltr">{}</bdi>', local_time(moment))
+    """Return a moment as HTML: read from left to right in every language, its date in one line."""
+    parts = [(part,) for part in local_time(moment).split()]
+    whole = format_html_join(" ", '<span class="pickyassist-nowrap">{}</span>', parts)
+    return format_html('<bdi dir="ltr">{}</bdi>', whole)
 
 
 def local_time(moment: datetime) -> str:
@@ -113,13 +115,14 @@ def duration(seconds: float) -> str:
 
 def percent(rate: float) -> str:
     """Return a rate from 0 to 1 as a percentage."""
-    return gettext("%(percent)s %%") % {"percent": number_format(round(rate * 100, 1), 1)}
+    return gettext("%(percent)s%%") % {"percent": number_format(round(rate * 100, 1), 1)}
 
 
 def points(change: float) -> str:
-    """Return a difference of rates in percentage points, with its sign and an arrow."""
+    """Return a difference of rates in percentage points as HTML, with its sign and an arrow."""
     rounded = round(change * 100, 1)
     if not rounded:
         return gettext("unchanged")
     sign, arrow = ("+", "▲") if rounded > 0 else ("\u2212", "▼")
-    return f"{arrow} {sign}{number_format(abs(rounded), 1)}"
+    number = number_format(abs(rounded), 1)
+    return format_html('<bdi dir="ltr">{} {}{}</bdi>', arrow, sign, number)

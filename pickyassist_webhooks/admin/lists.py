@@ -249,10 +249,11 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         request.GET = parameters  # type: ignore[assignment]
         try:
             changelist = self.get_changelist_instance(request)
-            if any(getattr(each, "is_invalid", False) for each in changelist.filter_specs):
-                raise IncorrectLookupParameters
         except IncorrectLookupParameters:
             return HttpResponseRedirect(f"{self.url('changelist')}?{ERROR_FLAG}=1")
+        if any(getattr(each, "is_invalid", False) for each in changelist.filter_specs):
+            list(messages.get_messages(request))  # the list says it again
+            return HttpResponseRedirect(f"{self.url('changelist')}?{request.META['QUERY_STRING']}")
         rows, pks = changelist.queryset, None
         if term:  # no row has text with NUL, and PostgreSQL refuses to search for it
             pks = [] if "\0" in term else self.matches(term, request, rows.db)

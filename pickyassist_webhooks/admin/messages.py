@@ -80,16 +80,19 @@ class MessageAdmin(ErasingAdmin):
     )
 
     def sections(self, row: Any) -> list[tuple[Any, list[str]]]:
-        """Return the sections without the fields of an error or a conflict that there is not."""
+        """Return the sections without fields of an error, conflict or report that is missing."""
         left_out: set[str] = set()
         if row is not None and row.error_group is None:
             left_out |= {"error_code", "error_message", "same_error"}
         if row is not None and not row.conflict:
             left_out.add("conflict_explained")
-        return [
+        if row is not None and row.status == DeliveryStatus.ACCEPTED:
+            left_out |= {"first_reported_at", "reported"}  # it has the time of the push
+        kept = [
             (title, [name for name in names if name not in left_out])
             for title, names in super().sections(row)
         ]
+        return [(title, names) for title, names in kept if names]
 
     @admin.display(description=_("error"))
     def error(self, message: Any) -> Any:

@@ -26,6 +26,13 @@ class PushAdmin(ReadOnlyAdmin):
         (_("Asked for its reports"), ("attempts", "asked_at", "due_at", "error")),
     )
 
+    def sections(self, row: Any) -> list[tuple[Any, list[str]]]:
+        """Return the layout; only an open push has a next call."""
+        sections = super().sections(row)
+        if row is not None and row.state != PushState.OPEN:
+            sections[-1][1].remove("due_at")
+        return sections
+
     @admin.display(description=_("state"))
     def state_shown(self, push: Push) -> Any:
         label = push.get_state_display()

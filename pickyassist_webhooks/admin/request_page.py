@@ -50,7 +50,7 @@ _EXCEPTION = re.compile(r"([A-Za-z_][\w.]{0,200})(?::|$)")
 #: What happens next in states in which a worker does nothing.
 _RESTING = {
     RequestState.QUARANTINED: _(
-        "No part of it is valid, so nothing more happens. If an upgrade adds support for it,"
+        "Nothing in it is valid, so nothing more happens. If an upgrade adds support for it,"
         " process it again; otherwise discard it."
     ),
     RequestState.DEAD: _(

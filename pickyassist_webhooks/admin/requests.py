@@ -32,7 +32,12 @@ from .text import both_views
 #: Fields of events that a search reads.
 SEARCHED = ("number", "msg_id", "reference_number", "subscriber_id", "group_id")
 
-_WITHOUT_FAILURES = (RequestState.DONE, RequestState.QUARANTINED, RequestState.DISCARDED)
+_WITHOUT_FAILURES = (
+    RequestState.RECEIVED,
+    RequestState.DONE,
+    RequestState.QUARANTINED,
+    RequestState.DISCARDED,
+)
 
 #: Values of fields that the page leaves out.
 _EMPTY: tuple[Any, ...] = ("", b"", None, 0, [], {})

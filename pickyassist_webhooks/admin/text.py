@@ -39,8 +39,8 @@ def shortened(text: str, length: int = MAX_IN_LIST) -> str:
 
 
 def breakable(path: str) -> SafeString:
-    """Return a dotted path as HTML that a narrow page breaks after dots, not in words."""
-    parts = [(part,) for part in re.split(r"(?<=[.\]])", path)]
+    """Return a dotted path as HTML that a narrow page breaks between its words."""
+    parts = [(part,) for part in re.split(r"(?<=[._\]])", path)]
     joined = format_html_join(mark_safe("<wbr>"), "{}", parts)
     return format_html('<span class="pickyassist-path">{}</span>', joined)
 

@@ -34,8 +34,10 @@ def dead(facts: Facts) -> Finding:
     if not count:
         return Level.OK, _("No request failed permanently.")
     reason = ngettext(
-        "%(count)s request failed permanently. Fix its receiver, then replay or discard it.",
-        "%(count)s requests failed permanently. Fix their receivers, then replay or discard them.",
+        "%(count)s request failed permanently. Fix its receiver, then process it again or discard"
+        " it.",
+        "%(count)s requests failed permanently. Fix their receivers, then process them again or"
+        " discard them.",
         count,
     )
     number = f"{MOST_DEAD}+" if count > MOST_DEAD else str(count)
@@ -46,8 +48,10 @@ def quarantined(facts: Facts) -> Finding:
     """Judge the share of quarantined requests among those of the last day."""
     quarantined, total = _share_of_day(facts)
     if quarantined <= total * _SHARE:
-        return Level.OK, _("At most one in 20 requests of a day is quarantined.")
-    reason = _("%(percent)s %% of the requests of a day are quarantined. See the quarantine.")
+        return Level.OK, _("At most one in 20 requests of the last 24 hours is quarantined.")
+    reason = _(
+        "%(percent)s%% of the requests of the last 24 hours are quarantined. See the quarantine."
+    )
     return Level.DEGRADED, reason % {"percent": round(100 * quarantined / total)}
 
 

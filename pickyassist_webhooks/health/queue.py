@@ -23,7 +23,7 @@ def waiting(facts: Facts) -> Finding:
     if since is None:
         return Level.OK, _("No request waits.")
     age = elapsed(since, facts.now)
-    reason = _("A request has been due for %(age)s. Does a worker run?")
+    reason = _("A request has been due for %(age)s. Check that a worker runs.")
     return level_of(age, _DEGRADED, _FAILING), reason % {"age": in_words(age)}
 
 

@@ -34,7 +34,7 @@ def reconcile(facts: Facts) -> Finding:
     """Judge for how long a push has been due without being asked for."""
     since = oldest_due_push(facts.now)
     if since is None:
-        return Level.OK, _("No push waits to be asked for.")
+        return Level.OK, _("No push waits for pickyassist_reconcile.")
     age = elapsed(since, facts.now)
-    reason = _("A push has been due for %(age)s. Does pickyassist_reconcile run?")
+    reason = _("A push has been due for %(age)s. Check that pickyassist_reconcile runs.")
     return level_of(age, timedelta(days=1)), reason % {"age": in_words(age)}
