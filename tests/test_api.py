@@ -360,6 +360,13 @@ class TestStatistics:
     def test_an_invalid_period(self, days, root):
         assert root.get(url("stats"), {"days": days}).status_code == 400
 
+    def test_a_repeated_parameter(self, filled, root):
+        answer = root.get(f"{url('message-list')}?status=1&status=2")
+        assert answer.status_code == 400
+        assert answer.json() == {"status": ["Expected one value; the parameter is repeated."]}
+        states = f"{url('request-list')}?state=done&state=quarantined"
+        assert root.get(states).status_code == 200
+
     def test_an_unknown_parameter(self, filled, root):
         answer = root.get(url("stats"), {"dayz": 7})
         assert answer.status_code == 400

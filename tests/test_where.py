@@ -92,6 +92,12 @@ class TestColumn:
         assert self.stored() == ["BR", "IN"]
 
     @pytest.mark.urls("tests.urls_api")
+    def test_an_unknown_country_is_refused(self, root):
+        answer = root.get("/api/messages/", {"country": "Brazil"})
+        assert answer.status_code == 400
+        assert answer.json() == {"country": ["Expected an ISO 3166-1 code, such as BR."]}
+
+    @pytest.mark.urls("tests.urls_api")
     @pytest.mark.parametrize("code", ["BR", "br"])
     def test_filter_of_the_api(self, root, code):
         post(delivery(to(BRAZIL, "1"), to(INDIA, "2")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..choices import RequestState
 from ..models import MODELS, Event
 from ..models.moments import moment
 from ..models.numbers import of_number
+from ..parsing.countries import COUNTRIES
 from ..permissions import VIEW_PERSONAL_DATA, hidden_look_ups
 from .pagination import CURSOR, ORDERING, SIZE
 
@@ -27,6 +29,8 @@ from .pagination import CURSOR, ORDERING, SIZE
 _LIST_PARAMETERS = {CURSOR, ORDERING, SIZE}
 
 _IN_CONFLICT = "Expected true; omit the parameter to include all messages."
+_NO_COUNTRY = "Expected an ISO 3166-1 code, such as BR."
+_ONCE = "Expected one value; the parameter is repeated."
 
 
 def refuse_unknown(request: Request, allowed: set[str]) -> None:
@@ -37,6 +41,17 @@ def refuse_unknown(request: Request, allowed: set[str]) -> None:
         expected = f"Expected one of: {', '.join(sorted(allowed))}." if allowed else ""
         message = [f"Unknown parameter. {expected}".rstrip()]
         raise ValidationError(dict.fromkeys(sorted(unknown), message))
+
+
+def refuse_repeated(request: Request, declared: Mapping[str, filters.Filter]) -> None:
+    """Raise ``ValidationError`` for a parameter with several values, if only one would count."""
+    repeated = [
+        name
+        for name, values in request.query_params.lists()
+        if len(values) > 1 and not isinstance(declared.get(name), filters.MultipleChoiceFilter)
+    ]
+    if repeated:
+        raise ValidationError({name: [_ONCE] for name in sorted(repeated)})
 
 
 def refuse_hidden(request: Request, model: type[Model], values: dict[str, Any]) -> None:
@@ -52,6 +67,7 @@ class StrictBackend(DjangoFilterBackend):
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
         declared = view.filterset_class.base_filters
         refuse_unknown(request, {*declared, *view.parameters, *_LIST_PARAMETERS})
+        refuse_repeated(request, declared)
         filterset = self.get_filterset(request, queryset, view)
         if not filterset.is_valid():
             raise translate_validation(filterset.errors)
@@ -115,11 +131,18 @@ class OfNumber(filters.CharFilter):
         return qs.filter(of_number(value)) if value else qs
 
 
-class Country(filters.CharFilter):
-    """An ISO 3166-1 code."""
+class _Country(forms.CharField):
+    def clean(self, value: Any) -> str:
+        code = str(super().clean(value)).upper()
+        if code and code not in COUNTRIES:
+            raise forms.ValidationError(_NO_COUNTRY)
+        return code
 
-    def filter(self, qs: Any, value: str) -> Any:
-        return super().filter(qs, value.upper())
+
+class Country(filters.CharFilter):
+    """An ISO 3166-1 code, in letters of any size."""
+
+    field_class = _Country
 
 
 class Received(filters.FilterSet):
