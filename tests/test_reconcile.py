@@ -659,7 +659,9 @@ class TestOptions:
         send(vendor)
         send(vendor, project_id="5")
         clock.advance(days=1)
-        assert run("--project", "6") == result()
+        errors = StringIO()
+        assert run("--project", "6", stderr=errors) == result()
+        assert "Project '6' has no token in API_TOKENS and no push." in errors.getvalue()
         assert run("--since", timezone.now().isoformat()) == result()
         yesterday = (timezone.now() - timedelta(days=2)).isoformat()
         assert run("--project", PROJECT, "--since", yesterday)["settled"] == 1

@@ -65,6 +65,7 @@ class Command(AppCommand):
         _require_settings()
         wanted = Wanted(tuple(options["push_id"]), tuple(options["project"]), options["since"])
         _require_recorded(wanted)
+        self._warn_of_unknown(wanted)
         if options["dry_run"]:
             self._plan(wanted, options)
             return
@@ -75,6 +76,13 @@ class Command(AppCommand):
                 self._loop(wanted, stopped, options)
             else:
                 self._once(wanted, stopped, options)
+
+    def _warn_of_unknown(self, wanted: Wanted) -> None:
+        """Warn of projects that may be mistyped."""
+        for project in wanted.projects:
+            has_pushes = Wanted(projects=(project,)).pushes().exists()
+            if project not in app_settings.api_tokens and not has_pushes:
+                self.stderr.write(f"Project {project!r} has no token in API_TOKENS and no push.")
 
     def _once(self, wanted: Wanted, stopped: Stop, options: dict[str, Any]) -> None:
         run, began = Run(), time.monotonic()
