@@ -197,7 +197,7 @@ def test_only_the_newest_messages_are_shown(root, monkeypatch):
         post(chat(str(number), message_in_raw=f"text {number}", context_msg_id="900001"))
     message = ChatMessage.objects.earliest("pk")
     page = Page(root.get(reverse(f"{ADMIN}_conversation", args=[message.pk])))
-    assert page.has("Messages: 3 · The newest 2 are shown.")
+    assert page.has("Messages: 3 · The newest 2 are shown. · Earlier messages")
     assert "text 0" not in page.text
     assert page.text.index("text 1") < page.text.index("text 2")
 

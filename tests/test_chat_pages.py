@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
-from pickyassist_webhooks.models import ChatMessage, WebhookRequest
+from pickyassist_webhooks.models import ChatMessage, Message, WebhookRequest
 from pickyassist_webhooks.privacy.erasure import Erasure
 from pickyassist_webhooks.privacy.phone_numbers import Number
 from pickyassist_webhooks.pushes import record_push
@@ -51,7 +54,7 @@ def test_a_message_without_contacts_has_no_empty_list(client, talk):
     url = reverse("admin:pickyassist_webhooks_chatmessage_change", args=[message.pk])
     page = client.get(url).content.decode()
     assert "Contacts" in page
-    assert "[]" not in page
+    assert "[]</pre>" not in page
 
 
 def conversation(client, **of):
@@ -106,6 +109,58 @@ def test_a_long_conversation_shows_its_newest_messages(client, monkeypatch):
     assert "The newest 3 are shown." in page
     assert "text of 88001" not in page
     assert page.index("text of 88002") < page.index("text of 88004")
+    [earlier] = re.findall(r'<a href="([^"]+)" rel="prev">Earlier messages', page)
+    page = client.get(unescape(earlier)).content.decode()
+    assert page.index("text of 88000") < page.index("text of 88001")
+    assert "text of 88002" not in page
+    assert "Earlier messages" not in page
+    assert "Newest messages" in page
+
+
+def test_an_earlier_page_of_no_moment(client, talk):
+    message = ChatMessage.objects.first()
+    url = reverse("admin:pickyassist_webhooks_chatmessage_conversation", args=[message.pk])
+    assert client.get(url, {"before": "yesterday"}).status_code == 404
+
+
+def test_a_reply_and_its_message_lead_to_each_other(client, talk):
+    page = conversation(client, number="15550001111")
+    assert "answers ORD-1" in page
+    message = Message.objects.get()
+    url = reverse("admin:pickyassist_webhooks_message_change", args=[message.pk])
+    [link] = re.findall(r'<a href="([^"]+)">Chat messages: 1', client.get(url).content.decode())
+    [reply] = client.get(unescape(link)).context["cl"].result_list
+    assert reply.text == "<b>yes</b>"
+
+
+class TestMessengerAccount:
+    ID = "7000000000001"
+
+    @pytest.fixture
+    def message(self):
+        post(chat("1", number="", messenger_id=self.ID))
+        post(chat("2", number="", messenger_id="7000000000002"))
+        return ChatMessage.objects.get(messenger_id=self.ID)
+
+    def listed(self, client, **query):
+        return client.get(reverse("admin:pickyassist_webhooks_chatmessage_changelist"), query)
+
+    def test_is_listed_and_found(self, client, message):
+        page = self.listed(client, q=self.ID)
+        assert list(page.context["cl"].result_list) == [message]
+        assert page.content.decode().count(f">{self.ID}<") == 1
+
+    def test_is_personal(self, login, message):
+        viewer = login("view_chatmessage")
+        assert not self.listed(viewer, q=self.ID).context["cl"].result_list
+        assert self.ID not in self.listed(viewer).content.decode()
+
+    def test_is_erased(self, client, message):
+        chosen = {"action": "erase_numbers", "_selected_action": [message.pk]}
+        url = reverse("admin:pickyassist_webhooks_chatmessage_changelist")
+        assert f"<td>{self.ID}</td>" in client.post(url, chosen).content.decode()
+        client.post(url, chosen | {"erase": "yes"})
+        assert [message.messenger_id for message in ChatMessage.objects.all()] == ["7000000000002"]
 
 
 def test_a_conversation_with_many_messages_of_the_api_shows_the_newest(client, monkeypatch):

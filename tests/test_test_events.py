@@ -26,7 +26,7 @@ from pickyassist_webhooks.models import (
     Push,
     WebhookRequest,
 )
-from pickyassist_webhooks.models.requests import TEST_MARKER
+from pickyassist_webhooks.models.requests import TEST_MARKER, requests
 from pickyassist_webhooks.privacy import removal
 from pickyassist_webhooks.pushes import record_push
 from pickyassist_webhooks.testing import push_answer
@@ -144,7 +144,10 @@ class TestLists:
         assert listed(root, model) == everything
         assert listed(root, model, tests="only") == tests
         assert listed(root, model, tests="none") == others
-        assert listed(root, model, tests="?") == everything
+        assert list_of(root, model, tests="?").status_code == 302
+        requests().tests().update(origin="webhook")
+        assert listed(root, model, tests="only") == set()  # a bookmark goes on to work
+        assert listed(root, model, tests="none") == everything
 
     def test_a_message_of_another_project_with_the_id_of_a_test_is_none(self, root):
         post(delivery(row("same")), to=TEST_URL)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -13,8 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from ..choices import RequestOrigin
 from ..models import MODELS, DeliveryReport, Message, WebhookRequest, keys
 from ..models.requests import requests
+from .filters import OfferedFilter
 
-#: Test requests that a filter knows, the newest.
+#: Test requests whose events a filter knows, the newest.
 MAX_TESTS = 1000
 
 #: Models whose rows can be of a test.
@@ -22,9 +22,14 @@ MARKED: tuple[Any, ...] = (WebhookRequest, Message, *MODELS.values())
 
 
 def has_tests(request: HttpRequest, model: Any) -> bool:
-    """Tell whether a list of this model can have test events, with one query for each page."""
+    """Tell whether a list of this model can have test events, with one query for each page.
+
+    It can, too, if the filter is in the URL: without it, a bookmark would show all rows.
+    """
     if model not in MARKED:
         return False
+    if TestEventFilter.parameter_name in request.GET:
+        return True
     if not hasattr(request, "_pickyassist_has_tests"):
         request._pickyassist_has_tests = requests().tests().exists()  # type: ignore[attr-defined]
     return bool(request._pickyassist_has_tests)  # type: ignore[attr-defined]
@@ -57,8 +62,8 @@ def _reports_of_tests(database: str) -> QuerySet[Any]:
     return DeliveryReport.objects.using(database).filter(request__origin=RequestOrigin.TEST)
 
 
-class TestEventFilter(admin.SimpleListFilter):
-    """Is offered only if there are test events."""
+class TestEventFilter(OfferedFilter):
+    """Is offered only if there are test events, or if a URL has it."""
 
     title = _("test events")
     parameter_name = "tests"
@@ -66,19 +71,18 @@ class TestEventFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("only", _("Only test events")), ("none", _("No test events"))]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() not in ("only", "none"):
-            return queryset
+    def matching(self, queryset: Any, value: str) -> Any:
         condition = _condition(queryset.model)
-        return queryset.filter(condition if self.value() == "only" else ~condition)
+        return queryset.filter(condition if value == "only" else ~condition)
 
 
 def _condition(model: Any) -> Q:
     """Return the condition for rows of tests. Their ids are read first, as those of a search."""
+    if model is WebhookRequest:
+        return Q(origin=RequestOrigin.TEST)
     newest = requests().tests().order_by("-received_at", "-pk")
     if model is Message:
         reports = _reports_of_tests(newest.db).order_by("-request__received_at")
         identities = reports.values_list("project_id", "msg_id")[:MAX_TESTS]
         return Q(key__in={keys.message(*identity) for identity in identities})
-    pks = list(newest.values_list("pk", flat=True)[:MAX_TESTS])
-    return Q(pk__in=pks) if model is WebhookRequest else Q(request__in=pks)
+    return Q(request__in=list(newest.values_list("pk", flat=True)[:MAX_TESTS]))

@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db.models import Case, F, When
 from django.db.models.functions import Left
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
@@ -20,6 +22,7 @@ from ..choices import Content, Direction
 from ..models import ChatMessage, Message, WebhookRequest, masking
 from ..models.masking import Masks
 from ..models.messages import MessageQuerySet
+from ..models.moments import moment
 from ..models.numbers import of_number
 from ..parsing.characters import visible, visible_lines
 from ..permissions import to_view
@@ -28,8 +31,8 @@ from .filters import RequestFilter
 from .labels import grouped
 from .text import MAX_ADDRESS, https_link, json_lines, shortened
 
-#: Messages of a conversation that are shown, the newest.
-MAX_MESSAGES = 200
+#: Messages of a conversation on a page, and the parameter of the page before.
+MAX_MESSAGES, BEFORE = 200, "before"
 
 #: Characters that a bubble shows of a text.
 MAX_TEXT = 2000
@@ -51,9 +54,10 @@ class Bubble:
 
 @admin.register(ChatMessage)
 class ChatMessageAdmin(EventAdmin):
-    list_display = ("received_at", "direction", "number", "content", "conversation_link")
+    list_display = ("received_at", "direction", "person_shown", "content", "conversation_link")
     list_filter = ("direction", "received_at", RequestFilter)
-    search_fields = ("number", "unique_id", "group_id", "context_msg_id")
+    search_fields = ("number", "messenger_id", "unique_id", "group_id", "context_msg_id")
+    person = Case(When(number="", then=F("messenger_id")), default=F("number"))
     fields_shown: ClassVar = {"links": "media"}
     leading = ("number", "name", "messenger_id", "direction", "text", "conversation_link")
     further = (
@@ -68,6 +72,13 @@ class ChatMessageAdmin(EventAdmin):
         view = require_safe(self.conversation_view)
         page = self.route("<int:pk>/conversation/", view, "conversation")
         return [page, *super().get_urls()]
+
+    @admin.display(description=_("number"))
+    def person_shown(self, message: Any) -> str:
+        name = "number" if message.number else "messenger_id"
+        masks = ChatMessage.personal if self.hides_texts(message) else {}
+        shown = masks.get(name, shortened)(getattr(message, name))
+        return shown or self.get_empty_value_display()
 
     @admin.display(description=_("conversation"))
     def conversation_link(self, message: ChatMessage) -> Any:
@@ -94,19 +105,35 @@ class ChatMessageAdmin(EventAdmin):
         masks = self.masks(request)
         chats, pushed = self._chats_of(request, chosen), self._pushed_to(request, chosen)
         count = chats.count() + pushed.count()
-        newest = chats.order_by("-received_at", "-pk")[:MAX_MESSAGES]
-        bubbles = [self._bubble(request.user, message, masks) for message in reversed(newest)]
-        bubbles += (self._sent(request.user, message) for message in pushed[:MAX_MESSAGES])
+        if before := _moment_of(request.GET.get(BEFORE)):
+            chats = chats.filter(received_at__lt=before)
+            pushed = pushed.filter(first_reported_at__lt=before)
+        newest = list(chats.order_by("-received_at", "-pk")[: MAX_MESSAGES + 1])
+        answered = self._answered_by(request.user, newest)
+        bubbles = [self._bubble(request.user, message, masks, answered) for message in newest[::-1]]
+        bubbles += (self._sent(request.user, message) for message in pushed[: MAX_MESSAGES + 1])
         bubbles.sort(key=lambda bubble: bubble.at)
+        page = bubbles[-MAX_MESSAGES:]
+        here = self.url("conversation", chosen.pk)
+        earlier = len(bubbles) > MAX_MESSAGES and urlencode({BEFORE: page[0].at.isoformat()})
         return self.page(
             request,
             "conversation.html",
             _title(chosen, masks),
-            bubbles=bubbles[-MAX_MESSAGES:],
+            bubbles=page,
             count=grouped(count),
-            is_cut=count > MAX_MESSAGES,
             shown=MAX_MESSAGES,
+            earlier=earlier and f"{here}?{earlier}",
+            newest=before and here,
         )
+
+    def _answered_by(self, viewer: Any, chats: list[Any]) -> dict[str, Message]:
+        """Return the messages that these answer, by their keys, if a person may view them."""
+        keys = {message.message_key for message in chats} - {""}
+        if not keys or not viewer.has_perm(to_view(Message)):
+            return {}
+        messages = Message.objects.using(chats[0]._state.db).only("key", "reference_number")
+        return messages.in_bulk(sorted(keys), field_name="key")
 
     def _chats_of(self, request: HttpRequest, chosen: ChatMessage) -> Any:
         """Return the messages of the same group or person, without their long texts."""
@@ -126,12 +153,20 @@ class ChatMessageAdmin(EventAdmin):
         long = ("text", "media", "payload", "reply_description", "mentions", "extra")
         return messages.defer(*long).annotate(**beginnings)
 
-    def _bubble(self, viewer: Any, message: Any, masks: Masks) -> Bubble:
+    def _bubble(
+        self, viewer: Any, message: Any, masks: Masks, answered: dict[str, Message]
+    ) -> Bubble:
         content = message.get_content_display() if message.content != Content.TEXT else ""
         request = message.request_id and self.link(
             viewer, WebhookRequest, gettext("request"), message.request_id
         )
-        details = (content, self.link(viewer, ChatMessage, gettext("details"), message.pk), request)
+        answer = message.context_msg_id and answered.get(message.message_key)
+        details = (
+            content,
+            answer and self._answer(viewer, answer),
+            self.link(viewer, ChatMessage, gettext("details"), message.pk),
+            request,
+        )
         is_ours = message.direction == Direction.SENT
         name = _writer(message, masks)
         if "text" in masks:
@@ -141,6 +176,11 @@ class ChatMessageAdmin(EventAdmin):
             )
         text = _beginning(visible_lines(message.text_begin), MAX_TEXT)
         return Bubble(message.received_at, is_ours, name, details, text, tuple(_parts(message)))
+
+    def _answer(self, viewer: Any, answered: Message) -> Any:
+        name = visible(answered.reference_number) or gettext("message")
+        text = gettext("answers %(message)s") % {"message": name}
+        return self.link(viewer, Message, text, answered.pk)
 
     def _pushed_to(self, request: HttpRequest, chosen: ChatMessage) -> MessageQuerySet:
         """Return the messages that were sent to the same number by the API, newest first."""
@@ -159,6 +199,14 @@ class ChatMessageAdmin(EventAdmin):
             self.link(viewer, Message, gettext("message"), message.pk),
         )
         return Bubble(message.first_reported_at, True, gettext("sent by the API"), details)
+
+
+def _moment_of(text: str | None) -> datetime | None:
+    """Return the moment in a URL. Raises ``Http404`` if it is none."""
+    try:
+        return moment(text) if text else None
+    except ValueError:
+        raise Http404 from None
 
 
 def _writer(message: ChatMessage, masks: Masks) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db.models import Count, Min, QuerySet, Sum
+from django.db.models import Count, F, Min, QuerySet, Sum
 from django.db.models.functions import Length
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
@@ -31,6 +31,8 @@ class ErasingAdmin(ReadOnlyAdmin):
     """An admin of rows with numbers that can be erased."""
 
     actions = ("erase_numbers",)
+    #: The number of a row's person.
+    person: Any = F("number")
 
     def has_erase_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(ERASE_PERSONAL_DATA)
@@ -39,8 +41,8 @@ class ErasingAdmin(ReadOnlyAdmin):
         permissions=["erase"], description=_("Erase everything stored about these numbers")
     )
     def erase_numbers(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
-        written = queryset.order_by().exclude(number="").values_list("number", flat=True)
-        numbers = _read(written.distinct()[: MAX_NUMBERS + 1])
+        people = queryset.order_by().annotate(person=self.person).exclude(person="")
+        numbers = _read(people.values_list("person", flat=True).distinct()[: MAX_NUMBERS + 1])
         is_confirmed = request.POST.get("erase") == "yes"
         if is_confirmed and not queryset.exists():
             nothing = gettext("These rows are already erased or deleted.")
@@ -60,7 +62,7 @@ class ErasingAdmin(ReadOnlyAdmin):
         if is_confirmed:
             self._erase(request, numbers)
             return None
-        return self._confirmation(request, queryset, numbers)
+        return self._confirmation(request, people, numbers)
 
     def _erase(self, request: HttpRequest, numbers: list[Number]) -> None:
         for number in numbers:
@@ -72,7 +74,7 @@ class ErasingAdmin(ReadOnlyAdmin):
             self.message_user(request, message % named, level)
 
     def _confirmation(
-        self, request: HttpRequest, queryset: QuerySet[Any], numbers: list[Number]
+        self, request: HttpRequest, people: QuerySet[Any], numbers: list[Number]
     ) -> HttpResponse:
         is_unmasked = request.user.has_perm(VIEW_PERSONAL_DATA)
         counted = [
@@ -86,7 +88,7 @@ class ErasingAdmin(ReadOnlyAdmin):
             counted=counted,
             action_checkbox_name=ACTION_CHECKBOX_NAME,
             # One row of each number: Django refuses a form of a thousand fields.
-            selected=queryset.order_by().values("number").annotate(row=Min("pk")),
+            selected=people.values("person").annotate(row=Min("pk")),
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin import ChoicesFieldListFilter
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -241,18 +242,33 @@ class SecretFilter(ValueFilter):
         return sorted(labels) if labels - {""} else []
 
 
-class ConflictFilter(admin.SimpleListFilter):
+class OfferedFilter(admin.SimpleListFilter):
+    """Refuses a value that it does not offer: all rows would pass for those that were asked for."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        value = self.value()
+        if value is None:
+            return queryset
+        if value not in dict(self.lookup_choices):
+            raise IncorrectLookupParameters
+        return self.matching(queryset, value)
+
+    def matching(self, queryset: Any, value: str) -> Any:
+        raise NotImplementedError
+
+
+class ConflictFilter(OfferedFilter):
     title = _("conflict")
     parameter_name = "conflict"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("yes", _("Delivered, but also failed or refunded"))]
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.in_conflict() if self.value() == "yes" else queryset
+    def matching(self, queryset: Any, value: str) -> Any:
+        return queryset.in_conflict()
 
 
-class VerdictFilter(admin.SimpleListFilter):
+class VerdictFilter(OfferedFilter):
     """Shows one report of each number."""
 
     title = _("numbers")
@@ -261,5 +277,5 @@ class VerdictFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("current", _("Each number once, with its current verdict"))]
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.standing() if self.value() == "current" else queryset
+    def matching(self, queryset: Any, value: str) -> Any:
+        return queryset.standing()

@@ -127,6 +127,9 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     # Actions process requests, and those commit before they call receivers.
     @outside_of_transactions
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if ERROR_FLAG in request.GET:
+            error = gettext("A filter in the address was invalid: all rows are shown.")
+            self.message_user(request, error, messages.ERROR)
         context = {"tools": self.tools(request), **(extra_context or {})}
         return super().changelist_view(request, context)
 
@@ -213,7 +216,9 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                     "More than %(count)s rows match the search. The list has those of the newest"
                     " %(count)s that pass the filters; an export has all."
                 )
-                self.message_user(request, note % {"count": grouped(MAX_MATCHES)})
+                if not hasattr(request, "pickyassist_noted"):  # an action makes the list twice
+                    request.pickyassist_noted = True  # type: ignore[attr-defined]
+                    self.message_user(request, note % {"count": grouped(MAX_MATCHES)})
             queryset = queryset.filter(pk__in=pks[:MAX_MATCHES])
         return queryset, False
 
@@ -245,7 +250,7 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if not self.has_view_permission(request):
             raise PermissionDenied
         parameters = request.GET.copy()
-        term = "".join(parameters.pop(SEARCH_VAR, [])).strip()
+        term = "".join(parameters.pop(SEARCH_VAR, [])[-1:]).strip()
         request.GET = parameters  # type: ignore[assignment]
         try:
             changelist = self.get_changelist_instance(request)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..choices import DeliveryStatus, Level
-from ..models import DeliveryReport, Message, WebhookRequest, masking
+from ..models import ChatMessage, DeliveryReport, Message, WebhookRequest, masking
 from ..parsing.characters import visible
 from .erasing import ErasingAdmin
 from .filters import (
@@ -76,7 +76,7 @@ class MessageAdmin(ErasingAdmin):
         ),
         (_("Timeline"), ("timeline", "history")),
         (_("When"), ("first_reported_at", "changed_at")),
-        (_("Results"), ("reported",)),
+        (_("Results"), ("reported", "replies")),
     )
 
     def sections(self, row: Any) -> list[tuple[Any, list[str]]]:
@@ -134,6 +134,13 @@ class MessageAdmin(ErasingAdmin):
         }
         names = gettext(", ").join(name for name, is_reported in results.items() if is_reported)
         return names or self.get_empty_value_display()
+
+    @admin.display(description=_("replies"))
+    def replies(self, message: Any) -> Any:
+        count = message.msg_id and message.replies().count()
+        if not count:
+            return self.get_empty_value_display()
+        return self.list_link(message.viewer, ChatMessage, count, q=message.msg_id)
 
     @admin.display(description=_("reference number"))
     def reference_link(self, message: Any) -> Any:
