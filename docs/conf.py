@@ -29,8 +29,8 @@ html_copy_source = False
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 
-#: Files beside this folder, and the pages that show them.
-BESIDE = {
+#: Files next to this folder, and the pages that show them.
+NEXT_TO_IT = {
     "README": "index",
     "CHANGELOG": "changelog",
     "CONTRIBUTING": "contributing",
@@ -39,9 +39,9 @@ BESIDE = {
 
 
 def stay_on_the_site(app: Sphinx, page: str, source: list[str]) -> None:
-    """Lead links to files beside this folder, as a code host needs them, to their pages."""
-    link = re.compile(rf"\]\((?:\.\./)+({'|'.join(BESIDE)})\.md(?=[#)])")
-    source[0] = link.sub(lambda found: f"](/{BESIDE[found[1]]}.md", source[0])
+    """Lead links to files next to this folder, as a code host needs them, to their pages."""
+    link = re.compile(rf"\]\((?:\.\./)+({'|'.join(NEXT_TO_IT)})\.md(?=[#)])")
+    source[0] = link.sub(lambda found: f"](/{NEXT_TO_IT[found[1]]}.md", source[0])
 
 
 class DarkPictures(SphinxTransform):

@@ -506,7 +506,7 @@ class TestWhatIsShown:
         assert "\\u202egnp.exe" in page.text
         assert "pickyassist-alarm" in page.source
 
-    def test_codes_nobody_knows(self, root):
+    def test_unknown_codes(self, root):
         post(delivery(row(status="77")))
         for page in (
             self.shown(root, DeliveryReport),

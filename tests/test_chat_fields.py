@@ -169,7 +169,7 @@ class TestIds:
         assert result.problems[0].path == "unique-id"
 
     @pytest.mark.parametrize("unique_id", ["", "0", 0])
-    def test_nobody_and_nothing(self, unique_id):
+    def test_no_one_and_nothing(self, unique_id):
         source = {"message-in": "hi", "unique-id": unique_id, "number": " ", "messenger_id": None}
         [problem] = parsed(source).problems
         assert (problem.path, problem.code) == ("unique-id", "missing")

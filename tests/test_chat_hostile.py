@@ -180,8 +180,8 @@ def test_conversations_are_kept_apart(root):
     post(chat("2", group_id="A41", number="Team @Ada / 15550001111", message_in_raw="in A41"))
     post(chat("3", group_id="B41", number="@Ada / 15550001111", message_in_raw="in B41"))
     post(chat("4", number="", messenger_id="7", message_in_raw="by Messenger"))
-    post(chat("5", number="", message_in_raw="by nobody"))
-    post(chat("6", number="", message_in_raw="by nobody else"))
+    post(chat("5", number="", message_in_raw="by no one"))
+    post(chat("6", number="", message_in_raw="by no one else"))
     post(chat("7", project_id="other", message_in_raw="of another project"))
     texts = list(ChatMessage.objects.order_by("pk").values_list("text", flat=True))
     for message in ChatMessage.objects.all():

@@ -109,7 +109,7 @@ def test_not_without_permission(talk, login):
     assert "Time to the first answer" not in Page(login("view_message").get(PAGE)).text
 
 
-def test_not_where_nobody_writes(root):
+def test_not_if_no_one_writes(root):
     come(0, member())
     assert "Time to the first answer" not in Page(root.get(PAGE)).text
 

@@ -445,7 +445,7 @@ def test_what_waits_is_processed_first(listen, settings):
         {"state": RequestState.DONE, "claimed_by": "another"},
     ],
 )
-def test_what_nobody_understood_so_far_is_left_and_said(state):
+def test_a_body_that_is_not_understood_is_left_and_named(state):
     request = keep(delivery(row(number=NUMBER), row("2", number=OTHER)))
     later = timezone.now() + timedelta(hours=1)
     WebhookRequest.objects.filter(pk=request.pk).update(due_at=later, **state)

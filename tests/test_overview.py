@@ -650,7 +650,7 @@ class TestGroup:
         assert "15557654321" not in page
         assert "unnamed" in page
 
-    def test_nobody(self, root):
+    def test_no_one(self, root):
         come(member(2))
         assert "No members are known" in Page(root.get(self.page())).text
 
