@@ -236,9 +236,10 @@ def test_the_link_keeps_the_filters_and_not_the_page(root):
 
 
 def test_a_filter_that_is_none_leads_back_to_the_list(root):
-    answer = root.get(where(DeliveryReport), {"received_at__gte": "yesterday"})
-    assert answer.status_code == 302
-    assert answer["Location"].endswith("?e=1")
+    answer = root.get(where(DeliveryReport), {"received_at__gte": "yesterday"}, follow=True)
+    [(address, _)] = answer.redirect_chain
+    assert address.endswith("?e=1")
+    assert b"A filter in the address was invalid: all rows are shown." in answer.content
 
 
 @pytest.mark.parametrize("page", ["changelist", "export_csv", "export_xlsx"])

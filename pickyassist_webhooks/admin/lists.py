@@ -127,7 +127,7 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     # Actions process requests, and those commit before they call receivers.
     @outside_of_transactions
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        if ERROR_FLAG in request.GET:
+        if ERROR_FLAG in request.GET and request.method == "GET":
             error = gettext("A filter in the address was invalid: all rows are shown.")
             self.message_user(request, error, messages.ERROR)
         context = {"tools": self.tools(request), **(extra_context or {})}
