@@ -55,11 +55,11 @@ class TestIsItWorking:
         assert len(figures) == 7
         days = [truth.today - timedelta(days=ago) for ago in range(7)]
         per_day = truth.per_day(DELIVERY)
-        assert figures == [[f"{day:%m/%d/%Y}", str(per_day[day])] for day in days]
+        assert figures == [[f"{day:%Y-%m-%d}", str(per_day[day])] for day in days]
         # The picture has a description.
         expect(card.get_by_role("img")).to_have_accessible_name(
-            f"Delivery reports A bar for each day from {days[-1]:%m/%d/%Y} to "
-            f"{days[0]:%m/%d/%Y}; "
+            f"Delivery reports A bar for each day from {days[-1]:%Y-%m-%d} to "
+            f"{days[0]:%Y-%m-%d}; "
             f"{truth.latest(DELIVERY, 7)} in all, at most {max(per_day[day] for day in days)} "
             "on one day."
         )
@@ -82,7 +82,7 @@ class TestWhatBecameOfMyMessages:
         card.get_by_text("Show as a table", exact=True).click()
         messages = truth.messages(days)
         assert table(page.get_by_role("table", name=title)) == [
-            [name, str(count), f"{count / messages['Submitted'] * 100:.1f} %"]
+            [name, str(count), f"{count / messages['Submitted'] * 100:.1f}%"]
             for name, count in messages.items()
         ]
 
@@ -191,8 +191,8 @@ class TestWhatTheVendorChanged:
                 "a whole number of 64 bits",
                 "Delivery report",
             ],
-            ["unknown_event, event_id", "2", "2", "1, 2, 3, 4 or 5", "unknown"],
-            ["not_json, the whole body", "1", "1", "a JSON object or form fields", "unknown"],
+            ["unknown_event, event_id", "2", "2", "1, 2, 3, 4 or 5", "Unknown"],
+            ["not_json, the whole body", "1", "1", "a JSON object or form fields", "Unknown"],
         ]
         follow(page, "unknown_event, event_id")
         assert [row[1] for row in listed(page)] == ["quarantined"] * 2
