@@ -29,7 +29,7 @@ def hidden_look_ups(user: Any, model: type[models.Model], values: dict[str, Any]
     """Return the fields by whose values this user may not look up rows of a model.
 
     Any answer tells whether such a row exists. So without ``view_personal_data`` only values that
-    no mask changes are allowed: a group id without a number in it, but never a number.
+    no mask changes are allowed: a group ID without a number in it, but never a number.
     """
     masks: dict[str, Any] = getattr(model, "personal", {})
     hidden = [name for name in values.keys() & masks if masks[name](values[name]) != values[name]]

@@ -152,7 +152,7 @@ def test_the_help_says_how(root):
     page = root.get(reverse("admin:pickyassist_webhooks_message_changelist"))
     help_text = page.context["cl"].search_help_text
     assert help_text == (
-        "Exact match: number, message id, reference number or error code. "
+        "Exact match: number, message ID, reference number or error code. "
         "The last 8 digits or more also find a number."
     )
     failures = root.get(reverse("admin:pickyassist_webhooks_receiverfailure_changelist"))

@@ -115,7 +115,7 @@ def test_lines_of_a_text_stay_lines(root):
 def test_excel_makes_no_number_or_date_of_an_id(root, text):
     post(delivery(row(text, reference_number=text)))
     [cells] = sheet(root, DeliveryReport)
-    assert cells["Message id"] == cells["Reference number"] == f'="{text}"'
+    assert cells["Message ID"] == cells["Reference number"] == f'="{text}"'
 
 
 def test_a_file_name_keeps_all_letters(root):
@@ -155,10 +155,10 @@ def test_no_cell_is_a_formula_of_a_stranger(root, text):
     post(subscriber(name=text, subscriber_id="15550001111222333"))
     [cells] = sheet(root, NewSubscriber)
     assert cells["Name"][:1] not in tuple("=+-@|%\t\uff1d")
-    assert cells["Subscriber id"] == '="15550001111222333"'
+    assert cells["Subscriber ID"] == '="15550001111222333"'
     [rows] = book(root, NewSubscriber)
     values = dict(zip(*rows, strict=True))
-    assert values["Subscriber id"] == "15550001111222333"
+    assert values["Subscriber ID"] == "15550001111222333"
     content = load_workbook(BytesIO(get(root, NewSubscriber, "xlsx").getvalue()))
     assert {cell.data_type for cell in content.active[2]} <= {"s", "d", "n"}
 

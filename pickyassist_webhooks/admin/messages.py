@@ -150,7 +150,7 @@ class MessageAdmin(ErasingAdmin):
             message.viewer, Message, visible(message.reference_number), reference_of=message.pk
         )
 
-    @admin.display(description=_("push id"))
+    @admin.display(description=_("push ID"))
     def push_link(self, message: Any) -> Any:
         if not message.push_id:
             return self.get_empty_value_display()

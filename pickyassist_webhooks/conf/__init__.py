@@ -87,7 +87,7 @@ KEYS: dict[str, Key] = {
         "",  # no token is sent to a wrong host
     ),
     "API_TOKENS": Key(
-        {}, "a dict of project id and token, or a dotted path", either(is_text, is_tokens), {}
+        {}, "a dict of project ID and token, or a dotted path", either(is_text, is_tokens), {}
     ),
     "API_CALLS_PER_MINUTE": Key(3, "a whole number, 1 or more", is_count(1), 3),
     "RECONCILE_AFTER": Key(

@@ -68,7 +68,7 @@ _OF_VENDOR = {
     "410": _("the request is invalid"),
     "801": _("the WhatsApp account is not active"),
     "802": _("no 24-hour session is open: use a template"),
-    "804": _("the template id is wrong"),
+    "804": _("the template ID is wrong"),
     "817": _("there are no templates"),
 }
 

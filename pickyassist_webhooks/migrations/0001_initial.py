@@ -33,19 +33,19 @@ class Migration(migrations.Migration):
                 (
                     "project_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        blank=True, max_length=255, verbose_name="project id"
+                        blank=True, max_length=255, verbose_name="project ID"
                     ),
                 ),
                 (
                     "msg_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        max_length=255, verbose_name="message id"
+                        max_length=255, verbose_name="message ID"
                     ),
                 ),
                 (
                     "push_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        blank=True, max_length=255, verbose_name="push id"
+                        blank=True, max_length=255, verbose_name="push ID"
                     ),
                 ),
                 (
@@ -213,7 +213,7 @@ class Migration(migrations.Migration):
                 ("signal", models.CharField(max_length=40, verbose_name="signal")),
                 (
                     "event_id",
-                    models.PositiveBigIntegerField(blank=True, null=True, verbose_name="event id"),
+                    models.PositiveBigIntegerField(blank=True, null=True, verbose_name="event ID"),
                 ),
                 ("receiver", models.CharField(max_length=255, verbose_name="receiver")),
                 ("attempts", models.PositiveIntegerField(default=1, verbose_name="attempts")),
@@ -253,7 +253,7 @@ class Migration(migrations.Migration):
                 (
                     "project_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        blank=True, max_length=255, verbose_name="project id"
+                        blank=True, max_length=255, verbose_name="project ID"
                     ),
                 ),
                 ("index", models.PositiveIntegerField(verbose_name="position in the batch")),
@@ -271,7 +271,7 @@ class Migration(migrations.Migration):
                 (
                     "subscriber_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        blank=True, max_length=255, verbose_name="subscriber id"
+                        blank=True, max_length=255, verbose_name="subscriber ID"
                     ),
                 ),
                 (
@@ -338,7 +338,7 @@ class Migration(migrations.Migration):
                 (
                     "project_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        blank=True, max_length=255, verbose_name="project id"
+                        blank=True, max_length=255, verbose_name="project ID"
                     ),
                 ),
                 ("index", models.PositiveIntegerField(verbose_name="position in the batch")),
@@ -362,7 +362,7 @@ class Migration(migrations.Migration):
                 (
                     "group_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        max_length=255, verbose_name="group id"
+                        max_length=255, verbose_name="group ID"
                     ),
                 ),
                 (
@@ -429,7 +429,7 @@ class Migration(migrations.Migration):
                 (
                     "project_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        blank=True, max_length=255, verbose_name="project id"
+                        blank=True, max_length=255, verbose_name="project ID"
                     ),
                 ),
                 ("index", models.PositiveIntegerField(verbose_name="position in the batch")),
@@ -447,7 +447,7 @@ class Migration(migrations.Migration):
                 (
                     "push_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        blank=True, max_length=255, verbose_name="push id"
+                        blank=True, max_length=255, verbose_name="push ID"
                     ),
                 ),
                 (
@@ -459,7 +459,7 @@ class Migration(migrations.Migration):
                 (
                     "msg_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        blank=True, max_length=255, verbose_name="message id"
+                        blank=True, max_length=255, verbose_name="message ID"
                     ),
                 ),
                 (
@@ -530,7 +530,7 @@ class Migration(migrations.Migration):
                 (
                     "project_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        blank=True, max_length=255, verbose_name="project id"
+                        blank=True, max_length=255, verbose_name="project ID"
                     ),
                 ),
                 ("index", models.PositiveIntegerField(verbose_name="position in the batch")),
@@ -548,7 +548,7 @@ class Migration(migrations.Migration):
                 (
                     "push_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        blank=True, max_length=255, verbose_name="push id"
+                        blank=True, max_length=255, verbose_name="push ID"
                     ),
                 ),
                 (
@@ -560,7 +560,7 @@ class Migration(migrations.Migration):
                 (
                     "msg_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        blank=True, max_length=255, verbose_name="message id"
+                        blank=True, max_length=255, verbose_name="message ID"
                     ),
                 ),
                 (
@@ -623,13 +623,13 @@ class Migration(migrations.Migration):
                 (
                     "agent_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        blank=True, max_length=255, verbose_name="agent id"
+                        blank=True, max_length=255, verbose_name="agent ID"
                     ),
                 ),
                 (
                     "template_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        blank=True, max_length=255, verbose_name="template id"
+                        blank=True, max_length=255, verbose_name="template ID"
                     ),
                 ),
                 (

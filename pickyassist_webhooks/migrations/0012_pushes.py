@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
             model_name="webhookrequest",
             name="project_id",
             field=ExactCharField(
-                blank=True, db_default="", default="", max_length=255, verbose_name="project id"
+                blank=True, db_default="", default="", max_length=255, verbose_name="project ID"
             ),
         ),
         migrations.AlterField(
@@ -105,9 +105,9 @@ class Migration(migrations.Migration):
                 ("key", ExactCharField(editable=False, max_length=255, verbose_name="key")),
                 (
                     "project_id",
-                    ExactCharField(blank=True, max_length=255, verbose_name="project id"),
+                    ExactCharField(blank=True, max_length=255, verbose_name="project ID"),
                 ),
-                ("push_id", ExactCharField(max_length=255, verbose_name="push id")),
+                ("push_id", ExactCharField(max_length=255, verbose_name="push ID")),
                 ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
                 (
                     "state",

@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
                 ("kind", UnicodeCharField(max_length=20, verbose_name="kind")),
                 (
                     "project_id",
-                    ExactCharField(blank=True, max_length=255, verbose_name="project id"),
+                    ExactCharField(blank=True, max_length=255, verbose_name="project ID"),
                 ),
                 ("last_id", models.PositiveBigIntegerField(default=0, verbose_name="last event")),
                 ("count", models.PositiveBigIntegerField(default=0, verbose_name="count")),

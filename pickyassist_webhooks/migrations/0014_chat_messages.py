@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
                 (
                     "project_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        blank=True, max_length=255, verbose_name="project id"
+                        blank=True, max_length=255, verbose_name="project ID"
                     ),
                 ),
                 ("index", models.PositiveIntegerField(verbose_name="position in the batch")),
@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
                 (
                     "unique_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        blank=True, max_length=255, verbose_name="unique id"
+                        blank=True, max_length=255, verbose_name="unique ID"
                     ),
                 ),
                 (
@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
                 (
                     "messenger_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        blank=True, max_length=255, verbose_name="Messenger id"
+                        blank=True, max_length=255, verbose_name="Messenger ID"
                     ),
                 ),
                 (
@@ -145,7 +145,7 @@ class Migration(migrations.Migration):
                 (
                     "group_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        blank=True, max_length=255, verbose_name="group id"
+                        blank=True, max_length=255, verbose_name="group ID"
                     ),
                 ),
                 (
@@ -157,13 +157,13 @@ class Migration(migrations.Migration):
                 (
                     "context_msg_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        blank=True, max_length=255, verbose_name="id of the answered message"
+                        blank=True, max_length=255, verbose_name="ID of the answered message"
                     ),
                 ),
                 (
                     "reply_id",
                     pickyassist_webhooks.models.columns.ExactCharField(
-                        blank=True, max_length=255, verbose_name="reply id"
+                        blank=True, max_length=255, verbose_name="reply ID"
                     ),
                 ),
                 (

@@ -48,11 +48,11 @@ class ChatMessage(Event):
 
     direction = models.BigIntegerField(_("direction"), choices=Direction.choices)
     get_direction_display: Callable[[], str]
-    unique_id = ExactCharField(_("unique id"), blank=True)
+    unique_id = ExactCharField(_("unique ID"), blank=True)
     number = ExactCharField(_("number"), blank=True)
     number_key = NumberKeyField()
     name = UnicodeCharField(_("name"), max_length=255, blank=True)
-    messenger_id = ExactCharField(_("Messenger id"), blank=True)
+    messenger_id = ExactCharField(_("Messenger ID"), blank=True)
     text = UnicodeTextField(_("text"), blank=True)
     content = ExactCharField(
         pgettext_lazy("message", "content"), max_length=20, choices=Content.choices
@@ -62,10 +62,10 @@ class ChatMessage(Event):
     # Shown as text, and never fetched.
     media = UnicodeTextField(_("media"), blank=True)
     channel = ExactCharField(_("channel"), blank=True)
-    group_id = ExactCharField(_("group id"), blank=True)
+    group_id = ExactCharField(_("group ID"), blank=True)
     group_subject = UnicodeCharField(_("group subject"), max_length=255, blank=True)
-    context_msg_id = ExactCharField(_("id of the answered message"), blank=True)
-    reply_id = ExactCharField(_("reply id"), blank=True)
+    context_msg_id = ExactCharField(_("ID of the answered message"), blank=True)
+    reply_id = ExactCharField(_("reply ID"), blank=True)
     reply_description = UnicodeTextField(_("reply description"), blank=True)
     payload = UnicodeTextField(_("payload"), blank=True)
     location = models.JSONField(_("location"), null=True, blank=True, encoder=DjangoJSONEncoder)

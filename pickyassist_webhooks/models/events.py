@@ -72,7 +72,7 @@ class Event(models.Model):
     }
 
     key = ExactCharField(_("key"), max_length=keys.MAX_LENGTH, editable=False)
-    project_id = ExactCharField(_("project id"), blank=True)
+    project_id = ExactCharField(_("project ID"), blank=True)
     request = models.ForeignKey(
         WebhookRequest,
         models.SET_NULL,

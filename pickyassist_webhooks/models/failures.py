@@ -30,7 +30,7 @@ class ReceiverFailure(Leased):
         WebhookRequest, models.CASCADE, related_name="receiver_failures", verbose_name=_("request")
     )
     signal = UnicodeCharField(_("signal"), max_length=40)
-    event_id = models.PositiveBigIntegerField(_("event id"), null=True, blank=True)
+    event_id = models.PositiveBigIntegerField(_("event ID"), null=True, blank=True)
     receiver = UnicodeCharField(_("receiver"), max_length=255)
     attempts = models.PositiveIntegerField(_("attempts"), default=1)
     failed_at = models.DateTimeField(_("failed at"))

@@ -41,7 +41,7 @@ class GroupMemberEvent(Event):
 
     action = models.BigIntegerField(_("action"), choices=GroupAction.choices)
     get_action_display: Callable[[], str]
-    group_id = ExactCharField(_("group id"))
+    group_id = ExactCharField(_("group ID"))
     group_subject = UnicodeCharField(_("group subject"), max_length=255, blank=True)
     number = ExactCharField(_("number"))
     number_key = NumberKeyField()

@@ -46,12 +46,12 @@ def group_member(project_id: str, group_id: str, number: str, ordinal: int) -> s
 def new_subscriber(
     project_id: str, subscriber_id: str, number: str, channel: str, date: str
 ) -> str:
-    """Return the key of a new subscriber; the number counts only if there is no subscriber id."""
+    """Return the key of a new subscriber; the number counts only if there is no subscriber ID."""
     return _join(project_id, subscriber_id, "" if subscriber_id else number, channel, date)
 
 
 def chat_message(project_id: str, unique_id: str, direction: int, token: object, index: int) -> str:
-    """Return the key of a chat message; without a unique id it repeats only its own request."""
+    """Return the key of a chat message; without a unique ID it repeats only its own request."""
     if unique_id:
         return _join(project_id, unique_id, str(direction))
     return _join(project_id, "", str(direction), str(token), str(index))

@@ -70,9 +70,9 @@ class Message(models.Model):
     }
 
     key = ExactCharField(_("key"), max_length=keys.MAX_LENGTH, editable=False)
-    project_id = ExactCharField(_("project id"), blank=True)
-    msg_id = ExactCharField(_("message id"))
-    push_id = ExactCharField(_("push id"), blank=True)
+    project_id = ExactCharField(_("project ID"), blank=True)
+    msg_id = ExactCharField(_("message ID"))
+    push_id = ExactCharField(_("push ID"), blank=True)
     number = ExactCharField(_("number"), blank=True)
     number_key = NumberKeyField()
     country = CountryField(default="", db_default="")

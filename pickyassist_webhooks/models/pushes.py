@@ -47,8 +47,8 @@ class Push(Leased):
     personal: ClassVar[Masks] = {"error": masking.hidden}
 
     key = ExactCharField(_("key"), max_length=keys.MAX_LENGTH, editable=False)
-    project_id = ExactCharField(_("project id"), blank=True)
-    push_id = ExactCharField(_("push id"))
+    project_id = ExactCharField(_("project ID"), blank=True)
+    push_id = ExactCharField(_("push ID"))
     recorded_at = models.DateTimeField(_("recorded at"))
     state = UnicodeCharField(
         _("state"), max_length=20, choices=PushState.choices, default=PushState.OPEN

@@ -23,10 +23,10 @@ from .numbers import NumberKeyField
 class Report(Event):
     """The fields that delivery and filter reports share."""
 
-    push_id = ExactCharField(_("push id"), blank=True)
+    push_id = ExactCharField(_("push ID"), blank=True)
     number = ExactCharField(_("number"), blank=True)
     number_key = NumberKeyField()
-    msg_id = ExactCharField(_("message id"), blank=True)
+    msg_id = ExactCharField(_("message ID"), blank=True)
     reference_number = ExactCharField(_("reference number"), blank=True)
     error_code = ExactCharField(_("error code"), blank=True)
     error_message = UnicodeTextField(_("error message"), blank=True)
@@ -68,8 +68,8 @@ class DeliveryReport(Report):
     message_type = ExactCharField(_("message type"), blank=True)
     media = UnicodeTextField(_("media"), blank=True)
     channel = ExactCharField(_("channel"), blank=True)
-    agent_id = ExactCharField(_("agent id"), blank=True)
-    template_id = ExactCharField(_("template id"), blank=True)
+    agent_id = ExactCharField(_("agent ID"), blank=True)
+    template_id = ExactCharField(_("template ID"), blank=True)
     source = ExactCharField(_("source"), blank=True)
 
     objects: ClassVar[DeliveryReportQuerySet] = DeliveryReportQuerySet.as_manager()  # type: ignore[assignment]

@@ -108,7 +108,7 @@ class WebhookRequest(Leased):
         db_default=RequestOrigin.WEBHOOK,
     )
     # Only of an answer that was pulled: the project of its push.
-    project_id = ExactCharField(_("project id"), blank=True, default="", db_default="")
+    project_id = ExactCharField(_("project ID"), blank=True, default="", db_default="")
     kind = UnicodeCharField(_("kind"), max_length=20, choices=EventKind.choices, blank=True)
     get_kind_display: Callable[[], str]
     state = UnicodeCharField(

@@ -27,7 +27,7 @@ class EventStream(models.Model):
     """
 
     kind = UnicodeCharField(_("kind"), max_length=20)
-    project_id = ExactCharField(_("project id"), blank=True)
+    project_id = ExactCharField(_("project ID"), blank=True)
     # The id of the newest event that is counted here, and the number of them.
     last_id = models.PositiveBigIntegerField(_("last event"), default=0)
     count = models.PositiveBigIntegerField(_("count"), default=0)

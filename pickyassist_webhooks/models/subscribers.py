@@ -44,7 +44,7 @@ class NewSubscriber(Event):
         ("name", "email", "profile_pic", "message"), masking.hidden
     )
 
-    subscriber_id = ExactCharField(_("subscriber id"), blank=True)
+    subscriber_id = ExactCharField(_("subscriber ID"), blank=True)
     number = ExactCharField(_("number"), blank=True)
     number_key = NumberKeyField()
     name = UnicodeCharField(_("name"), max_length=255, blank=True)

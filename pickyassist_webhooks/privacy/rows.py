@@ -37,7 +37,7 @@ def find_rows(number: Number, database: str, requests: Set[int]) -> Rows:
         if model is NewSubscriber:
             pks |= _sharing("subscriber_id", owned, unnumbered)
         elif model is ChatMessage:
-            # A Messenger id looks like a number, and is erased as one.
+            # A Messenger ID looks like a number, and is erased as one.
             owned |= rows.filter(messenger_id=number.digits)
             pks = set(owned.values_list("pk", flat=True))
             pks |= _sharing("messenger_id", owned, unnumbered)

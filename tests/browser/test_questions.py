@@ -124,7 +124,7 @@ class TestWhatBecameOfMyMessages:
         search(page, demo.ORDER, "2 results")
         failed = page.get_by_role("cell", name="✕ failed", exact=True)
         open_row(page, page.get_by_role("row").filter(has=failed))
-        expect(field(page, "Message id")).to_have_text(demo.LOST)
+        expect(field(page, "Message ID")).to_have_text(demo.LOST)
         first, second = field(page, "Reports").get_by_role("listitem").all()
         expect(first).to_contain_text(": submitted, the first report (report, request)")
         expect(second).to_contain_text(": failed, before: submitted (report, request)")
@@ -137,7 +137,7 @@ class TestWhatBecameOfMyMessages:
         open_overview(page)
         follow(page, "Delivered, but also failed or refunded: 1")
         open_row(page)
-        expect(field(page, "Message id")).to_have_text(demo.CONFLICT)
+        expect(field(page, "Message ID")).to_have_text(demo.CONFLICT)
         expect(field(page, "Conflict")).to_contain_text("also reported it as refunded")
         reports = field(page, "Reports").get_by_role("listitem").all_inner_texts()
         assert [report.partition(": ")[2].partition(" (")[0] for report in reports] == [
@@ -150,7 +150,7 @@ class TestWhatBecameOfMyMessages:
         conflict = "delivered\n! delivered, but also failed or refunded"
         assert [row[1] for row in listed(page)] == [conflict, "✕ failed"]
         open_row(page, page.get_by_role("row").last)
-        expect(field(page, "Message id")).to_have_text(demo.LOST)
+        expect(field(page, "Message ID")).to_have_text(demo.LOST)
         follow(page, "campaign-00")
         assert [row[5] for row in listed(page)] == [demo.ORDER] * 2
 

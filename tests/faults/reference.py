@@ -79,7 +79,7 @@ def _reports(chance: Random, start: int) -> Payload:
 def _report(chance: Random, start: int) -> Payload:
     names = [*REPORT, "message", "message_type", "media", "template_id", "channel_id"]
     values = {name: chance.choice(("", f"{name} 1", f"{name} 2", None)) for name in names}
-    # Without a message id, these two identify the report.
+    # Without a message ID, these two identify the report.
     values |= {"push_id": f"P{chance.randrange(2)}", "number": f"1555000000{chance.randrange(2)}"}
     msg_id = chance.choice(("", "0", *[f"M{start + number}" for number in range(8)]))
     if msg_id.startswith("M") and chance.random() < 0.5:
