@@ -366,6 +366,9 @@ class TestStatistics:
         assert answer.json() == {"status": ["Expected one value; the parameter is repeated."]}
         states = f"{url('request-list')}?state=done&state=quarantined"
         assert root.get(states).status_code == 200
+        assert root.get(f"{url('stats')}?days=7&days=8").status_code == 400
+        assert root.get(f"{states}&after=").status_code == 200
+        assert root.get(f"{states}&after=&page_size=1&page_size=2").status_code == 400
 
     def test_an_unknown_parameter(self, filled, root):
         answer = root.get(url("stats"), {"dayz": 7})

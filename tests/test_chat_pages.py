@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html import unescape
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from pickyassist_webhooks.models import ChatMessage, Message, WebhookRequest
 from pickyassist_webhooks.privacy.erasure import Erasure
@@ -129,8 +131,36 @@ def test_a_reply_and_its_message_lead_to_each_other(client, talk):
     message = Message.objects.get()
     url = reverse("admin:pickyassist_webhooks_message_change", args=[message.pk])
     [link] = re.findall(r'<a href="([^"]+)">Chat messages: 1', client.get(url).content.decode())
+    post(chat("1", project_id="other", context_msg_id="900001"))
+    post(chat("900001"))
     [reply] = client.get(unescape(link)).context["cl"].result_list
     assert reply.text == "<b>yes</b>"
+
+
+def test_replies_need_the_permission_to_view_both(login, talk):
+    [message] = Message.objects.all()
+    url = reverse("admin:pickyassist_webhooks_message_change", args=[message.pk])
+    assert "Chat messages: 1" not in login("view_message").get(url).content.decode()
+    assert "ORD-1" not in conversation(login("view_chatmessage"), number="15550001111")
+
+
+def test_no_message_of_one_moment_is_left_out(client, monkeypatch):
+    """Neither those of one request, nor those whose rows were stored later."""
+    monkeypatch.setattr("pickyassist_webhooks.admin.chat.MAX_MESSAGES", 3)
+    post(delivery(row("late", push_id="late")))
+    post(delivery(*(row(f"M{number}", push_id=f"P{number}") for number in range(3))))
+    for number in range(2):
+        post(chat(f"8800{number}"))
+    moment = timezone.now() - timedelta(days=1)
+    Message.objects.filter(msg_id="late").update(first_reported_at=moment)
+    page, shown = conversation(client), []
+    while True:
+        shown += re.findall(r"push (\w+)<", page)
+        earlier = re.findall(r'<a href="([^"]+)" rel="prev">', page)
+        if not earlier:
+            break
+        page = client.get(unescape(earlier[0])).content.decode()
+    assert sorted(shown) == ["P0", "P1", "P2", "late"]
 
 
 class TestMessengerAccount:
@@ -161,6 +191,23 @@ class TestMessengerAccount:
         assert f"<td>{self.ID}</td>" in client.post(url, chosen).content.decode()
         client.post(url, chosen | {"erase": "yes"})
         assert [message.messenger_id for message in ChatMessage.objects.all()] == ["7000000000002"]
+
+    def test_is_not_erased_if_it_may_hit_a_number(self, client):
+        post(chat("1", number="", messenger_id="ig_15550001111"))
+        post(chat("2", number="15550001111"))
+        chosen = {"action": "erase_numbers", "_selected_action": [ChatMessage.objects.first().pk]}
+        url = reverse("admin:pickyassist_webhooks_chatmessage_changelist")
+        answer = client.post(url, chosen | {"erase": "yes"}, follow=True)
+        assert "Select rows of 1 to 10 phone numbers." in answer.content.decode()
+        assert ChatMessage.objects.count() == 2
+
+    def test_stays_hidden(self, login, message):
+        viewer = login("view_chatmessage", "erase_personal_data")
+        chosen = {"action": "erase_numbers", "_selected_action": [message.pk]}
+        url = reverse("admin:pickyassist_webhooks_chatmessage_changelist")
+        answer = viewer.post(url, chosen, follow=True).content.decode()
+        assert "Select rows of 1 to 10 phone numbers." in answer
+        assert self.ID[-3:] not in answer
 
 
 def test_a_conversation_with_many_messages_of_the_api_shows_the_newest(client, monkeypatch):

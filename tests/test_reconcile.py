@@ -664,7 +664,10 @@ class TestOptions:
         assert "Project '6' has no token in API_TOKENS and no push." in errors.getvalue()
         assert run("--since", timezone.now().isoformat()) == result()
         yesterday = (timezone.now() - timedelta(days=2)).isoformat()
-        assert run("--project", PROJECT, "--since", yesterday)["settled"] == 1
+        errors = StringIO()
+        options = ("--project", PROJECT, "--since", yesterday)
+        assert run(*options, stderr=errors)["settled"] == 1
+        assert not errors.getvalue()
 
     def test_dry_run(self, vendor, clock):
         assert call("--dry-run") == "Would ask for 0 pushes.\n"

@@ -27,7 +27,7 @@ from ..models.numbers import of_number
 from ..parsing.characters import visible, visible_lines
 from ..permissions import to_view
 from .events import EventAdmin
-from .filters import RequestFilter
+from .filters import AnsweredFilter, RequestFilter
 from .labels import grouped
 from .text import MAX_ADDRESS, https_link, json_lines, shortened
 
@@ -55,9 +55,8 @@ class Bubble:
 @admin.register(ChatMessage)
 class ChatMessageAdmin(EventAdmin):
     list_display = ("received_at", "direction", "person_shown", "content", "conversation_link")
-    list_filter = ("direction", "received_at", RequestFilter)
+    list_filter = ("direction", "received_at", RequestFilter, AnsweredFilter)
     search_fields = ("number", "messenger_id", "unique_id", "group_id", "context_msg_id")
-    person = Case(When(number="", then=F("messenger_id")), default=F("number"))
     fields_shown: ClassVar = {"links": "media"}
     leading = ("number", "name", "messenger_id", "direction", "text", "conversation_link")
     further = (
@@ -76,9 +75,18 @@ class ChatMessageAdmin(EventAdmin):
     @admin.display(description=_("number"))
     def person_shown(self, message: Any) -> str:
         name = "number" if message.number else "messenger_id"
+        value = getattr(message, name)
+        if not value:
+            return self.get_empty_value_display()
         masks = ChatMessage.personal if self.hides_texts(message) else {}
-        shown = masks.get(name, shortened)(getattr(message, name))
-        return shown or self.get_empty_value_display()
+        return masks.get(name, shortened)(value)
+
+    def person(self, request: HttpRequest) -> Any:
+        """Return the number, or the id of an account, unless it is hidden or may hit a number."""
+        if "messenger_id" in self.masks(request):
+            return super().person(request)
+        account = When(number="", messenger_id__regex=r"^[0-9]+$", then=F("messenger_id"))
+        return Case(account, default=F("number"))
 
     @admin.display(description=_("conversation"))
     def conversation_link(self, message: ChatMessage) -> Any:
@@ -114,8 +122,12 @@ class ChatMessageAdmin(EventAdmin):
         bubbles += (self._sent(request.user, message) for message in pushed[: MAX_MESSAGES + 1])
         bubbles.sort(key=lambda bubble: bubble.at)
         page = bubbles[-MAX_MESSAGES:]
+        is_cut = len(bubbles) > MAX_MESSAGES
+        if is_cut:  # messages of one moment stay on one page
+            cut = bubbles[-MAX_MESSAGES - 1].at
+            page = [bubble for bubble in page if bubble.at > cut] or page
         here = self.url("conversation", chosen.pk)
-        earlier = len(bubbles) > MAX_MESSAGES and urlencode({BEFORE: page[0].at.isoformat()})
+        earlier = is_cut and urlencode({BEFORE: page[0].at.isoformat()})
         return self.page(
             request,
             "conversation.html",
@@ -187,7 +199,8 @@ class ChatMessageAdmin(EventAdmin):
         messages = Message.objects.using(chosen._state.db)
         if chosen.group_id or not chosen.number or not request.user.has_perm(to_view(Message)):
             return messages.none()
-        return messages.for_number(chosen.number).filter(project_id=chosen.project_id)
+        sent = messages.for_number(chosen.number).filter(project_id=chosen.project_id)
+        return sent.order_by("-first_reported_at", "-pk")
 
     def _sent(self, viewer: Any, message: Message) -> Bubble:
         reference, push = visible(message.reference_number), visible(message.push_id)

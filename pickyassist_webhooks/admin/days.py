@@ -56,7 +56,8 @@ class DaysFilter(DateFieldListFilter):
             bounds = self._bounds()
         except ValueError as err:
             self.is_invalid = True
-            messages.error(request, str(err))
+            if not hasattr(request, "pickyassist_is_export"):  # the list says it
+                messages.error(request, str(err))
             return queryset.none()
         rows: Any = super().queryset(request, queryset.filter(**bounds))
         return rows  # type: ignore[no-any-return]

@@ -31,17 +31,19 @@ class ErasingAdmin(ReadOnlyAdmin):
     """An admin of rows with numbers that can be erased."""
 
     actions = ("erase_numbers",)
-    #: The number of a row's person.
-    person: Any = F("number")
 
     def has_erase_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(ERASE_PERSONAL_DATA)
+
+    def person(self, request: HttpRequest) -> Any:
+        """Return the expression for the number of a row's person."""
+        return F("number")
 
     @admin.action(
         permissions=["erase"], description=_("Erase everything stored about these numbers")
     )
     def erase_numbers(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
-        people = queryset.order_by().annotate(person=self.person).exclude(person="")
+        people = queryset.order_by().annotate(person=self.person(request)).exclude(person="")
         numbers = _read(people.values_list("person", flat=True).distinct()[: MAX_NUMBERS + 1])
         is_confirmed = request.POST.get("erase") == "yes"
         if is_confirmed and not queryset.exists():

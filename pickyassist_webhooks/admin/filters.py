@@ -107,6 +107,16 @@ class MessageFilter(OneParentFilter):
     shared = ("project_id", "msg_id")
 
 
+class AnsweredFilter(OneParentFilter):
+    title = _("message")
+    label = _("Answers %(row)s")
+    parameter_name = "answers_of"
+    parent = Message
+
+    def values_of(self, parent: Any) -> dict[str, Any]:
+        return {"project_id": parent.project_id, "context_msg_id": parent.msg_id}
+
+
 class ReferenceFilter(OneParentFilter):
     title = _("reference number")
     label = _("Same reference number as %(row)s")

@@ -127,11 +127,13 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     # Actions process requests, and those commit before they call receivers.
     @outside_of_transactions
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        if ERROR_FLAG in request.GET and request.method == "GET":
+        context = {"tools": self.tools(request), **(extra_context or {})}
+        response = super().changelist_view(request, context)
+        shown = getattr(response, "context_data", None) or {}
+        if ERROR_FLAG in request.GET and "cl" in shown:
             error = gettext("A filter in the address was invalid: all rows are shown.")
             self.message_user(request, error, messages.ERROR)
-        context = {"tools": self.tools(request), **(extra_context or {})}
-        return super().changelist_view(request, context)
+        return response
 
     def tools(self, request: HttpRequest) -> list[tuple[Any, str]]:
         """Return label and URL of each link above the list."""
@@ -252,12 +254,12 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         parameters = request.GET.copy()
         term = "".join(parameters.pop(SEARCH_VAR, [])[-1:]).strip()
         request.GET = parameters  # type: ignore[assignment]
+        request.pickyassist_is_export = True  # type: ignore[attr-defined]
         try:
             changelist = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             return HttpResponseRedirect(f"{self.url('changelist')}?{ERROR_FLAG}=1")
         if any(getattr(each, "is_invalid", False) for each in changelist.filter_specs):
-            list(messages.get_messages(request))  # the list says it again
             return HttpResponseRedirect(f"{self.url('changelist')}?{request.META['QUERY_STRING']}")
         rows, pks = changelist.queryset, None
         if term:  # no row has text with NUL, and PostgreSQL refuses to search for it

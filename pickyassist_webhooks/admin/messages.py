@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from ..choices import DeliveryStatus, Level
 from ..models import ChatMessage, DeliveryReport, Message, WebhookRequest, masking
 from ..parsing.characters import visible
+from ..permissions import to_view
 from .erasing import ErasingAdmin
 from .filters import (
     ConflictFilter,
@@ -137,10 +138,11 @@ class MessageAdmin(ErasingAdmin):
 
     @admin.display(description=_("replies"))
     def replies(self, message: Any) -> Any:
-        count = message.msg_id and message.replies().count()
+        may_view = message.viewer.has_perm(to_view(ChatMessage))
+        count = message.replies().count() if may_view and message.msg_id else 0
         if not count:
             return self.get_empty_value_display()
-        return self.list_link(message.viewer, ChatMessage, count, q=message.msg_id)
+        return self.list_link(message.viewer, ChatMessage, count, answers_of=message.pk)
 
     @admin.display(description=_("reference number"))
     def reference_link(self, message: Any) -> Any:

@@ -42,7 +42,7 @@ def change_feed(request: Request, requests: QuerySet[WebhookRequest], context: A
 
     The cursor holds the last id that was read, and the lower ids that were unfinished then.
     """
-    refuse_unknown(request, {AFTER, "state", SIZE})
+    refuse_unknown(request, {AFTER, "state", SIZE}, {"state"})
     wanted, size = _states(request), page_size(request)
     after, waiting = _position(request)
     # Read the primary: a replica can have a row before one with a lower id.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container
 from datetime import datetime
 from typing import Any
 
@@ -33,25 +33,23 @@ _NO_COUNTRY = "Expected an ISO 3166-1 code, such as BR."
 _ONCE = "Expected one value; the parameter is repeated."
 
 
-def refuse_unknown(request: Request, allowed: set[str]) -> None:
-    """Raise ``ValidationError`` for unknown parameters; the message lists the valid ones."""
+def refuse_unknown(
+    request: Request, allowed: set[str], repeatable: Container[str] = frozenset()
+) -> None:
+    """Raise ``ValidationError`` for unknown parameters; the message lists the valid ones.
+
+    Also refuse repeated ones, of which only one value would count.
+    """
     of_format = api_settings.URL_FORMAT_OVERRIDE
     unknown = request.query_params.keys() - allowed - {of_format}
     if unknown:
         expected = f"Expected one of: {', '.join(sorted(allowed))}." if allowed else ""
         message = [f"Unknown parameter. {expected}".rstrip()]
         raise ValidationError(dict.fromkeys(sorted(unknown), message))
-
-
-def refuse_repeated(request: Request, declared: Mapping[str, filters.Filter]) -> None:
-    """Raise ``ValidationError`` for a parameter with several values, if only one would count."""
-    repeated = [
-        name
-        for name, values in request.query_params.lists()
-        if len(values) > 1 and not isinstance(declared.get(name), filters.MultipleChoiceFilter)
-    ]
+    lists = request.query_params.lists()
+    repeated = sorted(name for name, values in lists if len(values) > 1 and name not in repeatable)
     if repeated:
-        raise ValidationError({name: [_ONCE] for name in sorted(repeated)})
+        raise ValidationError({name: [_ONCE] for name in repeated})
 
 
 def refuse_hidden(request: Request, model: type[Model], values: dict[str, Any]) -> None:
@@ -66,8 +64,9 @@ class StrictBackend(DjangoFilterBackend):
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
         declared = view.filterset_class.base_filters
-        refuse_unknown(request, {*declared, *view.parameters, *_LIST_PARAMETERS})
-        refuse_repeated(request, declared)
+        multiple = filters.MultipleChoiceFilter
+        repeatable = {name for name, each in declared.items() if isinstance(each, multiple)}
+        refuse_unknown(request, {*declared, *view.parameters, *_LIST_PARAMETERS}, repeatable)
         filterset = self.get_filterset(request, queryset, view)
         if not filterset.is_valid():
             raise translate_validation(filterset.errors)
