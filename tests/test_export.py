@@ -203,6 +203,19 @@ def test_all_that_a_search_finds(root, monkeypatch):
     assert answer.context["cl"].result_count == 2
     assert "More than 2 rows match the search." in answer.content.decode()
     assert len(export(root, DeliveryReport, q="15550007777")) == 6
+    # Of a repeated search, the last one counts, as in the list.
+    assert len(export(root, DeliveryReport, q=["1", "15550007777"])) == 6
+
+
+def test_a_note_of_a_search_is_shown_once(root, monkeypatch):
+    monkeypatch.setattr("pickyassist_webhooks.admin.lists.MAX_MATCHES", 2)
+    for number in range(3):
+        post(delivery(row(str(number), number="15550007777")))
+    page = reverse(f"admin:{APP}_webhookrequest_changelist") + "?q=15550007777"
+    chosen = {"action": "process_again", "select_across": "1", "_selected_action": ["1"]}
+    answer = root.post(page, chosen, follow=True).content.decode()
+    assert answer.count("More than 2 rows match the search.") == 1
+    assert "Process 2 requests again" in answer
 
 
 def test_in_the_language_and_time_zone_of_the_page(root, settings):
