@@ -82,6 +82,14 @@ def test_labels_of_the_settings_and_of_rows_are_offered(requests, root, settings
     assert "never" in offered(root, secret_label="never")
 
 
+def test_a_search_for_a_label_has_all_its_requests(requests, root, monkeypatch):
+    monkeypatch.setattr("pickyassist_webhooks.admin.lists.MAX_MATCHES", 1)
+    _, first, _, last = requests
+    assert listed(root, q="2026-01") == [last, first]
+    assert listed(root, q="2026-01", state__exact="dead") == []
+    assert listed(root, q="2026-0") == []
+
+
 def test_nothing_is_offered_without_labels(root):
     post(delivery())
     assert offered(root) == set()

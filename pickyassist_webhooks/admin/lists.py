@@ -213,6 +213,8 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Find an exact id or number; Django's own search would split "Mum (home)"."""
         if term := search_term.strip():
             pks = self.matches(term, request, queryset.db, MAX_MATCHES + 1)
+            if not pks:
+                return self.otherwise(term, queryset), False
             if len(pks) > MAX_MATCHES:
                 note = gettext(
                     "More than %(count)s rows match the search. The list has those of the newest"
@@ -223,6 +225,10 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                     self.message_user(request, note % {"count": grouped(MAX_MATCHES)})
             queryset = queryset.filter(pk__in=pks[:MAX_MATCHES])
         return queryset, False
+
+    def otherwise(self, term: str, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows that match a search that finds no id."""
+        return rows.none()
 
     def matches(
         self, term: str, request: HttpRequest, database: str, limit: int | None = None
@@ -262,8 +268,10 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if any(getattr(each, "is_invalid", False) for each in changelist.filter_specs):
             return HttpResponseRedirect(f"{self.url('changelist')}?{request.META['QUERY_STRING']}")
         rows, pks = changelist.queryset, None
-        if term:  # no row has text with NUL, and PostgreSQL refuses to search for it
-            pks = [] if "\0" in term else self.matches(term, request, rows.db)
+        if "\0" in term:  # no row has text with NUL, and PostgreSQL refuses to search for it
+            rows = rows.none()
+        elif term and not (pks := self.matches(term, request, rows.db) or None):
+            rows = self.otherwise(term, rows)
         return file_response(request, FORMATS[name], rows, self.masks(request), pks)
 
     def url(self, page: str, *args: Any) -> str:

@@ -147,14 +147,9 @@ class WebhookRequestAdmin(RequestPageAdmin, ProblemsAdmin, AddressAdmin):
         }
         return [*names, *super().searched(request)]
 
-    def matches(
-        self, term: str, request: HttpRequest, database: str, limit: int | None = None
-    ) -> list[int]:
-        if matches := super().matches(term, request, database, limit):
-            return matches
-        # Millions can have one label: the newest of them are read in the order of an index.
-        labelled = WebhookRequest.objects.using(database).filter(secret_label=term)
-        return list(labelled.order_by("-received_at").values_list("pk", flat=True)[:limit])
+    def otherwise(self, term: str, rows: QuerySet[Any]) -> QuerySet[Any]:
+        # Millions can have one label: an index has them in the order of the list.
+        return rows.filter(secret_label=term)
 
     def searches(self, term: str, request: HttpRequest, database: str) -> list[QuerySet[Any]]:
         searches: list[QuerySet[Any]] = []
