@@ -180,6 +180,11 @@ class TestMessengerAccount:
         assert list(page.context["cl"].result_list) == [message]
         assert page.content.decode().count(f">{self.ID}<") == 1
 
+    def test_no_one(self, login):
+        post(chat("1", number=""))
+        page = self.listed(login("view_chatmessage"))
+        assert '<td class="field-person_shown">-</td>' in page.content.decode()
+
     def test_is_personal(self, login, message):
         viewer = login("view_chatmessage")
         assert not self.listed(viewer, q=self.ID).context["cl"].result_list

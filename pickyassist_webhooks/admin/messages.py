@@ -113,8 +113,6 @@ class MessageAdmin(ErasingAdmin):
 
     @admin.display(description=_("conflict"))
     def conflict_explained(self, message: Message) -> Any:
-        if not message.conflict:
-            return self.get_empty_value_display()
         status = gettext("refunded") if message.refunded else gettext("failed")
         return alarm(
             gettext(
@@ -160,8 +158,6 @@ class MessageAdmin(ErasingAdmin):
 
     @admin.display(description=_("same error"))
     def same_error(self, message: Any) -> Any:
-        if message.error_group is None:
-            return self.get_empty_value_display()
         text = gettext("all messages with this error")
         return self.link(message.viewer, Message, text, error_of=message.pk)
 
