@@ -286,6 +286,7 @@ def _chat_message(made: Expressions) -> Columns:
         "number": made.number(),
         "number_key": made.number_key(),
         "name": made.sql.joined("'Customer '", made.sql.text("n")),
+        "messenger_id": case(("n % 5 = 3", made.sql.padded("n", 13)), default="''"),
         "text": "'Where is my order? It was to be here yesterday.'",
         "content": case(
             (answering, literal(Content.REPLY.value)), default=literal(Content.TEXT.value)
