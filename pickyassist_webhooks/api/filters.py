@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container
 from datetime import datetime
 from typing import Any
@@ -21,7 +22,6 @@ from ..choices import RequestState
 from ..models import MODELS, Event
 from ..models.moments import moment
 from ..models.numbers import of_number
-from ..parsing.countries import COUNTRIES
 from ..permissions import VIEW_PERSONAL_DATA, hidden_look_ups
 from .pagination import CURSOR, ORDERING, SIZE
 
@@ -132,12 +132,13 @@ class OfNumber(filters.CharFilter):
 
 class _Country(forms.CharField):
     def clean(self, value: Any) -> str:
-        code = str(super().clean(value)).upper()
-        if code and code not in COUNTRIES:
+        code = str(super().clean(value))
+        if code and not re.fullmatch("[A-Za-z]{2}", code):
             raise forms.ValidationError(_NO_COUNTRY)
-        return code
+        return code.upper()
 
 
+@extend_schema_field({"type": "string", "pattern": "^[A-Za-z]{2}$"})
 class Country(filters.CharFilter):
     """An ISO 3166-1 code, in letters of any size."""
 
