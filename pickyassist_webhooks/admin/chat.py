@@ -134,7 +134,7 @@ class ChatMessageAdmin(EventAdmin):
             _title(chosen, masks),
             bubbles=page,
             count=grouped(count),
-            shown=MAX_MESSAGES,
+            shown=len(page),
             earlier=earlier and f"{here}?{earlier}",
             newest=before and here,
         )

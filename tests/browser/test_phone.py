@@ -71,30 +71,32 @@ def test_a_path_is_broken_between_words_only(shop, phone):
     assert path.locator("wbr").count() == len(words) - 1
 
 
-def test_cancel_differs_from_a_button_that_is_not_red(shop, phone):
+def buttons(phone, shop, action, name):
+    """Choose an action for the quarantined requests, and return its button and the way out."""
     phone.goto(f"{shop.origin}/admin/{APP}/webhookrequest/?state__exact=quarantined")
     phone.locator("#action-toggle").check()
-    phone.get_by_label("Action:").select_option("Process selected requests again")
+    phone.get_by_label("Action:").select_option(action)
     phone.locator("button[name=index]").click()
-    again = phone.get_by_role("button", name="Process 3 requests again")
     cancel = phone.get_by_role("button", name="No, take me back")
-    colours = {
+    return phone.get_by_role("button", name=name), cancel
+
+
+def colours_of(*buttons):
+    return [
         button.evaluate("element => getComputedStyle(element).backgroundColor")
-        for button in (again, cancel)
-    }
-    assert len(colours) == 2
+        for button in buttons
+    ]
+
+
+def test_cancel_differs_from_a_button_that_is_not_red(shop, phone):
+    action = "Process selected requests again"
+    again, other = colours_of(*buttons(phone, shop, action, "Process 3 requests again"))
+    assert again != other
 
 
 def test_cancel_is_as_large_as_the_red_button(shop, phone):
-    phone.goto(f"{shop.origin}/admin/{APP}/webhookrequest/?state__exact=quarantined")
-    phone.locator("#action-toggle").check()
-    phone.get_by_label("Action:").select_option("Discard selected requests")
-    phone.locator("button[name=index]").click()
-    discard = phone.get_by_role("button", name="Discard 3 requests")
-    cancel = phone.get_by_role("button", name="No, take me back")
+    action = "Discard selected requests"
+    discard, cancel = buttons(phone, shop, action, "Discard 3 requests")
     assert cancel.bounding_box()["height"] >= discard.bounding_box()["height"]
-    red, other = (
-        button.evaluate("element => getComputedStyle(element).backgroundColor")
-        for button in (discard, cancel)
-    )
+    red, other = colours_of(discard, cancel)
     assert red == "rgb(186, 33, 33)" != other
