@@ -128,8 +128,10 @@ def main(jobs: list[str]) -> dict[str, Any]:
         for number, processor in enumerate(processors)
     ]
     processes = start(*receivers, *[partial(sweep, received)] * jobs.count("sweep"))
-    finish(processes[: len(receivers)])
-    received.set()
+    try:
+        finish(processes[: len(receivers)])
+    finally:
+        received.set()  # or the sweeps would run on after a failure, and hide its traceback
     finish(processes)
     after_receiving = tables()
 
