@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from datetime import datetime, timedelta, timezone
@@ -13,7 +14,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.template import Context, Template
-from django.test import RequestFactory
+from django.test import RequestFactory, override_settings
 from django.urls import reverse
 from django.utils import timezone as clock
 
@@ -28,6 +29,7 @@ from pickyassist_webhooks.models import (
     NewSubscriber,
     WebhookRequest,
 )
+from pickyassist_webhooks.templatetags import pickyassist_admin
 from tests.pages import Page
 from tests.requests import (
     SECRET,
@@ -370,6 +372,16 @@ class TestUrl:
         page = root.post(self.page).content.decode()
         assert SECRET not in page
         assert "AUTHENTICATOR" in page
+
+
+def test_without_the_admin_there_are_no_tags(settings):
+    """Django imports them for every page of such a project."""
+    apps = [app for app in settings.INSTALLED_APPS if app != "django.contrib.admin"]
+    with override_settings(INSTALLED_APPS=apps):
+        library = importlib.reload(pickyassist_admin).register
+    assert not library.tags
+    assert not library.filters
+    assert "pickyassist_overview" in importlib.reload(pickyassist_admin).register.tags
 
 
 class TestQuarantine:

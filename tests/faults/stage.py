@@ -142,7 +142,7 @@ class Stage:
         return Load(self.client, self.folder.name, **named)
 
     def arm(
-        self, point: str, seconds: float = 300, then: Callable[[], object] = lambda: None
+        self, point: str, seconds: float = 120, then: Callable[[], object] = lambda: None
     ) -> None:
         """Arm a point, call ``then``, and wait until a process was killed at the point.
 
