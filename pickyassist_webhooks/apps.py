@@ -14,6 +14,7 @@ class PickyAssistWebhooksConfig(AppConfig):
             middleware,
             processing,
             settings,
+            spool,
             statements,
             urls,
         )

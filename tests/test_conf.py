@@ -31,9 +31,9 @@ def configure(settings):
     return configure
 
 
-def checks():
+def checks(**options):
     # Without a database: Django 6.1 gives the checks all of them.
-    messages = run_checks(tags=["pickyassist_webhooks"], databases=[])
+    messages = run_checks(tags=["pickyassist_webhooks"], databases=[], **options)
     return {message.id.split(".")[1]: message for message in messages}
 
 
@@ -173,6 +173,21 @@ class TestChecks:
         assert list(checks()) == ["W001"]
         assert "only 21 characters" in checks()["W001"].msg
 
+    def test_labels_of_one_secret(self, configure):
+        configure({"SECRETS": {"old": GOOD, "new": f"{GOOD}\n", "third": GOOD[::-1]}})
+        assert list(checks()) == ["W012"]
+        assert "the labels 'old', 'new' have the same secret" in checks()["W012"].msg
+        configure({"SECRETS": [GOOD, GOOD]})
+        assert checks() == {}
+
+    @pytest.mark.parametrize("projects", [{"old": ["41"]}, {"old": ["41"], "new": []}])
+    def test_a_label_without_a_project(self, configure, projects):
+        configure({"SECRETS": {"old": GOOD, "new": GOOD[::-1]}, "PROJECT_IDS": projects})
+        assert list(checks()) == ["W013"]
+        assert "'new'" in checks()["W013"].msg
+        configure({"SECRETS": {"old": GOOD, "new": GOOD[::-1]}, "PROJECT_IDS": ["41"]})
+        assert checks() == {}
+
     def test_own_authenticator_needs_no_secret(self, configure):
         configure({"AUTHENTICATOR": "tests.test_endpoint.only_tenant_seven"})
         assert checks() == {}
@@ -229,6 +244,16 @@ class TestChecks:
         configure({"SECRETS": [GOOD], "SPOOL_DIR": 7})
         assert list(checks()) == ["E004"]
         assert app_settings.spool_dir is None
+
+    def test_a_relative_spool(self, configure, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        configure({"SECRETS": [GOOD], "SPOOL_DIR": "spool"})
+        assert list(checks()) == ["W014"]
+
+    @pytest.mark.parametrize("has_spool", [True, False])
+    def test_the_deployment_has_a_spool(self, configure, tmp_path, has_spool):
+        configure({"SECRETS": [GOOD], "SPOOL_DIR": tmp_path if has_spool else None})
+        assert ("I002" in checks(include_deployment_checks=True)) is not has_spool
 
     def test_a_spool_in_a_folder_that_this_user_cannot_enter(self, configure, tmp_path):
         (tmp_path / "locked").mkdir(mode=0o700)
@@ -325,6 +350,15 @@ class TestChecks:
         assert list(checks()) == ["E016"]
         configure({"SECRETS": [GOOD], "ALARM": "pickyassist_webhooks.alarms.mail_admins"})
         assert checks() == {}
+
+    @pytest.mark.parametrize(
+        ("admins", "ids"), [([], ["W011"]), ([("Ada", "ada@example.com")], [])]
+    )
+    def test_alarms_that_no_one_gets(self, configure, settings, tmp_path, admins, ids):
+        alarm = "pickyassist_webhooks.alarms.mail_admins"
+        configure({"SECRETS": [GOOD], "ALARM": alarm, "SPOOL_DIR": tmp_path})
+        settings.ADMINS = admins
+        assert list(checks(include_deployment_checks=True)) == ids
 
     @pytest.mark.parametrize(
         "wrong", [60, {"delivery": 60}, {"delivery_report": 0}, {"delivery_report": "60"}]

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Tags, register
-from django.core.checks import Warning as CheckWarning
+from django.core.checks import CheckMessage, Tags, register
 from django.db import connections, router
 
 from ..models import WebhookRequest
+from .messages import OURS, error, warning
 
 _CONNECTION = "SELECT @@character_set_client, @@character_set_connection, @@character_set_results"
 
 
-@register("pickyassist_webhooks", Tags.database)
+@register(OURS, Tags.database)
 def check_character_sets(
     app_configs: Any = None, databases: Iterable[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
@@ -28,23 +28,23 @@ def _of_database(name: str) -> Iterator[CheckMessage]:
     if connection.vendor == "mysql":
         lacking = set(_ask(connection, _CONNECTION)) - {"utf8mb4"}
         if lacking:
-            yield Error(
+            yield error(
+                13,
                 f"The connection to the database {name!r} has the character set"
                 f" {' and '.join(sorted(lacking))}, which has no emoji. A request with one fails.",
-                hint="Remove 'charset' from its OPTIONS, or set it to 'utf8mb4'. If the server "
+                "Remove 'charset' from its OPTIONS, or set it to 'utf8mb4'. If the server "
                 "sets another one (init_connect, skip-character-set-client-handshake), change it "
                 "there.",
-                id="pickyassist_webhooks.E013",
             )
     elif connection.vendor == "postgresql":
         [encoding] = _ask(connection, "SHOW server_encoding")
         if encoding != "UTF8":
-            yield CheckWarning(
+            yield warning(
+                7,
                 f"The database {name!r} has the encoding {encoding} instead of UTF8. Characters "
                 "that it lacks, such as emoji, are stored as '?'; bodies stay exact.",
-                hint="Create a database with ENCODING 'UTF8' TEMPLATE template0, and move to it "
+                "Create a database with ENCODING 'UTF8' TEMPLATE template0, and move to it "
                 "with pg_dump.",
-                id="pickyassist_webhooks.W007",
             )
 
 

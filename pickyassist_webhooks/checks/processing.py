@@ -9,7 +9,6 @@ from typing import Any
 
 from django.core import mail
 from django.core.checks import CheckMessage, register
-from django.core.checks import Warning as CheckWarning
 from django.dispatch import Signal
 
 from .. import signals
@@ -17,6 +16,7 @@ from ..conf import app_settings
 from ..models import Heartbeat
 from ..models.heartbeats import PROCESS
 from ..models.requests import database_of_requests
+from .messages import OURS, warning
 
 _runs_here: ContextVar[bool] = ContextVar("runs_here", default=False)
 
@@ -31,7 +31,7 @@ def running_here() -> Iterator[None]:
         _runs_here.reset(token)
 
 
-@register("pickyassist_webhooks")
+@register(OURS)
 def check_process_has_run(
     app_configs: Any = None, databases: Iterable[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
@@ -40,12 +40,12 @@ def check_process_has_run(
     if (databases is not None and name not in databases) or not _has_work() or _has_run(name):
         return []
     return [
-        CheckWarning(
+        warning(
+            9,
             "pickyassist_process has never run. Without it failed receivers are not called again, "
             "and requests that a crash or a full database left behind are not processed.",
-            hint="Run `manage.py pickyassist_process` each minute by cron, or "
+            "Run `manage.py pickyassist_process` each minute by cron, or "
             "`manage.py pickyassist_process --loop` under a supervisor.",
-            id="pickyassist_webhooks.W009",
         )
     ]
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import re
 import reprlib
 from collections.abc import Iterator
 from difflib import get_close_matches
 from importlib.util import find_spec
 from inspect import iscoroutinefunction
-from pathlib import Path
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
-from django.core.checks import Warning as CheckWarning
+from django.core.checks import CheckMessage, register
 from django.db import connections
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
@@ -23,9 +19,12 @@ from django.utils.module_loading import import_string
 from .. import conf
 from ..conf import KEYS, NAME, app_settings
 from ..models.requests import database_of_requests
+from .messages import OURS, error, warning
+from .secrets import of_secrets
+from .spool import of_spool
 
-#: Characters of a secret, or it can be guessed: 128 bits in URL-safe base64.
-MIN_SECRET = 22
+#: The shipped callable of ``ALARM``.
+_MAIL_ADMINS = "pickyassist_webhooks.alarms.mail_admins"
 
 #: The shipped engines, and the extras of this distribution that install their dependencies.
 EXTRAS = {
@@ -37,9 +36,6 @@ EXTRAS = {
 MAX_POOL_TIMEOUT = 10
 _POOL_TIMEOUT = 30
 
-_URL_SAFE = re.compile(r"[A-Za-z0-9._~-]+")
-_OURS = "pickyassist_webhooks"
-
 # The settings that name a function with a result, and that result.
 _RETURNS = {
     "AUTHENTICATOR": "a label or raises PermissionDenied",
@@ -50,29 +46,21 @@ _RETURNS = {
 }
 
 
-@register(_OURS)
+@register(OURS)
 def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Check the ``PICKYASSIST_WEBHOOKS`` dict."""
-    ours = (_label, _shape, _secrets, _importable, _spool, _retention, _reconciling)
+    ours = (_label, _shape, of_secrets, _importable, of_spool, _retention, _reconciling)
     return [message for check in (*ours, _database, _api) for message in check()]
 
 
-def _error(number: int, message: str, hint: str) -> Error:
-    return Error(message, hint=hint, id=f"{_OURS}.E{number:03}")
-
-
-def _warning(number: int, message: str, hint: str) -> CheckWarning:
-    return CheckWarning(message, hint=hint, id=f"{_OURS}.W{number:03}")
-
-
 def _label() -> Iterator[CheckMessage]:
-    [config] = [config for config in apps.get_app_configs() if config.name == _OURS]
-    if config.label != _OURS:
+    [config] = [config for config in apps.get_app_configs() if config.name == OURS]
+    if config.label != OURS:
         kind = f"{type(config).__module__}.{type(config).__qualname__}"
-        yield _error(
+        yield error(
             12,
             f"{kind} has the label {config.label!r}, but migrations, permissions and templates "
-            f"need the label {_OURS!r}.",
+            f"need the label {OURS!r}.",
             f"Remove `label` from {kind}.",
         )
 
@@ -81,15 +69,15 @@ def _shape() -> Iterator[CheckMessage]:
     value = getattr(settings, NAME, None)
     if value is not None and value is not conf.configured():
         kind = type(value).__name__
-        yield _error(2, f"{NAME} must be a dict, it is a {kind}.", f"Write {NAME} = {{...}}.")
+        yield error(2, f"{NAME} must be a dict, it is a {kind}.", f"Write {NAME} = {{...}}.")
     for name, value in conf.configured().items():
         if name not in KEYS:
             close = get_close_matches(str(name), KEYS, n=1)
             hint = f"Did you mean {close[0]}?" if close else f"Known keys: {', '.join(KEYS)}."
-            yield _error(3, f"{NAME} has an unknown key {name!r}.", hint)
+            yield error(3, f"{NAME} has an unknown key {name!r}.", hint)
         elif not KEYS[name].accepts(value):
             message = f"{NAME}[{name!r}] {_problem(name, value)}."
-            yield _error(4, message, f"Expected {KEYS[name].expected}.")
+            yield error(4, message, f"Expected {KEYS[name].expected}.")
 
 
 def _problem(name: str, value: Any) -> str:
@@ -104,33 +92,6 @@ def _problem(name: str, value: Any) -> str:
     return f"has an invalid value {reprlib.repr(value)}"
 
 
-def _secrets() -> Iterator[CheckMessage]:
-    if not app_settings.authenticates_by_secret:
-        return  # a callable of the project decides
-    secrets = app_settings.secrets
-    if not secrets:
-        yield _error(
-            1,
-            f"{NAME}['SECRETS'] has no valid secret, so every request is refused.",
-            'Make one: python -c "import secrets; print(secrets.token_urlsafe(32))".',
-        )
-    for label, secret in secrets:
-        which = f"the secret labelled {label!r}" if label else "a secret"
-        if not _URL_SAFE.fullmatch(secret):
-            yield _error(
-                5,
-                f"In {NAME}['SECRETS'], {which} has characters that a URL must escape.",
-                "Use only letters, digits, and - . _ ~",
-            )
-        if len(secret) < MIN_SECRET:
-            yield _warning(
-                1,
-                f"In {NAME}['SECRETS'], {which} has only {len(secret)} characters.",
-                f"Only the secret protects the URL: use {MIN_SECRET} characters or more, for "
-                "example from secrets.token_urlsafe(32).",
-            )
-
-
 def _importable() -> Iterator[CheckMessage]:
     paths = {(6, "AUTHENTICATOR"): app_settings.authenticator}
     if app_settings.processor not in ("inline", "none"):
@@ -143,7 +104,7 @@ def _importable() -> Iterator[CheckMessage]:
         paths[16, "ALARM"] = app_settings.alarm
     for (number, name), path in paths.items():
         if name == "API_TOKENS" and "." not in path:
-            yield _error(
+            yield error(
                 number,
                 f"{NAME}[{name!r}] is a text without a dot; it is not shown, as it may be a token.",
                 f"Expected {KEYS[name].expected}.",
@@ -153,7 +114,7 @@ def _importable() -> Iterator[CheckMessage]:
             target = import_string(path)
         except Exception as err:  # a module may raise anything while it is imported
             extra = EXTRAS.get(path.rpartition(".")[0]) if name == "PROCESSOR" else None
-            yield _error(
+            yield error(
                 number,
                 f"{NAME}[{name!r}] is {path!r}, which cannot be imported: "
                 f"{type(err).__name__}: {err}.",
@@ -163,13 +124,13 @@ def _importable() -> Iterator[CheckMessage]:
             )
         else:
             if name in _RETURNS and iscoroutinefunction(target):
-                yield _error(
+                yield error(
                     number,
                     f"{NAME}[{name!r}] is {path!r}, an async function, which is never awaited.",
                     f"Name a plain function that returns {_RETURNS[name]}.",
                 )
             if not callable(target):
-                yield _error(
+                yield error(
                     number,
                     f"{NAME}[{name!r}] is {path!r}, a {type(target).__name__}, which cannot be "
                     "called.",
@@ -177,39 +138,11 @@ def _importable() -> Iterator[CheckMessage]:
                 )
 
 
-def _spool() -> Iterator[CheckMessage]:
-    folder = app_settings.spool_dir
-    if folder is None:
-        return
-    # Path.exists() raises an error inside a folder that this user cannot enter, and does not see a
-    # link to nothing, as to a volume that is not mounted.
-    paths = (folder, *folder.absolute().parents)
-    nearest = next(path for path in paths if os.path.lexists(path))
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        yield _error(
-            8,
-            f"{NAME}['SPOOL_DIR'] is {str(folder)!r}, where this user cannot write files.",
-            "Name a folder on a disk that outlives the container, and make this user its owner.",
-        )
-    for name in ("MEDIA_ROOT", "STATIC_ROOT"):
-        served = getattr(settings, name, None)
-        if served and _real(folder).is_relative_to(_real(served)):
-            yield _error(
-                9,
-                f"{NAME}['SPOOL_DIR'] is {str(folder)!r}, inside {name}: anyone can download it.",
-                "Name a folder that no web server serves: requests hold personal data.",
-            )
-
-
-def _real(path: Path | str) -> Path:
-    return Path(os.path.realpath(path))
-
-
 def _database() -> Iterator[CheckMessage]:
     database = database_of_requests()
     settings = connections[database].settings_dict
     if not settings["AUTOCOMMIT"]:
-        yield _error(
+        yield error(
             17,
             f"DATABASES[{database!r}] has AUTOCOMMIT = False, so no event can be stored.",
             "Remove it, or let a router put this app's tables into another database.",
@@ -217,7 +150,7 @@ def _database() -> Iterator[CheckMessage]:
     pool = settings["OPTIONS"].get("pool")
     seconds = pool.get("timeout", _POOL_TIMEOUT) if isinstance(pool, dict) else _POOL_TIMEOUT
     if pool and seconds > MAX_POOL_TIMEOUT:
-        yield _warning(
+        yield warning(
             8,
             f"The pool of the database {database!r} waits {seconds} s for a connection, and "
             "ignores connect_timeout. If the database is down, each request takes that long.",
@@ -229,7 +162,7 @@ def _database() -> Iterator[CheckMessage]:
 def _retention() -> Iterator[CheckMessage]:
     bodies, events = map(app_settings.retention, ("bodies", "events"))
     if events and (bodies is None or bodies > events):
-        yield _warning(
+        yield warning(
             6,
             f"{NAME}['RETENTION_DAYS'] keeps bodies longer than events. So processing an old "
             "request again creates its events again, as new ones.",
@@ -239,7 +172,7 @@ def _retention() -> Iterator[CheckMessage]:
 
 def _reconciling() -> Iterator[CheckMessage]:
     if app_settings.api_tokens and find_spec("httpx") is None:
-        yield _error(
+        yield error(
             15,
             f"{NAME}['API_TOKENS'] is set, but httpx is missing, so no lost report can be fetched.",
             'Install it: pip install "django-pickyassist-webhooks[reconcile]".',
@@ -253,9 +186,23 @@ def _api() -> Iterator[CheckMessage]:
         return  # this project does not use it
     missing = [app for app in ("rest_framework", "django_filters") if not apps.is_installed(app)]
     if missing:
-        yield _error(
+        yield error(
             10,
             f"The read API has URLs, but INSTALLED_APPS lacks {' and '.join(missing)}. Its pages "
             "in a browser need templates from there.",
             f"Add to INSTALLED_APPS: {', '.join(map(repr, missing))}.",
         )
+
+
+@register(OURS, deploy=True)
+def check_alarms_are_mailed(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Check that there are admins, if alarms are mailed to them."""
+    if app_settings.alarm != _MAIL_ADMINS or settings.ADMINS:
+        return []
+    return [
+        warning(
+            11,
+            f"{NAME}['ALARM'] mails the admins, and ADMINS is empty, so no one is told.",
+            "Set ADMINS, and try that mail arrives: manage.py sendtestemail --admins.",
+        )
+    ]

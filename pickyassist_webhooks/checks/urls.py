@@ -8,27 +8,23 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, register
-from django.core.checks import Warning as CheckWarning
 from django.urls import NoReverseMatch
 
 from ..conf.urls import webhook_path
+from .messages import OURS, warning
 
 
-@register("pickyassist_webhooks")
+@register(OURS)
 def check_urls(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Check for settings that make Django answer before the view: the event is lost."""
     return [*_url(), *_redirects(), *_hosts()]
-
-
-def _warning(number: int, message: str, hint: str) -> CheckWarning:
-    return CheckWarning(message, hint=hint, id=f"pickyassist_webhooks.W{number:03}")
 
 
 def _url() -> Iterator[CheckMessage]:
     try:
         webhook_path("secret")
     except NoReverseMatch:
-        yield _warning(
+        yield warning(
             2,
             "No URL without parameters leads to the webhook view.",
             'Add path("pickyassist/", include("pickyassist_webhooks.urls")) to urlpatterns, '
@@ -44,7 +40,7 @@ def _redirects() -> Iterator[CheckMessage]:
         and not _is_exempt_from_ssl_redirect()
     )
     if redirects:
-        yield _warning(
+        yield warning(
             3,
             "SECURE_SSL_REDIRECT redirects requests over plain HTTP, and Picky Assist does not "
             "follow: the event is lost.",
@@ -52,7 +48,7 @@ def _redirects() -> Iterator[CheckMessage]:
             "path of the webhook to SECURE_REDIRECT_EXEMPT.",
         )
     if settings.PREPEND_WWW and "django.middleware.common.CommonMiddleware" in installed:
-        yield _warning(
+        yield warning(
             4,
             "PREPEND_WWW redirects requests to a host without www., and Picky Assist does not "
             "follow: the event is lost.",
@@ -70,7 +66,7 @@ def _is_exempt_from_ssl_redirect() -> bool:
 
 def _hosts() -> Iterator[CheckMessage]:
     if not settings.DEBUG and not settings.ALLOWED_HOSTS:
-        yield _warning(
+        yield warning(
             5,
             "ALLOWED_HOSTS is empty and DEBUG is off, so Django answers 400 to every request.",
             "Add the host of the URL that you paste into Picky Assist.",

@@ -151,6 +151,11 @@ class AppSettings:
         accepted = self._projects(printable(label, MAX_LABEL))
         return str(accepted[0]) if accepted else None
 
+    def has_no_project(self, label: str) -> bool:
+        """Tell whether ``PROJECT_IDS`` is a dict in which no project is for this label."""
+        is_dict = isinstance(_read("PROJECT_IDS"), Mapping)
+        return is_dict and not self._projects(printable(label, MAX_LABEL))
+
     def _projects(self, label: str) -> Sequence[Any] | None:
         value = _read("PROJECT_IDS")
         if isinstance(value, Mapping):
