@@ -110,10 +110,10 @@ def batch(*payloads: Payload) -> Payload:
     envelopes = [
         {name: payload[name] for name in payload if name != "data"} for payload in payloads
     ]
-    if not payloads or envelopes != [envelopes[0]] * len(payloads):
-        raise ValueError("expected one or more payloads of the same kind and project")
     if any("data" not in payload for payload in payloads):
         raise ValueError("expected delivery or filter reports; other events have no batches")
+    if not payloads or envelopes != [envelopes[0]] * len(payloads):
+        raise ValueError("expected one or more payloads of the same kind and project")
     return {**envelopes[0], "data": [row for payload in payloads for row in payload["data"]]}
 
 

@@ -42,7 +42,8 @@ class CapturedEvents:
 
         Raise ``KeyError`` if this app has no signal with that name.
         """
-        SIGNALS[signal]  # otherwise a typo would look like a signal that was not sent
+        if signal not in SIGNALS:  # a typo would look like a signal that was not sent
+            raise KeyError(f"{signal!r} is no signal of this app; use one of {', '.join(SIGNALS)}")
         return [call for call in self.signals if call.signal == signal]
 
     @property
