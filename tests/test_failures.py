@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.log import AdminEmailHandler
 
-from pickyassist_webhooks.admin.labels import duration
+from pickyassist_webhooks.admin.labels import duration, to_the_second
 from pickyassist_webhooks.exceptions import PickyAssistError
 from pickyassist_webhooks.models import ReceiverFailure, WebhookRequest
 from pickyassist_webhooks.redaction import HideSecrets
@@ -271,6 +271,13 @@ class TestList:
             traceback_page = root.get(group["newest_url"]).content.decode()
             assert f"{group['exception']}</" in traceback_page
             assert "Traceback (most recent call last)" in traceback_page
+
+    def test_tells_since_when_each_fails(self, failures, root):
+        """Not since the last attempt, which is the moment of a failure."""
+        stored_at = timezone.now() - timedelta(hours=3)
+        WebhookRequest.objects.update(processed_at=stored_at)
+        page = root.get(listed()).content.decode()
+        assert page.count(to_the_second(stored_at)) == len(groups_of(root.get(listed()))) == 3
 
     def test_an_exception_that_is_gone(self, failures, root):
         page = root.get(listed(exception="OSError x"))

@@ -90,7 +90,9 @@ class TestWorker:
     def test_that_ran_and_stopped(self, clock):
         beat(PROCESS)
         clock.advance(days=2)
-        assert level("worker") == OK  # nothing waits for it
+        assert level("worker") == OK
+        reason = "Nothing waits for pickyassist_process, which ran 2 days ago."
+        assert condition("worker").reason == reason
         keep(delivery())
         assert level("worker") == FAILING
         beat(PROCESS)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db.models import Count, Q
-from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ..choices import Level, RequestState
 from ..inbox.refusals import recent_refusals
-from ..models.failures import failures
+from ..models.failures import FAILED_SINCE, failures
 from ..models.moments import elapsed
 from ..models.requests import requests
 from ..models.together import rows_of
@@ -81,9 +80,7 @@ def _share_of_day(facts: Facts) -> tuple[int, int]:
 def receivers(facts: Facts) -> Finding:
     """Judge the receiver that has failed for the longest time."""
     # A row is made at the first failure and deleted by success, so the lowest id is the oldest.
-    # Its own moment is that of the last attempt.
-    since = Coalesce("request__processed_at", "failed_at")
-    oldest = failures().order_by("pk").values_list("receiver", since).first()
+    oldest = failures().order_by("pk").values_list("receiver", FAILED_SINCE).first()
     if oldest is None:
         return Level.OK, _("No receiver fails.")
     receiver, failed_at = oldest

@@ -31,9 +31,13 @@ def worker(facts: Facts) -> Finding:
     """Judge the last run of ``pickyassist_process``, if anything waits for it."""
     moments = (facts.oldest_request, facts.oldest_call, oldest_file())
     since = min(filter(None, moments), default=None)
-    if since is None:
-        return Level.OK, _("Nothing waits for pickyassist_process.")
     last_at = facts.last_run
+    if since is None:
+        if last_at is None:
+            return Level.OK, _("Nothing waits for pickyassist_process.")
+        age = elapsed(last_at, facts.now)
+        reason = _("Nothing waits for pickyassist_process, which ran %(age)s ago.")
+        return Level.OK, reason % {"age": in_words(age)}
     age = elapsed(last_at or since, facts.now)
     reason = (
         _("pickyassist_process ran %(age)s ago.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -19,6 +20,10 @@ ERASED = "Erased."
 
 #: The error of a receiver call that is in flight, or was when its worker crashed.
 NEVER_RETURNED = "The worker crashed during this call, or is still waiting for it to return."
+
+#: When a call failed first: right after its request was stored. Its own moment is that of the last
+#: attempt.
+FAILED_SINCE = Coalesce("request__processed_at", "failed_at")
 
 
 class ReceiverFailure(Leased):
