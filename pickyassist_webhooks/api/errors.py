@@ -58,8 +58,6 @@ _ERRORS: dict[str, tuple[Callable[[], exceptions.APIException], str]] = {
     "429": (partial(exceptions.Throttled, 60), "More requests than the project's throttle allows."),
 }
 
-_OF_EACH = ("401", "403", "404", "406")
-
 #: Examples of a 400, by the operation or by its action.
 _REFUSED: dict[str, dict[str, Any]] = {
     "stats": {"days": ["Ensure this value is less than or equal to 90."]},
@@ -72,7 +70,7 @@ _REFUSED_LIST = {"page_size": ["Expected a whole number from 1 to 1000."]}
 
 def responses(name: str, has_throttle: bool) -> dict[str, OpenApiResponse]:
     """Return the error responses of an operation."""
-    statuses = [*_OF_EACH, *(["429"] if has_throttle else [])]
+    statuses = ["401", "403", "404", "406", *(["429"] if has_throttle else [])]
     if name == "requests_replay":
         statuses += ["409", "410", "415"]
     errors = {each: _error(*_ERRORS[each]) for each in statuses}

@@ -95,20 +95,21 @@ WEBHOOKS: dict[EventKind, dict[str, Any]] = {
 }
 
 _REQUEST_ID = "1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b"
+_STORED: dict[str, Any] = {
+    "ok": True,
+    "id": _REQUEST_ID,
+    "state": "done",
+    "accepted": 2,
+    "repeats": 0,
+    "problems": 0,
+}
 
 #: Status, description and example of each response to a webhook.
 ANSWERS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     (
         "200",
         "The body is committed to the database or synced to the spool, even if it is invalid.",
-        {
-            "ok": True,
-            "id": _REQUEST_ID,
-            "state": "done",
-            "accepted": 2,
-            "repeats": 0,
-            "problems": 0,
-        },
+        _STORED,
     ),
     (
         "400",
@@ -129,15 +130,9 @@ ANSWERS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     (
         "415",
         "`Content-Encoding` is not supported. The body is stored, and the request quarantined.",
-        {
-            "ok": False,
-            "id": _REQUEST_ID,
-            "state": "quarantined",
-            "accepted": 0,
-            "repeats": 0,
-            "problems": 1,
-            "errors": [{"path": "", "code": "content_encoding"}],
-        },
+        _STORED
+        | {"ok": False, "state": "quarantined", "accepted": 0, "problems": 1}
+        | {"errors": [{"path": "", "code": "content_encoding"}]},
     ),
     (
         "503",
@@ -201,7 +196,10 @@ def of(serializer: Any) -> list[OpenApiExample]:
 
 def row(serializer: Any, may_view: bool = True) -> dict[str, Any]:
     """Return a row as a serializer shows it, with or without personal data."""
-    shown: Any = get_class(serializer)(context=_context(may_view))
+    user = SimpleNamespace(has_perm=lambda name: may_view or name != VIEW_PERSONAL_DATA)
+    events = {_REQUEST.pk: [_event(EventKind.DELIVERY_REPORT)]}
+    context = {"request": SimpleNamespace(user=user), "events": events}
+    shown: Any = get_class(serializer)(context=context)
     for field in shown.fields.values():
         if isinstance(field, DateTimeField):
             # The settings of the project have no effect.
@@ -213,14 +211,6 @@ def change_feed() -> dict[str, Any]:
     """Return a page of the change feed."""
     followed = row(FollowedRequestSerializer)
     return {"next": "https://example.com/?after=eyJ9", "more": False, "results": [followed]}
-
-
-def _context(may_view: bool) -> dict[str, Any]:
-    user = SimpleNamespace(has_perm=lambda name: may_view or name != VIEW_PERSONAL_DATA)
-    return {
-        "request": SimpleNamespace(user=user),
-        "events": {_REQUEST.pk: [_event(EventKind.DELIVERY_REPORT)]},
-    }
 
 
 def _instance(serializer: Any) -> Any:
