@@ -9,7 +9,7 @@ from typing import Any
 
 from django import forms
 from django.apps import apps
-from django.db.models import IntegerField, Model, QuerySet
+from django.db.models import IntegerField, QuerySet
 from django_filters import rest_framework as filters
 from django_filters.rest_framework import DjangoFilterBackend
 from django_filters.utils import translate_validation
@@ -52,13 +52,6 @@ def refuse_unknown(
         raise ValidationError({name: [_ONCE] for name in repeated})
 
 
-def refuse_hidden(request: Request, model: type[Model], values: dict[str, Any]) -> None:
-    """Raise ``PermissionDenied`` if the user may not filter by these values."""
-    if names := hidden_look_ups(request.user, model, values):
-        needed = f"requires the permission {VIEW_PERSONAL_DATA}"
-        raise PermissionDenied(f"A search by {', '.join(names)} {needed}.")
-
-
 class StrictBackend(DjangoFilterBackend):
     """Refuse unknown filters instead of returning every row."""
 
@@ -73,7 +66,9 @@ class StrictBackend(DjangoFilterBackend):
         # Check the cleaned values: a form field strips spaces.
         cleaned = filterset.form.cleaned_data
         asked = {declared[name].field_name: value for name, value in cleaned.items() if value}
-        refuse_hidden(request, queryset.model, {**view.kwargs, **asked})
+        if names := hidden_look_ups(request.user, queryset.model, {**view.kwargs, **asked}):
+            needed = f"requires the permission {VIEW_PERSONAL_DATA}"
+            raise PermissionDenied(f"A search by {', '.join(names)} {needed}.")
         return filterset.qs
 
     def to_html(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
