@@ -109,11 +109,14 @@ class Command(AppCommand):
         noise = Noise(*(options[name] / 100 for name in ("repeats", "disorder", "garbage")))
         if options["lose"] is not None:
             self._lose(to, options, chance, noise)
+            return
+        if options["recorded"]:
+            scenarios = self._recorded(options)
         else:
-            recorded = options["recorded"]
-            scenarios = self._recorded(options) if recorded else self._made_up(options, chance)
-            postings = in_order(scenarios, noise, chance)
-            self._simulate(itertools.islice(postings, options["count"]), to, options)
+            kinds = options["kind"] or EventKind
+            scenarios = made_up(kinds, options["rows"], chance, options["project_id"])
+        postings = in_order(scenarios, noise, chance)
+        self._simulate(itertools.islice(postings, options["count"]), to, options)
 
     def _lose(
         self, to: SplitResult, options: dict[str, Any], chance: random.Random, noise: Noise
@@ -181,10 +184,6 @@ class Command(AppCommand):
                 'Expected HTTP 200 with "ok": true. Garbage can also get 400 or 415. '
                 "See the server log and the quarantine in the admin."
             )
-
-    def _made_up(self, options: dict[str, Any], chance: random.Random) -> Iterator[Scenario]:
-        kinds = [EventKind(kind) for kind in options["kind"] or EventKind.values]
-        return made_up(kinds, options["rows"], chance, options["project_id"])
 
     def _recorded(self, options: dict[str, Any]) -> Iterator[Scenario]:
         kept = requests().filter(erased_at=None, origin=RequestOrigin.WEBHOOK)
