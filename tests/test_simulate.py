@@ -26,7 +26,7 @@ from django.core.wsgi import get_wsgi_application
 from pickyassist_webhooks import ingest
 from pickyassist_webhooks.choices import EventKind, RequestState, progress
 from pickyassist_webhooks.conf.values import is_loopback
-from pickyassist_webhooks.management import posting
+from pickyassist_webhooks.management import posting, stopping
 from pickyassist_webhooks.management.addresses import address
 from pickyassist_webhooks.management.commands import pickyassist_simulate
 from pickyassist_webhooks.models import (
@@ -283,7 +283,7 @@ class TestPosting:
         def end(stopped, seconds):
             stopped.asked = True
 
-        monkeypatch.setattr(pickyassist_simulate.Stop, "wait", end)
+        monkeypatch.setattr(stopping.Stop, "wait", end)
         errors, to = StringIO(), f"http://127.0.0.1:{odd}/x/"
         arguments = ("--count=3", "--lose=0", "--api-port", str(free_port()))
         with pytest.raises(CommandError, match=r"\d+ of \d+ requests failed"):
@@ -302,7 +302,7 @@ class TestPosting:
             call_command("pickyassist_reconcile", *asked, stdout=StringIO())
             stopped.asked = True
 
-        monkeypatch.setattr(pickyassist_simulate.Stop, "wait", fetch)
+        monkeypatch.setattr(stopping.Stop, "wait", fetch)
         port, errors = str(free_port()), StringIO()
         arguments = ("--count", "20", "--rows", "3", "--lose", "40", "--seed", "1")
         simulate(*arguments, "--api-port", port, "--json", stderr=errors)

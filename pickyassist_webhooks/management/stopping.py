@@ -37,10 +37,11 @@ class Stop:
 
 
 @contextmanager
-def stopped_by_signals(stopped: Stop) -> Iterator[None]:
+def stopped_by_signals(seconds: float | None = None) -> Iterator[Stop]:
     """Finish the current step on SIGTERM or Ctrl-C; abandon it on the second signal."""
+    stopped = Stop(seconds)
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread can have signal handlers
+        yield stopped  # only the main thread can have signal handlers
         return
     # None means a handler from outside Python, which cannot be restored.
     before = {
@@ -63,7 +64,7 @@ def stopped_by_signals(stopped: Stop) -> Iterator[None]:
     for number in before:
         signal.signal(number, stop)
     try:
-        yield
+        yield stopped
     finally:
         restore()
 

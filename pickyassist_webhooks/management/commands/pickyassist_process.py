@@ -68,9 +68,8 @@ class Command(AppCommand):
 
     def run(self, options: dict[str, Any]) -> None:
         _adopt(options["adopt"])
-        stopped = Stop()
         self._beat_at = self._look_at = 0.0
-        with stopped_by_signals(stopped):
+        with stopped_by_signals() as stopped:
             if options["loop"]:
                 keep_on(
                     lambda: 0.0 if self._sweep(stopped, options, quiet=True) else PAUSE,

@@ -70,8 +70,7 @@ class Command(AppCommand):
             self._plan(wanted, options)
             return
         open_again(wanted)
-        stopped = Stop(options["max_seconds"])
-        with stopped_by_signals(stopped):
+        with stopped_by_signals(options["max_seconds"]) as stopped:
             if options["loop"]:
                 self._loop(wanted, stopped, options)
             else:

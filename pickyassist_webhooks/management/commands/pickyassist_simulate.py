@@ -24,7 +24,7 @@ from ..arguments import percent, positive
 from ..base import AppCommand
 from ..posting import Answer, post_all, require_server
 from ..progress import Progress
-from ..stopping import Stop, stopped_by_signals
+from ..stopping import stopped_by_signals
 
 #: The exit code of a command that Ctrl-C ended.
 _INTERRUPTED = 130
@@ -150,8 +150,7 @@ class Command(AppCommand):
                 f"{NAME} and run pickyassist_reconcile: it asks when RECONCILE_AFTER has passed, "
                 "or at once for a --push-id, which the admin shows. Serving until Ctrl-C."
             )
-            stopped = Stop()
-            with stopped_by_signals(stopped):
+            with stopped_by_signals() as stopped:
                 while not stopped():
                     stopped.wait(1)
         if failure:
