@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container
 from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.apps import apps
+from django.core.validators import RegexValidator
 from django.db.models import IntegerField, QuerySet
 from django_filters import rest_framework as filters
 from django_filters.rest_framework import DjangoFilterBackend
@@ -28,8 +28,8 @@ from .pagination import CURSOR, ORDERING, SIZE
 #: Parameters of every list.
 _LIST_PARAMETERS = {CURSOR, ORDERING, SIZE}
 
-_IN_CONFLICT = "Expected true; omit the parameter to include all messages."
-_NO_COUNTRY = "Expected an ISO 3166-1 code, such as BR."
+_COUNTRY = RegexValidator(r"^[A-Za-z]{2}\Z", "Expected an ISO 3166-1 code, such as BR.")
+_TRUE = RegexValidator(r"(?i)^true\Z", "Expected true; omit the parameter to include all messages.")
 _ONCE = "Expected one value; the parameter is repeated."
 
 
@@ -89,20 +89,6 @@ class Whole(filters.Filter):
         super().__init__(**named, min_value=-(2**63), max_value=2**63 - 1)
 
 
-class _True(forms.Field):
-    def clean(self, value: Any) -> bool | None:
-        if value and str(value).lower() != "true":
-            raise forms.ValidationError(_IN_CONFLICT)
-        return True if value else None
-
-
-@extend_schema_field({"type": "boolean", "enum": [True]})
-class Only(filters.Filter):
-    """Only rows with a property; all rows if the parameter is missing."""
-
-    field_class = _True
-
-
 class _Moment(forms.DateTimeField):
     def to_python(self, value: Any) -> datetime | None:
         # Django's field refuses a local time that a clock change skips or repeats.
@@ -123,21 +109,6 @@ class OfNumber(filters.CharFilter):
 
     def filter(self, qs: Any, value: str) -> Any:
         return qs.filter(of_number(value)) if value else qs
-
-
-class _Country(forms.CharField):
-    def clean(self, value: Any) -> str:
-        code = str(super().clean(value))
-        if code and not re.fullmatch("[A-Za-z]{2}", code):
-            raise forms.ValidationError(_NO_COUNTRY)
-        return code.upper()
-
-
-@extend_schema_field({"type": "string", "pattern": "^[A-Za-z]{2}$"})
-class Country(filters.CharFilter):
-    """An ISO 3166-1 code, in letters of any size."""
-
-    field_class = _Country
 
 
 class Received(filters.FilterSet):
@@ -180,12 +151,22 @@ class MessageFilters(filters.FilterSet):
     msg_id = filters.CharFilter()
     reference_number = filters.CharFilter()
     push_id = filters.CharFilter()
-    country = Country()
+    country = filters.CharFilter(method="in_country", validators=[_COUNTRY])
     error_code = filters.CharFilter(method="with_error")
-    conflict = Only(method="in_conflict", label="received, yet failed or refunded")
+    conflict = filters.CharFilter(
+        method="in_conflict",
+        label="received, yet failed or refunded",
+        strip=False,
+        validators=[_TRUE],
+    )
 
-    def in_conflict(self, queryset: Any, name: str, value: bool) -> Any:
+    @extend_schema_field({"type": "boolean", "enum": [True]})
+    def in_conflict(self, queryset: Any, name: str, value: str) -> Any:
         return queryset.in_conflict()
+
+    @extend_schema_field({"type": "string", "pattern": "^[A-Za-z]{2}$"})
+    def in_country(self, queryset: Any, name: str, value: str) -> Any:
+        return queryset.filter(country=value.upper())
 
     def with_error(self, queryset: Any, name: str, value: str) -> Any:
         return queryset.with_error(value)
