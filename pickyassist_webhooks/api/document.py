@@ -37,15 +37,13 @@ _TAGS = {
     "webhooks": "Requests from Picky Assist and the responses to them.",
 }
 
-#: Settings that drf-spectacular does not allow to be patched for one document.
-_NOT_OURS = ("SERVE_", "DEFAULT_GENERATOR_CLASS")
-
 #: Every setting, so that the project's settings have no effect.
 SETTINGS: Schema = {
     **{
         name: value
         for name, value in SPECTACULAR_DEFAULTS.items()
-        if not name.startswith(_NOT_OURS)
+        # drf-spectacular does not allow the others to be patched for one document.
+        if not name.startswith(("SERVE_", "DEFAULT_GENERATOR_CLASS"))
     },
     "OAS_VERSION": "3.1.0",
     "TITLE": "Picky Assist webhooks",
