@@ -34,7 +34,7 @@ class KeysetPagination(BasePagination):
         self, queryset: QuerySet[Any], request: Request, view: Any = None
     ) -> list[Any]:
         self.request = request
-        self.size = page_size(request)
+        size = page_size(request)
         ordering = self._ordering(request, view)
         self.field, descending = ordering.lstrip("-"), ordering.startswith("-")
         position = self._position(request)
@@ -42,21 +42,19 @@ class KeysetPagination(BasePagination):
         rows = queryset.order_by(*_order(self.field, descending != backward))
         if position:
             rows = rows.filter(_beyond(self.field, position, descending != backward))
-        rows_and_next = list(texts.shortened(rows)[: self.size + 1])
-        page = rows_and_next[: self.size]
+        rows_and_next = list(texts.shortened(rows)[: size + 1])
+        page = rows_and_next[:size]
         page = page[: texts.fitting([[row] for row in page])]
         more = len(rows_and_next) > len(page)
         if backward:
             page.reverse()
-        self.has_next = more or backward
-        self.has_previous = bool(position) and (more or not backward)
-        self.page = page
+        self.next = self._link(page[-1], False) if page and (more or backward) else None
+        has_previous = page and position and (more or not backward)
+        self.previous = self._link(page[0], True) if has_previous else None
         return page
 
     def get_paginated_response(self, data: Any) -> Response:
-        after = self._link(-1, False) if self.has_next and self.page else None
-        before = self._link(0, True) if self.has_previous and self.page else None
-        return Response({"next": after, "previous": before, "results": data})
+        return Response({"next": self.next, "previous": self.previous, "results": data})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         url = {"type": "string", "format": "uri", "example": "https://example.com/?cursor=eyJ9"}
@@ -98,8 +96,7 @@ class KeysetPagination(BasePagination):
         except (KeyError, TypeError, ValueError, OverflowError):
             raise bad(CURSOR) from None
 
-    def _link(self, index: int, back: bool) -> str:
-        row = self.page[index]
+    def _link(self, row: Any, back: bool) -> str:
         value = getattr(row, self.field)
         position = {
             "by": self.field,

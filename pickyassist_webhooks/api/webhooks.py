@@ -187,10 +187,7 @@ def _operation(event_type: EventType) -> Schema:
         source = "Global Webhook"
         attempts = "again if the answer is not 200 and its retries are switched on"
     name = event_type.kind.value.replace("_", " ")
-    body = {
-        "schema": ref(f"{_name(event_type)}Webhook"),
-        "examples": {"usual": {"value": WEBHOOKS[event_type.kind]}},
-    }
+    body = _content(ref(f"{_name(event_type)}Webhook"), WEBHOOKS[event_type.kind])
     return {
         "operationId": operation_id(f"receive_{event_type.kind.value}"),
         "summary": f"{source}: {name}",
@@ -205,16 +202,15 @@ def _operation(event_type: EventType) -> Schema:
         "responses": {
             status: {
                 "description": description,
-                "content": {
-                    "application/json": {
-                        "schema": _answer(status, example),
-                        "examples": {"usual": {"value": example}},
-                    }
-                },
+                "content": {"application/json": _content(_answer(status, example), example)},
             }
             for status, description, example in ANSWERS
         },
     }
+
+
+def _content(schema: Schema, example: Schema) -> Schema:
+    return {"schema": schema, "examples": {"usual": {"value": example}}}
 
 
 def _answer(status: str, example: Schema) -> Schema:
