@@ -63,8 +63,10 @@ class KeysetPagination(BasePagination):
         return {"type": "object", "required": [*properties], "properties": properties}
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        text = {"type": "string"}
         return [
-            _parameter(CURSOR, "The cursor from `next` or `previous`.", {"type": "string"}),
+            *(_parameter(name, description, text) for name, description in view.parameters.items()),
+            _parameter(CURSOR, "The cursor from `next` or `previous`.", text),
             _parameter(
                 SIZE, "Rows on a page.", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE}
             ),

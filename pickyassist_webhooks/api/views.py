@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiParameter, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ParseError, PermissionDenied
 from rest_framework.generics import get_object_or_404
@@ -42,14 +41,6 @@ from .pagination import KeysetPagination
 from .renderers import without_links
 from .schema import ID, Described, described
 from .statistics import PeriodSerializer, StatisticsSerializer, statistics
-
-CHANGE_FEED = OpenApiParameter(
-    AFTER,
-    str,
-    description="Read the change feed of finished requests: blank at first, then from `next`. Only "
-    "`state` (a finished one) and `page_size` can be combined with it.",
-    allow_blank=True,
-)
 
 
 class MayView(DjangoModelPermissions):
@@ -89,8 +80,8 @@ class ListingView(ReadingView):
     pagination_class = KeysetPagination
     #: Fields to order by; the default is the first field, newest first.
     orderings: tuple[str, ...] = ("received_at", "id")
-    #: Parameters of a list that are not filters.
-    parameters: frozenset[str] = frozenset()
+    #: Parameters of a list that are not filters, with their descriptions.
+    parameters: ClassVar[Mapping[str, str]] = {}
     queryset: Any
     serializer_class: Any = None
 
@@ -112,7 +103,6 @@ class ReadingViewSet(ListingView, ReadOnlyModelViewSet[Any]):
         return super().get_object()
 
 
-@extend_schema_view(list=described(parameters=[CHANGE_FEED]))
 class WebhookRequestViewSet(ReadingViewSet):
     """Accepted POSTs and their state."""
 
@@ -120,7 +110,10 @@ class WebhookRequestViewSet(ReadingViewSet):
     serializer_class = serializers.WebhookRequestSerializer
     filterset_class = filters.RequestFilters
     orderings = ("id", "received_at")
-    parameters = frozenset({AFTER})
+    parameters: ClassVar = {
+        AFTER: "Read the change feed of finished requests: blank at first, then from `next`. Only "
+        "`state` (a finished one) and `page_size` can be combined with it."
+    }
     resource = "requests"
     paths: ClassVar = dict.fromkeys(("id", "pk"), ID)
 
