@@ -120,7 +120,8 @@ class _Sender:
         # http.client, unlike urllib, ignores redirects and proxies of the environment.
         secure = self.to.scheme == "https"
         connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        connection = connect(self.to.hostname or "", self.to.port, timeout=TIMEOUT)
+        port = self.to.port or connect.default_port  # otherwise it is read out of an IPv6 address
+        connection = connect(self.to.hostname or "", port, timeout=TIMEOUT)
         # A stored query can have characters that no request line may have.
         own = quote(posting.query, safe=_SAFE)
         query = "&".join(filter(None, (self.to.query, own)))
