@@ -70,8 +70,16 @@ class ReadOnlyAdmin(ListAdmin):
         ]
 
     def sections(self, row: Any) -> list[tuple[Any, list[str]]]:
-        """Return the layout of the page of this row."""
-        return [(title, list(names)) for title, names in self.layout]
+        """Return the layout of the page of this row, without the sections that are empty."""
+        sections = [
+            (title, [name for name in names if row is None or not self.leaves_out(row, name)])
+            for title, names in self.layout
+        ]
+        return [(title, names) for title, names in sections if names]
+
+    def leaves_out(self, row: Any, name: str) -> bool:
+        """Tell whether the page of this row has nothing to say in a field."""
+        return False
 
     def page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
         """Return a page of this admin next to Django's own."""

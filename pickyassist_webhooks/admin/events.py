@@ -28,13 +28,10 @@ class EventAdmin(ErasingAdmin):
     def __init__(self, model: Any, site: Any) -> None:
         super().__init__(model, site)
         self.large = tuple(field.name for field in unlimited(model))
-
-    def sections(self, row: Any) -> list[tuple[Any, list[str]]]:
         placed = {*self.leading, *(name for _, names in self.further for name in names)}
-        fields = [field.name for field in self.model.content_fields()]
+        fields = [field.name for field in model.content_fields()]
         others = [name for name in fields if name not in placed]
-        sections = [(None, (*self.leading, *others)), *self.further, (_("Origin"), _ORIGIN)]
-        return [(title, list(names)) for title, names in sections]
+        self.layout = ((None, (*self.leading, *others)), *self.further, (_("Origin"), _ORIGIN))
 
 
 @admin.register(DeliveryReport)

@@ -80,20 +80,13 @@ class MessageAdmin(ErasingAdmin):
         (_("Results"), ("reported", "replies")),
     )
 
-    def sections(self, row: Any) -> list[tuple[Any, list[str]]]:
-        """Return the sections without fields of an error, conflict or report that is missing."""
-        left_out: set[str] = set()
-        if row is not None and row.error_group is None:
-            left_out |= {"error_code", "error_message", "same_error"}
-        if row is not None and not row.conflict:
-            left_out.add("conflict_explained")
-        if row is not None and row.status == DeliveryStatus.ACCEPTED:
-            left_out |= {"first_reported_at", "reported"}  # it has the time of the push
-        kept = [
-            (title, [name for name in names if name not in left_out])
-            for title, names in super().sections(row)
-        ]
-        return [(title, names) for title, names in kept if names]
+    def leaves_out(self, row: Message, name: str) -> bool:
+        """Tell whether a field is about an error, conflict or report that is missing."""
+        if name in ("error_code", "error_message", "same_error"):
+            return row.error_group is None
+        if name in ("first_reported_at", "reported"):  # it has the time of the push
+            return row.status == DeliveryStatus.ACCEPTED
+        return name == "conflict_explained" and not row.conflict
 
     @admin.display(description=_("error"))
     def error(self, message: Any) -> Any:

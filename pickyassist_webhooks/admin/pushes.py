@@ -26,12 +26,9 @@ class PushAdmin(ReadOnlyAdmin):
         (_("Asked for its reports"), ("attempts", "asked_at", "due_at", "error")),
     )
 
-    def sections(self, row: Any) -> list[tuple[Any, list[str]]]:
-        """Return the layout; only an open push has a next call."""
-        sections = super().sections(row)
-        if row is not None and row.state != PushState.OPEN:
-            sections[-1][1].remove("due_at")
-        return sections
+    def leaves_out(self, row: Push, name: str) -> bool:
+        # Only an open push has a next call.
+        return name == "due_at" and row.state != PushState.OPEN
 
     @admin.display(description=_("state"))
     def state_shown(self, push: Push) -> Any:

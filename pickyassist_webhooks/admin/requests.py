@@ -107,25 +107,16 @@ class WebhookRequestAdmin(RequestPageAdmin, ProblemsAdmin, AddressAdmin):
         ),
     )
 
-    def sections(self, row: Any) -> list[tuple[Any, list[str]]]:
-        """Return the sections without the fields that are empty, and without empty sections."""
-        if row is None:
-            return super().sections(row)
-        sections = [
-            (title, [name for name in names if not self._is_empty(row, name)])
-            for title, names in super().sections(row)
-        ]
-        return [(title, names) for title, names in sections if names]
-
-    def _is_empty(self, request: WebhookRequest, name: str) -> bool:
+    def leaves_out(self, row: WebhookRequest, name: str) -> bool:
+        """Tell whether a field is empty."""
         if name == "failures_shown":
-            return request.state in _WITHOUT_FAILURES
-        if name == "body_shown" and request.erased_at:
+            return row.state in _WITHOUT_FAILURES
+        if name == "body_shown" and row.erased_at:
             return False  # it says so
-        if name == "due_at" and request.state not in UNFINISHED:
+        if name == "due_at" and row.state not in UNFINISHED:
             return True  # the end of a lease
         # A column of the admin's own that shows no field is never empty.
-        return getattr(request, self.fields_shown.get(name, name), name) in _EMPTY
+        return getattr(row, self.fields_shown.get(name, name), name) in _EMPTY
 
     def has_delete_permission(
         self, request: HttpRequest, obj: WebhookRequest | None = None
