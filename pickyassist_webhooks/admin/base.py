@@ -58,9 +58,8 @@ class ReadOnlyAdmin(ListAdmin):
     @admin.display(description=_("test"))
     def test(self, row: Any) -> Any:
         """Show a badge for an event that a person posted as a test."""
-        if not getattr(row, "has_badge", False):
-            return self.get_empty_value_display()
-        return format_html('<span class="pickyassist-badge">{}</span>', gettext("test"))
+        badge = format_html('<span class="pickyassist-badge">{}</span>', gettext("test"))
+        return badge if getattr(row, "has_badge", False) else ""
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         masks = self.masks(request)

@@ -76,10 +76,8 @@ class ChatMessageAdmin(EventAdmin):
     def person_shown(self, message: Any) -> str:
         name = "number" if message.number else "messenger_id"
         value = getattr(message, name)
-        if not value:
-            return self.get_empty_value_display()
         masks = ChatMessage.personal if self.hides_texts(message) else {}
-        return masks.get(name, shortened)(value)
+        return value and masks.get(name, shortened)(value)
 
     def person(self, request: HttpRequest) -> Any:
         """Return the number, or the id of an account, unless it is hidden or may hit a number."""

@@ -90,10 +90,8 @@ class MessageAdmin(ErasingAdmin):
 
     @admin.display(description=_("error"))
     def error(self, message: Any) -> Any:
-        shown = _error(
-            message.error_code, message.error_message[:MAX_ERROR], self.hides_texts(message)
-        )
-        return shown or self.get_empty_value_display()
+        text = message.error_message[:MAX_ERROR]
+        return _error(message.error_code, text, self.hides_texts(message))
 
     @admin.display(description=_("status"))
     def status_shown(self, message: Message) -> str:
