@@ -75,12 +75,10 @@ class BulkAdmin(ReadOnlyAdmin):
             rows = rows.filter(pk__lte=last)
             # The ids first: a request may leave the filter.
             pks = rows.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)
-            if not (chosen := list(pks[:MAX_COUNTED])):
-                self._say_nothing_is_left(http_request)
-                return None
-            after = self._carry_out_in_time(http_request, operation, chosen, after)
-            if not pks.filter(pk__gt=after).exists():
-                return None
+            if chosen := list(pks[:MAX_COUNTED]):
+                after = self._carry_out_in_time(http_request, operation, chosen, after)
+                if not pks.filter(pk__gt=after).exists():
+                    return None
         return self._ask(http_request, rows.filter(pk__gt=after), operation, after, context)
 
     def _ask(
@@ -95,7 +93,8 @@ class BulkAdmin(ReadOnlyAdmin):
         by_state = [(RequestState(state).label, grouped(count)) for state, count in counts]
         count = Grouped(sum(count for _state, count in counts))
         if not count:
-            self._say_nothing_is_left(http_request)
+            nothing = gettext("Nothing is left to do for these requests.")
+            self.message_user(http_request, nothing, messages.WARNING)
             return None
         return self.page(
             http_request,
@@ -167,10 +166,6 @@ class BulkAdmin(ReadOnlyAdmin):
             is_fine = not skipped and set(outcomes) <= {*FINISHED}
             level = messages.SUCCESS if is_fine else messages.WARNING
             self.message_user(http_request, " ".join(sentences), level)
-
-    def _say_nothing_is_left(self, http_request: HttpRequest) -> None:
-        nothing = gettext("Nothing is left to do for these requests.")
-        self.message_user(http_request, nothing, messages.WARNING)
 
 
 def reason_of(http_request: HttpRequest) -> str:
