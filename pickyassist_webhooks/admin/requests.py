@@ -32,15 +32,7 @@ from .text import both_views
 #: Fields of events that a search reads.
 SEARCHED = ("number", "msg_id", "reference_number", "subscriber_id", "group_id")
 
-_WITHOUT_FAILURES = (
-    RequestState.RECEIVED,
-    RequestState.DONE,
-    RequestState.QUARANTINED,
-    RequestState.DISCARDED,
-)
-
-#: Values of fields that the page leaves out.
-_EMPTY: tuple[Any, ...] = ("", b"", None, 0, [], {})
+_WITH_FAILURES = (RequestState.STORED, RequestState.FAILING, RequestState.DEAD)
 
 _ALARMING = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
 
@@ -110,13 +102,13 @@ class WebhookRequestAdmin(RequestPageAdmin, ProblemsAdmin, AddressAdmin):
     def leaves_out(self, row: WebhookRequest, name: str) -> bool:
         """Tell whether a field is empty."""
         if name == "failures_shown":
-            return row.state in _WITHOUT_FAILURES
+            return row.state not in _WITH_FAILURES
         if name == "body_shown" and row.erased_at:
             return False  # it says so
         if name == "due_at" and row.state not in UNFINISHED:
             return True  # the end of a lease
         # A column of the admin's own that shows no field is never empty.
-        return getattr(row, self.fields_shown.get(name, name), name) in _EMPTY
+        return not getattr(row, self.fields_shown.get(name, name), name)
 
     def has_delete_permission(
         self, request: HttpRequest, obj: WebhookRequest | None = None
@@ -193,8 +185,7 @@ class WebhookRequestAdmin(RequestPageAdmin, ProblemsAdmin, AddressAdmin):
 
     @admin.display(description=_("received to finished"))
     def duration_shown(self, request: WebhookRequest) -> str:
-        seconds = request.duration
-        return self.get_empty_value_display() if seconds is None else duration(seconds)
+        return "" if request.duration is None else duration(request.duration)
 
     @admin.display(description=_("receivers"))
     def receivers_shown(self, request: WebhookRequest) -> Any:
@@ -208,9 +199,7 @@ class WebhookRequestAdmin(RequestPageAdmin, ProblemsAdmin, AddressAdmin):
             (to_the_second(datetime.fromisoformat(entry["at"])), visible(entry["by"]), _done(entry))
             for entry in request.history
         ]
-        return (
-            format_html_join("", "<div>{}: {}, {}</div>", lines) or self.get_empty_value_display()
-        )
+        return format_html_join("", "<div>{}: {}, {}</div>", lines)
 
     @admin.display(description=_("problems"))
     def problems_counted(self, request: WebhookRequest) -> int:
