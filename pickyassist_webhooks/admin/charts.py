@@ -101,18 +101,17 @@ def of_days(names: Sequence[str], counts: Sequence[int]) -> Chart:
 
 def of_funnel(rows: Sequence[tuple[str, int, float]]) -> Chart:
     """Return a bar for each row: its label, its count, and this as a part of all messages."""
-    bars = []
-    for index, (label, count, rate) in enumerate(rows):
-        bars.append(
-            Bar(
-                x=_from_start(0, WIDTH * rate),
-                y=index * _STEP + _WORDS + 4,
-                width=round(WIDTH * rate, 2),
-                height=_BAR,
-                label=label,
-                value=f"{grouped(count)} ({percent(rate)})",
-            )
+    bars = [
+        Bar(
+            x=_from_start(0, WIDTH * rate),
+            y=index * _STEP + _WORDS + 4,
+            width=round(WIDTH * rate, 2),
+            height=_BAR,
+            label=label,
+            value=f"{grouped(count)} ({percent(rate)})",
         )
+        for index, (label, count, rate) in enumerate(rows)
+    ]
     return Chart(bars, len(bars) * _STEP)
 
 
