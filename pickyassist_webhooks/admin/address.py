@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from contextlib import suppress
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -185,20 +184,19 @@ def _samples(mark: str, project_id: str | None) -> list[dict[str, Any]]:
 
 def urls(request: HttpRequest) -> list[tuple[str, str, str | None]]:
     """Return label, URL and a project of each secret; none if ``AUTHENTICATOR`` is a callable."""
-    labelled = []
-    for label, secret in app_settings.secrets if app_settings.authenticates_by_secret else []:
-        with suppress(NoReverseMatch):  # no URL leads to the view, or the secret fits into none
-            labelled.append((label, _url(request, secret), app_settings.project_of(label)))
-    return labelled
+    secrets = app_settings.secrets if app_settings.authenticates_by_secret else []
+    urls = [(label, _url(request, secret)) for label, secret in secrets]
+    return [(label, url, app_settings.project_of(label)) for label, url in urls if url]
 
 
 def hidden_url(request: HttpRequest) -> str:
     """Return the URL with its secret masked, or nothing if no URL leads to the view."""
-    try:
-        return _url(request, _PLACEHOLDER).replace(_PLACEHOLDER, masking.HIDDEN)
-    except NoReverseMatch:
-        return ""
+    return _url(request, _PLACEHOLDER).replace(_PLACEHOLDER, masking.HIDDEN)
 
 
 def _url(request: HttpRequest, secret: str) -> str:
-    return request.build_absolute_uri(webhook_path(secret))
+    """Return the URL of a secret, or nothing if none leads to the view or has room for it."""
+    try:
+        return request.build_absolute_uri(webhook_path(secret))
+    except NoReverseMatch:
+        return ""
