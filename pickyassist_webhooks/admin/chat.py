@@ -156,12 +156,10 @@ class ChatMessageAdmin(EventAdmin):
             messages = messages.filter(messenger_id=chosen.messenger_id, number="", group_id="")
         else:
             messages = messages.filter(pk=chosen.pk)
-        beginnings = {
-            "text_begin": Left("text", MAX_TEXT + 1),
-            "media_begin": Left("media", MAX_ADDRESS + 1),
-        }
         long = ("text", "media", "payload", "reply_description", "mentions", "extra")
-        return messages.defer(*long).annotate(**beginnings)
+        return messages.defer(*long).annotate(
+            text_begin=Left("text", MAX_TEXT + 1), media_begin=Left("media", MAX_ADDRESS + 1)
+        )
 
     def _bubble(
         self, viewer: Any, message: Any, masks: Masks, answered: dict[str, Message]
