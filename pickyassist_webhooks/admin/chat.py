@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -76,12 +76,11 @@ class ChatMessageAdmin(EventAdmin):
     def person_shown(self, message: Any) -> str:
         name = "number" if message.number else "messenger_id"
         value = getattr(message, name)
-        masks = ChatMessage.personal if self.hides_texts(message) else {}
-        return value and masks.get(name, shortened)(value)
+        return value and self.masks(message.viewer).get(name, shortened)(value)
 
     def person(self, request: HttpRequest) -> Any:
         """Return the number, or the id of an account, unless it is hidden or may hit a number."""
-        if "messenger_id" in self.masks(request):
+        if "messenger_id" in self.masks(request.user):
             return super().person(request)
         account = When(number="", messenger_id__regex=r"^[0-9]+$", then=F("messenger_id"))
         return Case(account, default=F("number"))
@@ -108,7 +107,7 @@ class ChatMessageAdmin(EventAdmin):
     def conversation_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the messages from, to and about one number, or those of one group, in order."""
         chosen: Any = self.viewed(request, pk)
-        masks = self.masks(request)
+        masks = self.masks(request.user)
         chats, pushed = self._chats_of(request, chosen), self._pushed_to(request, chosen)
         count = chats.count() + pushed.count()
         if before := _moment_of(request.GET.get(BEFORE)):
@@ -175,15 +174,13 @@ class ChatMessageAdmin(EventAdmin):
             self.link(viewer, ChatMessage, gettext("details"), message.pk),
             request,
         )
+        text, parts = _beginning(visible_lines(message.text_begin), MAX_TEXT), _parts(message)
+        if "text" in masks:
+            has_text = message.text_begin or message.media_begin or message.location
+            text, parts = masks["text"](text) if has_text else "", ()
         is_ours = message.direction == Direction.SENT
         name = _writer(message, masks)
-        if "text" in masks:
-            has_text = bool(message.text_begin or message.media_begin or message.location)
-            return Bubble(
-                message.received_at, is_ours, name, details, masks["text"]("") if has_text else ""
-            )
-        text = _beginning(visible_lines(message.text_begin), MAX_TEXT)
-        return Bubble(message.received_at, is_ours, name, details, text, tuple(_parts(message)))
+        return Bubble(message.received_at, is_ours, name, details, text, tuple(parts))
 
     def _answer(self, viewer: Any, answered: Message) -> Any:
         name = visible(answered.reference_number) or gettext("message")
@@ -238,7 +235,7 @@ def _beginning(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[:length]}…"
 
 
-def _parts(message: Any) -> Iterator[Any]:
+def _parts(message: Any) -> Iterable[Any]:
     for address in _addresses(message, message.media_begin):
         yield https_link(address) or _beginning(visible(address), MAX_ADDRESS)
     for value in (message.location, message.contacts):

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from ..choices import UNFINISHED
 from ..insights.failures import FAILURE_SAMPLE, failure_groups
 from ..models import MODELS, ReceiverFailure, WebhookRequest, masking
+from ..models.masking import Masks
 from ..models.requests import requests
 from ..parsing.characters import visible
 from .bulk import BulkAdmin, asking
@@ -31,9 +32,9 @@ def newest_errors(failures: QuerySet[ReceiverFailure]) -> QuerySet[Any]:
     return failures.defer("error").annotate(error_end=Right("error", _MAX_LINE))
 
 
-def error_shown(failure: Any, is_masked: bool, length: int = MAX_IN_LIST) -> str:
+def error_shown(failure: Any, masks: Masks, length: int = MAX_IN_LIST) -> str:
     """Return the last line of a traceback; if masked, only the class of the exception."""
-    if is_masked:
+    if "error" in masks:
         return failure.exception or masking.HIDDEN
     return shortened(failure.error_end.rstrip().rpartition("\n")[2], length)
 
@@ -128,7 +129,7 @@ class ReceiverFailureAdmin(BulkAdmin):
 
     @admin.display(description=_("error"))
     def error_line(self, failure: Any) -> str:
-        return error_shown(failure, self.hides_texts(failure))
+        return error_shown(failure, self.masks(failure.viewer))
 
     def has_delete_permission(
         self, request: HttpRequest, obj: ReceiverFailure | None = None

@@ -62,7 +62,7 @@ class GroupMemberEventAdmin(EventAdmin):
         """Send the current members of an event's group as a file."""
         event: Any = self.viewed(request, pk)
         members, title = self._members(event), visible(event.group_subject)[:_MAX_NAME]
-        return file_response(request, FORMATS[name], members, self.masks(request), title=title)
+        return file_response(request, FORMATS[name], members, self.masks(request.user), title=title)
 
     def _members(self, event: GroupMemberEvent) -> QuerySet[GroupMemberEvent]:
         events = GroupMemberEvent.objects.using(event._state.db)
@@ -71,7 +71,7 @@ class GroupMemberEventAdmin(EventAdmin):
     def group_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the current members of an event's group, and its joins and exits by day."""
         event: Any = self.viewed(request, pk)
-        masks = self.masks(request)
+        masks = self.masks(request.user)
         show = masks.get("number", visible)
         pages = Paginator(self._members(event).order_by("-received_at", "-pk"), MEMBERS)
         shown = pages.get_page(request.GET.get(PAGE_VAR))

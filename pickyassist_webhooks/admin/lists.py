@@ -102,9 +102,9 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     #: Columns that may be as large as a request; no list shows them.
     large: tuple[str, ...] = ()
 
-    def masks(self, request: HttpRequest) -> Masks:
+    def masks(self, user: Any) -> Masks:
         """Return the masks of personal data for this user."""
-        return {} if request.user.has_perm(VIEW_PERSONAL_DATA) else self.model.personal
+        return {} if user.has_perm(VIEW_PERSONAL_DATA) else self.model.personal
 
     def get_urls(self) -> list[URLPattern]:
         view = require_safe(self.export_view)
@@ -200,7 +200,7 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return changelist
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
-        masks = self.masks(request)
+        masks = self.masks(request.user)
         return [name for name in map(str, self.search_fields) if name not in masks]
 
     def searched(self, request: HttpRequest) -> list[str]:
@@ -272,7 +272,7 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             rows = rows.none()
         elif term and not (pks := self.matches(term, request, rows.db) or None):
             rows = self.otherwise(term, rows)
-        return file_response(request, FORMATS[name], rows, self.masks(request), pks)
+        return file_response(request, FORMATS[name], rows, self.masks(request.user), pks)
 
     def url(self, page: str, *args: Any) -> str:
         """Return the URL of a page of this admin."""

@@ -11,7 +11,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..choices import DeliveryStatus, Level
-from ..models import ChatMessage, DeliveryReport, Message, WebhookRequest, masking
+from ..models import ChatMessage, DeliveryReport, Message, WebhookRequest
+from ..models.masking import Masks
 from ..parsing.characters import visible
 from ..permissions import to_view
 from .erasing import ErasingAdmin
@@ -91,7 +92,7 @@ class MessageAdmin(ErasingAdmin):
     @admin.display(description=_("error"))
     def error(self, message: Any) -> Any:
         text = message.error_message[:MAX_ERROR]
-        return _error(message.error_code, text, self.hides_texts(message))
+        return _error(message.error_code, text, self.masks(message.viewer))
 
     @admin.display(description=_("status"))
     def status_shown(self, message: Message) -> str:
@@ -165,7 +166,7 @@ class MessageAdmin(ErasingAdmin):
                 self._change(report),
                 self.link(message.viewer, DeliveryReport, gettext("report"), report.pk),
                 self._request(message.viewer, report),
-                _error(report.error_code, report.error_begin, self.hides_texts(message)),
+                _error(report.error_code, report.error_begin, self.masks(message.viewer)),
             )
             for report in reports
         ]
@@ -198,8 +199,8 @@ def _label(status: int) -> str:
     return str(dict(DeliveryStatus.choices).get(status) or unrecognised(status))
 
 
-def _error(code: str, text: str, is_hidden: bool) -> Any:
+def _error(code: str, text: str, masks: Masks) -> Any:
     """Return an error in two lines: the code in words, and the text."""
-    text = masking.hidden(text) if text and is_hidden else visible(text)
+    text = text and masks.get("error_message", visible)(text)
     lines = [(line,) for line in (error_code(code), text) if line]
     return format_html_join("", '<div class="pickyassist-error">{}</div>', lines)

@@ -44,7 +44,7 @@ class ProblemsAdmin(BulkAdmin):
         """List the problems, the latest first, and the unknown fields."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        fields, is_masked = quarantine.new_fields(), bool(self.masks(request))
+        fields, is_masked = quarantine.new_fields(), bool(self.masks(request.user))
         return self.page(
             request,
             "problems.html",

@@ -153,14 +153,14 @@ class RequestPageAdmin(BulkAdmin):
         viewer: Any = http_request.user
         if not viewer.has_perm(to_view(ReceiverFailure)):
             return []
-        is_masked = "error" in self.masks(http_request)
+        masks = self.masks(viewer)
         newest = newest_errors(shown.receiver_failures.order_by("-failed_at", "-pk"))
         return [
             {
                 "receiver": self.link(
                     viewer, ReceiverFailure, visible(failure.receiver), failure.pk
                 ),
-                "error": error_shown(failure, is_masked, MAX_ERROR),
+                "error": error_shown(failure, masks, MAX_ERROR),
                 "attempts": failure.attempts,
                 "due_at": failure.due_at,
             }
@@ -193,7 +193,7 @@ class RequestPageAdmin(BulkAdmin):
 
     def _last_line(self, http_request: HttpRequest, error: str) -> str:
         before, _newline, line = error.rstrip().rpartition("\n")
-        if not line or "error" not in self.masks(http_request):
+        if not line or "error" not in self.masks(http_request.user):
             return shortened(line, MAX_ERROR)
         # Only a line after one of the code: others are of the error's text.
         is_first = before.rpartition("\n")[2].startswith("  ")
