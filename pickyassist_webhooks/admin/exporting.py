@@ -25,12 +25,8 @@ from ..models.moments import in_utc
 #: Lines sent at once, and characters of the last one that are held back.
 _LINES, _HELD_BACK = 500, 3
 
-
 #: A part of a title without blanks, and without characters that some system refuses.
 _IN_FILE_NAMES = re.compile(r'[^\s\\/:*?"<>|]+')
-
-#: Makes a file of fields and the values of rows.
-Make = Callable[[Sequence[Any], Values], Iterator[Any]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,8 @@ class Format:
     label: Any
     ending: str
     media_type: str
-    make: Make
+    #: Makes a file of fields and the values of rows.
+    make: Callable[[Sequence[Any], Values], Iterator[Any]]
     #: Whether a part of the file is broken by itself, so that no one takes it for the whole.
     is_archive: bool = False
     is_for_people: bool = False

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -70,13 +69,10 @@ class RequestPageAdmin(BulkAdmin):
     change_form_template = "pickyassist_webhooks/admin/request.html"
 
     def get_urls(self) -> list[URLPattern]:
+        press = outside_of_transactions(require_POST(self.press))
         buttons = [
-            self.route(
-                f"<int:pk>/{operation.name}/",
-                outside_of_transactions(require_POST(partial(self.press, operation))),
-                operation.name,
-            )
-            for operation in OPERATIONS
+            self.route(f"<int:pk>/{each.name}/", press, each.name, {"operation": each})
+            for each in OPERATIONS
         ]
         body = self.route("<int:pk>/body/", require_safe(self.body_view), "body")
         return [*buttons, body, *super().get_urls()]
@@ -95,7 +91,7 @@ class RequestPageAdmin(BulkAdmin):
             context["body_url"] = self.url("body", shown.pk)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def press(self, operation: Operation, request: HttpRequest, pk: int) -> HttpResponse:
+    def press(self, request: HttpRequest, pk: int, operation: Operation) -> HttpResponse:
         """Do it, and show the result on the page of the request."""
         if not request.user.has_perm(operation.permission):
             raise PermissionDenied
