@@ -13,6 +13,7 @@ class PickyAssistWebhooksConfig(AppConfig):
             databases,
             middleware,
             processing,
+            relations,
             settings,
             spool,
             statements,

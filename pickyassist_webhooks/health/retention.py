@@ -12,6 +12,7 @@ from ..choices import Level, RequestState
 from ..conf import app_settings
 from ..models import MODELS
 from ..models.moments import elapsed, later
+from ..models.referring import deletable
 from ..models.requests import database_of_requests, requests
 from ..models.together import rows_of
 from .facts import Facts
@@ -38,14 +39,15 @@ def _prunable(now: datetime) -> Iterator[datetime]:
     """Yield since when the oldest row of each table can be deleted."""
     if days := app_settings.retention("bodies"):
         old_requests = [
-            requests().filter(state=state, received_at__lt=later(now, -days)) for state in _PRUNED
+            deletable(requests()).filter(state=state, received_at__lt=later(now, -days))
+            for state in _PRUNED
         ]
         oldest = [rows.order_by("received_at").values_list("received_at") for rows in old_requests]
         for rows in rows_of([each[:1] for each in oldest]):
             yield from [later(at, days) for (at,) in rows]
     if days := app_settings.retention("events"):
         old_events = [
-            model._default_manager.using(database_of_requests())
+            deletable(model._default_manager.using(database_of_requests()))
             .filter(received_at__lt=later(now, -days))
             .order_by("received_at")
             .values_list("received_at", "request__state")

@@ -27,6 +27,7 @@ from ..models import ChatMessage, Event, Message, Push, ReceiverFailure, Webhook
 from ..models.failures import ERASED, NEVER_RETURNED
 from ..models.leases import is_claimed
 from ..models.pushes import messages_of_push
+from ..models.referring import deletable, keeping
 from ..models.requests import database_of_requests, requests
 from ..transactions import once_committed
 from . import mentions
@@ -40,10 +41,12 @@ logger = logging.getLogger(__name__)
 BODIES, TRACEBACKS, FILES = _("bodies"), _("tracebacks"), _("spool files")
 MENTIONS = _("mentions in other messages")
 #: Requests with the number that stay, because they are not parsed yet or a worker has them; bodies
-#: in an encoding that cannot be read; spool files that this process may not read.
+#: in an encoding that cannot be read; spool files that this process may not read; rows that a
+#: foreign key of the project keeps.
 IN_WORK, ENCODED, UNREADABLE = "in work", _("encoded bodies"), _("unreadable files")
+KEPT = _("rows that other rows refer to")
 
-SKIPPED = (IN_WORK, ENCODED, UNREADABLE)
+SKIPPED = (IN_WORK, ENCODED, UNREADABLE, KEPT)
 
 _NAMED: tuple[type[models.Model], ...] = (*WITH_NUMBERS, Push)
 
@@ -60,6 +63,8 @@ class Erasure:
         self.requests: set[int] = set()
         self.encoded = 0
         self.unreadable = 0
+        #: The rows that a foreign key of the project keeps.
+        self.kept = 0
         self._searched = 0
 
     def find(self, progress: Callable[[int], None] = lambda searched: None) -> Counter[str]:
@@ -137,6 +142,7 @@ class Erasure:
             self.unreadable += not is_certain
         erased[ENCODED] = self.encoded
         erased[UNREADABLE] = self.unreadable
+        erased[KEPT] = self.kept
 
     def _audit(self, erased: Counter[str], by: str) -> None:
         counts = described(erased)
@@ -230,7 +236,9 @@ class Erasure:
                 failures.delete()
                 for request in called:
                     settle(request)
-            deleted += self._all(model).filter(pk__in=chunk).delete()[1].get(model._meta.label, 0)
+            rows = self._all(model).filter(pk__in=chunk)
+            deleted += deletable(rows).delete()[1].get(model._meta.label, 0)
+            self.kept += rows.count() if keeping(model) else 0
         return deleted
 
     def _push_keys(self, messages: list[int]) -> set[str]:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from ..choices import UNFINISHED
 from ..models import MODELS, DeliveryReport, Message, Push, keys
 from ..models.leases import is_claimed
+from ..models.referring import deletable
 from ..models.requests import WebhookRequestQuerySet, database_of_requests, requests
 from .chunks import chunks
 from .retention import delete
@@ -21,7 +22,7 @@ MOST = 500
 
 def removable() -> WebhookRequestQuerySet:
     """Return the test requests that no worker has or will retry."""
-    at_rest = requests().tests().exclude(state__in=UNFINISHED)
+    at_rest = deletable(requests().tests()).exclude(state__in=UNFINISHED)
     return at_rest.exclude(is_claimed(timezone.now()))
 
 
@@ -41,9 +42,10 @@ def rows_of(pks: list[int]) -> Iterator[QuerySet[Any]]:
     pushed = Push.objects.using(database).filter(**same_push)
     reported = reports.filter(request__in=pks).order_by().values_list("project_id", "msg_id")
     for some in chunks({keys.message(*identity) for identity in reported.distinct()}):
-        yield messages.filter(key__in=some).exclude(Exists(others)).exclude(Exists(pushed))
+        alone = messages.filter(key__in=some).exclude(Exists(others)).exclude(Exists(pushed))
+        yield deletable(alone)
     for model in MODELS.values():
-        yield model._default_manager.using(database).filter(request__in=pks)
+        yield deletable(model._default_manager.using(database).filter(request__in=pks))
     yield removable().filter(pk__in=pks)
 
 

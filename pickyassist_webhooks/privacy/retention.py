@@ -15,6 +15,7 @@ from ..conf import app_settings
 from ..models import MODELS, DeliveryReport, Message, Push, WebhookRequest
 from ..models.leases import is_claimed
 from ..models.rates import LONGEST_HOLD
+from ..models.referring import deletable
 from ..models.requests import database_of_requests, requests
 from ..transactions import with_retries
 
@@ -29,7 +30,8 @@ def prunable(also: Iterable[RequestState] = ()) -> list[QuerySet[Any]]:
     """Return the rows that are older than ``RETENTION_DAYS`` allows, a queryset for each model.
 
     A request that is quarantined or dead waits for a person: it is included only if its state is
-    in ``also``. A request that is being processed is never included, nor are its events.
+    in ``also``. A request that is being processed is never included, nor are its events. Rows that
+    a foreign key of the project keeps are not included either.
     """
     now = timezone.now()
     states = {RequestState.DONE, RequestState.DISCARDED, *also}
@@ -56,7 +58,7 @@ def prunable(also: Iterable[RequestState] = ()) -> list[QuerySet[Any]]:
         is_over = ~Q(state=PushState.OPEN) | Q(recorded_at__lt=given_up)
         pushes = Push.objects.using(database).filter(is_over, recorded_at__lt=now - days)
         prunable_rows.append(pushes.exclude(is_claimed(now)))
-    return prunable_rows
+    return list(map(deletable, prunable_rows))
 
 
 def prune(rows: QuerySet[Any], stop: Callable[[], bool]) -> Iterator[int]:

@@ -6,12 +6,13 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from ...exceptions import NotANumber
+from ...models.referring import all_keeping, name_of
 from ...models.requests import requests
-from ...privacy.erasure import ENCODED, IN_WORK, UNREADABLE, Erasure, described
+from ...privacy.erasure import ENCODED, IN_WORK, KEPT, UNREADABLE, Erasure, described
 from ...privacy.phone_numbers import Number
 from ..arguments import operator
 from ..base import AppCommand
-from ..progress import Progress
+from ..progress import Progress, counted
 
 
 class Command(AppCommand):
@@ -47,6 +48,12 @@ class Command(AppCommand):
                 f"Skipped {erased[IN_WORK]} requests with this number: they are in progress or "
                 "permanently failed. Run pickyassist_process, discard the failed ones in the "
                 "admin, then run this again."
+            )
+        if erased[KEPT]:
+            names = ", ".join(map(name_of, all_keeping()))
+            raise CommandError(
+                f"Kept {counted(erased[KEPT], 'row')} of this number, because rows of your project "
+                f"refer to them ({names}). Delete those rows or references, then run this again."
             )
         if counts[UNREADABLE] or erased[UNREADABLE]:
             raise CommandError(
