@@ -10,12 +10,15 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from rest_framework.permissions import DjangoModelPermissionsOrAnonReadOnly
+from rest_framework.permissions import (
+    DjangoModelPermissions,
+    DjangoModelPermissionsOrAnonReadOnly,
+)
 
 from pickyassist_webhooks import ingest, signals
 from pickyassist_webhooks.api.current import RepliesView
 from pickyassist_webhooks.api.document import SchemaView
-from pickyassist_webhooks.api.views import MayView, StatisticsView
+from pickyassist_webhooks.api.views import MayView, StatisticsView, WebhookRequestViewSet
 from pickyassist_webhooks.models import (
     DeliveryReport,
     GroupMemberEvent,
@@ -269,6 +272,16 @@ class TestPages:
         assert root.get(path, {"_format": "json"}).status_code == 200
         assert root.get(path, {"format": "json"}).status_code == 400
 
+    @pytest.mark.parametrize(("version", "status"), [("QueryParameter", 200), ("URLPath", 400)])
+    def test_take_the_version_parameter_of_the_project(
+        self, filled, root, settings, version, status
+    ):
+        versioning = f"rest_framework.versioning.{version}Versioning"
+        settings.REST_FRAMEWORK = {"DEFAULT_VERSIONING_CLASS": versioning}
+        for name in ("delivery-report-list", "stats"):
+            assert root.get(url(name), {"version": "1"}).status_code == status
+            assert root.get(url(name), {"v": "1"}).status_code == 400
+
     def test_keep_their_filters(self, root):
         post(delivery(*(row(str(number), 1 + number % 2) for number in range(1, 13))))
         page = root.get(url("delivery-report-list"), {"status": 2, "page_size": 4}).json()
@@ -385,6 +398,14 @@ class TestStatistics:
         assert Client().get(url("stats")).status_code in (401, 403)
 
 
+@pytest.mark.parametrize("name", ["delivery-report-list", "message-list", "stats", "schema"])
+def test_no_cache_of_the_site_keeps_an_answer(name, filled, root):
+    for client in (root, Client()):
+        cached = client.get(url(name))["Cache-Control"]
+        assert "no-store" in cached
+        assert "private" in cached
+
+
 class TestReplay:
     def replay(self, client, pk, **asked):
         return client.post(url("request-replay", pk), asked, content_type="application/json")
@@ -404,6 +425,17 @@ class TestReplay:
         assert replays == [True]
         assert GroupMemberEvent.objects.count() == 1
         assert WebhookRequest.objects.get(pk=kept.pk).history[0]["what"] == "processed again"
+
+    def test_needs_no_permission_of_the_project_to_add_requests(self, filled, login, monkeypatch):
+        """Such as of ``DEFAULT_PERMISSION_CLASSES``: it maps a POST to adding."""
+        classes = (DjangoModelPermissions, *WebhookRequestViewSet.permission_classes)
+        monkeypatch.setattr(WebhookRequestViewSet, "permission_classes", classes)
+        pk = WebhookRequest.objects.first().pk
+        may = login("view_webhookrequest", "replay_webhookrequest")
+        assert self.replay(may, pk).status_code == 200
+        assert self.replay(login("view_webhookrequest"), pk).status_code == 403
+        assert self.replay(login("replay_webhookrequest"), pk).status_code == 403
+        assert self.replay(Client(), pk).status_code in (401, 403)
 
     def test_only_failed_receivers(self, login, root):
         def receiver(**named):

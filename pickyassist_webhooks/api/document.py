@@ -7,6 +7,8 @@ from functools import cache
 from typing import Any
 
 from django.utils import translation
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.settings import SPECTACULAR_DEFAULTS, patched_settings
 from drf_spectacular.views import SpectacularAPIView
@@ -90,6 +92,7 @@ def document(mount: str) -> Schema:
     return {**_generated(), "servers": [{"url": mount.rstrip("/") or "/"}]}
 
 
+@method_decorator(never_cache, name="dispatch")
 class SchemaView(SpectacularAPIView):
     """The description of this API only, without the project's other APIs."""
 

@@ -17,6 +17,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
+from rest_framework.versioning import QueryParameterVersioning
 
 from ..choices import RequestState
 from ..models import MODELS, Event
@@ -40,8 +41,11 @@ def refuse_unknown(
 
     Also refuse repeated ones, of which only one value would count.
     """
-    of_format = api_settings.URL_FORMAT_OVERRIDE
-    unknown = request.query_params.keys() - allowed - {of_format}
+    of_project = {api_settings.URL_FORMAT_OVERRIDE}
+    versioning = api_settings.DEFAULT_VERSIONING_CLASS
+    if versioning and issubclass(versioning, QueryParameterVersioning):
+        of_project.add(versioning.version_param)
+    unknown = request.query_params.keys() - allowed - of_project
     if unknown:
         expected = f"Expected one of: {', '.join(sorted(allowed))}." if allowed else ""
         message = [f"Unknown parameter. {expected}".rstrip()]
