@@ -7,6 +7,7 @@ a person asked to process the request again). The sender is the model of the eve
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -15,6 +16,8 @@ from django import dispatch
 
 def dotted_path(receiver: Any) -> str:
     """Return the dotted path of a receiver, equal in all processes, at most 250 characters."""
+    while isinstance(receiver, partial):
+        receiver = receiver.func
     definition = receiver if hasattr(receiver, "__qualname__") else type(receiver)
     return f"{definition.__module__}.{definition.__qualname__}"[-250:]
 

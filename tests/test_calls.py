@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import OperationalError, connection
@@ -15,7 +16,8 @@ from pickyassist_webhooks.inbox.calls import call_again, due_calls
 from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.models import DeliveryReport, ReceiverFailure, WebhookRequest
 from pickyassist_webhooks.models.leases import LeasedQuerySet
-from tests.requests import delivery, post, row
+from pickyassist_webhooks.signals import delivery_received, number_filtered
+from tests.requests import delivery, filtered, post, row
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,6 +60,58 @@ def test_only_a_permanent_failure_is_logged_as_one(receiver, caplog, settings):
     settings.PICKYASSIST_WEBHOOKS = {**settings.PICKYASSIST_WEBHOOKS, "MAX_ATTEMPTS": 2}
     assert call_again(due_calls()).state == "dead"
     assert caplog.text.count("failed permanently") == 1
+
+
+def test_partials_are_named_by_their_functions(listen):
+    """A failed one is called again, in any order of connecting."""
+
+    def to_crm(key, **named):
+        called.append(key)
+        if len(called) == 1:
+            raise ValueError
+
+    def by_mail(key, **named):
+        called.append(key)
+
+    called = []
+    receivers = partial(partial(to_crm, 1)), partial(by_mail, 2)
+    for each in receivers:
+        listen("number_filtered", each)
+    post(filtered())
+    assert ReceiverFailure.objects.get().receiver.endswith("<locals>.to_crm")
+    for each in receivers[::-1]:
+        number_filtered.disconnect(each)
+        number_filtered.connect(each)
+    ReceiverFailure.objects.update(due_at=timezone.now())
+    assert sweep() == {"done": 1}
+    assert called == [1, 2, 1]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_generator_fails_as_none_of_its_code_runs(listen, is_async):
+    def plain(**named):
+        yield
+
+    async def asynchronous(**named):
+        yield
+
+    listen("number_filtered", asynchronous if is_async else plain)
+    post(filtered())
+    assert "none of its code ran" in ReceiverFailure.objects.get().error
+
+
+def test_their_events_share_the_request(receiver):
+    """Each would read the body again, and a replica may not have it yet."""
+
+    def event_of(event, request, **named):
+        assert event.request is request
+
+    delivery_received.connect(event_of)
+    requests = WebhookRequest.objects.all()
+    requests.update(state="stored", claimed_by="", due_at=timezone.now())
+    ReceiverFailure.objects.all().delete()
+    assert sweep() == {"done": 1}
+    delivery_received.disconnect(event_of)
 
 
 def test_another_worker_was_faster(receiver):

@@ -87,8 +87,11 @@ def _signal_of(event: Any) -> str | None:
 
 def _events_of(request: WebhookRequest, of: Iterable[int | None]) -> list[Any]:
     model: Any = MODELS[request.kind]
-    events = model.objects.using(request._state.db).filter(request=request)
-    return list((events.filter(pk__in=of) if of else events).in_order())
+    rows = model.objects.using(request._state.db).filter(request=request)
+    events = list((rows.filter(pk__in=of) if of else rows).in_order())
+    for event in events:
+        event.request = request  # a receiver may read it, and each would read the body again
+    return events
 
 
 def _messages_of(request: WebhookRequest, events: Iterable[Event]) -> dict[str, Message]:

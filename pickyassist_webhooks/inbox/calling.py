@@ -6,7 +6,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Coroutine
-from inspect import iscoroutine
+from inspect import isasyncgen, iscoroutine, isgenerator
 from typing import Any, NamedTuple
 
 from asgiref.sync import async_to_sync
@@ -82,6 +82,8 @@ def call_receiver(
             returned = receiver(signal=call.signal, sender=call.sender, **call.named)
             if iscoroutine(returned):  # of an ordinary function, such as a decorator's
                 async_to_sync(_awaited)(returned)
+            elif isgenerator(returned) or isasyncgen(returned):
+                raise TypeError("the receiver returned a generator, so none of its code ran")
         except FAILURES as err:
             error = err
             failed(err)
