@@ -455,6 +455,12 @@ class TestLinks:
         assert page.has("Delivery reports: 1")
         assert self.follow(root, DeliveryReport, without.pk, "message_link") == ("-", [])
 
+    def test_from_an_event_to_rows_that_are_hidden(self, login):
+        post(delivery())
+        viewer, pk = login("view_deliveryreport"), DeliveryReport.objects.get().pk
+        for field in ("request_link", "message_link"):
+            assert self.follow(viewer, DeliveryReport, pk, field) == ("-", [])
+
     def test_an_event_outlives_its_request(self, root):
         post(delivery())
         WebhookRequest.objects.all().delete()

@@ -137,10 +137,26 @@ def test_a_reply_and_its_message_lead_to_each_other(client, talk):
     assert reply.text == "<b>yes</b>"
 
 
+def test_a_message_leads_to_the_conversation_with_its_number(client, login):
+    post(delivery())
+    message = Message.objects.get()
+    url = reverse("admin:pickyassist_webhooks_message_change", args=[message.pk])
+    assert "conversation/" not in client.get(url).content.decode()
+    post(chat("1", number=message.number, message_in_raw="When does it come?"))
+    post(chat("2", number=message.number, project_id="other"))
+    [link] = re.findall(r'<a href="([^"]+/conversation/)"', client.get(url).content.decode())
+    assert "When does it come?" in client.get(link).content.decode()
+    assert "conversation/" not in login("view_message").get(url).content.decode()
+
+
 def test_replies_need_the_permission_to_view_both(login, talk):
     [message] = Message.objects.all()
     url = reverse("admin:pickyassist_webhooks_message_change", args=[message.pk])
     assert "Chat messages: 1" not in login("view_message").get(url).content.decode()
+    answer = ChatMessage.objects.exclude(context_msg_id="").first()
+    viewer = login("view_chatmessage")
+    page = reverse("admin:pickyassist_webhooks_chatmessage_change", args=[answer.pk])
+    assert "ORD-1" not in viewer.get(page).content.decode()
     assert "ORD-1" not in conversation(login("view_chatmessage"), number="15550001111")
 
 

@@ -96,6 +96,24 @@ def test_without_a_receiver():
     assert request.finished_at == request.processed_at
 
 
+def test_the_page_says_if_no_receiver_was_called(listen, root):
+    for is_connected in (False, True):
+        post(delivery(row(str(is_connected))))
+        newest = WebhookRequest.objects.latest("pk")
+        page = root.get(f"/admin/pickyassist_webhooks/webhookrequest/{newest.pk}/change/")
+        assert ("none was called" in page.content.decode()) is not is_connected
+        listen("delivery_received", quick)
+
+
+@pytest.mark.parametrize("state", ["done", "failing"])
+def test_the_overview_lists_the_slowest_ten(root, state):
+    post(delivery())
+    seconds = {f"shop.receiver_{number}": number for number in range(20, 32)}
+    WebhookRequest.objects.update(state=state, receiver_seconds=seconds)
+    page = root.get("/admin/pickyassist_webhooks/").content.decode().replace("<wbr>", "")
+    assert [receiver in page for receiver in seconds] == [False] * 2 + [True] * 10
+
+
 def test_failed_calls_count_too_and_retries_add_to_them(listen):
     listen("delivery_received", broken)
     post(delivery(row("1"), row("2")))

@@ -135,7 +135,7 @@ class ReadOnlyAdmin(ListAdmin):
     @admin.display(description=_("request"))
     def request_link(self, row: Any) -> Any:
         """Link to the request a row came in, without reading a body of up to 10 MiB."""
-        if row.request_id is None:  # pruned
+        if row.request_id is None or not row.viewer.has_perm(to_view(WebhookRequest)):
             return self.get_empty_value_display()
         requests = WebhookRequest.objects.using(row._state.db).only("kind", "token")
         request = requests.get(pk=row.request_id)

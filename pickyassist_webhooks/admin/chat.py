@@ -92,8 +92,7 @@ class ChatMessageAdmin(EventAdmin):
 
     @admin.display(description=_("answers"))
     def answers_link(self, message: Any) -> Any:
-        messages = Message.objects.using(message._state.db)
-        answered = message.context_msg_id and messages.filter(key=message.message_key).first()
+        answered = self._answered_by(message.viewer, [message]).get(message.message_key)
         if not answered:
             return self.get_empty_value_display()
         text = visible(answered.reference_number) or gettext("message")

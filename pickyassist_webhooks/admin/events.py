@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import DeliveryReport, FilterReport, Message, NewSubscriber, keys
 from ..models.columns import unlimited
+from ..permissions import to_view
 from .erasing import ErasingAdmin
 from .filters import ChannelFilter, MessageFilter, RequestFilter, VerdictFilter
 
@@ -48,7 +49,7 @@ class DeliveryReportAdmin(EventAdmin):
     def message_link(self, report: Any) -> Any:
         key = keys.message(report.project_id, report.msg_id)
         message = Message.objects.using(report._state.db).filter(key=key).first()
-        if message is None:
+        if message is None or not report.viewer.has_perm(to_view(Message)):
             return self.get_empty_value_display()
         return self.link(report.viewer, Message, message.get_status_display(), message.pk)
 

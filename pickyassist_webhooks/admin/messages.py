@@ -15,6 +15,7 @@ from ..models import ChatMessage, DeliveryReport, Message, WebhookRequest
 from ..models.masking import Masks
 from ..parsing.characters import visible
 from ..permissions import to_view
+from .chat import ChatMessageAdmin
 from .erasing import ErasingAdmin
 from .filters import (
     ConflictFilter,
@@ -78,7 +79,7 @@ class MessageAdmin(ErasingAdmin):
         ),
         (_("Timeline"), ("timeline", "history")),
         (_("When"), ("first_reported_at", "changed_at")),
-        (_("Results"), ("reported", "replies")),
+        (_("Results"), ("reported", "replies", "conversation")),
     )
 
     def leaves_out(self, row: Message, name: str) -> bool:
@@ -133,6 +134,19 @@ class MessageAdmin(ErasingAdmin):
         if not count:
             return self.get_empty_value_display()
         return self.list_link(message.viewer, ChatMessage, count, answers_of=message.pk)
+
+    @admin.display(description=_("conversation"))
+    def conversation(self, message: Any) -> Any:
+        """Link to all that the person wrote: not every answer quotes the message."""
+        if not (message.number and self.url_of(message.viewer, ChatMessage)):
+            return self.get_empty_value_display()
+        chats: Any = ChatMessage.objects.using(message._state.db)
+        written = chats.conversation(message.number, message.project_id)
+        some = list(written.only("pk").order_by()[:1])  # any of them leads there
+        pages: Any = self.admin_site.get_model_admin(ChatMessage)
+        if not some or not isinstance(pages, ChatMessageAdmin):  # a project can have its own
+            return self.get_empty_value_display()
+        return pages.conversation_link(some[0])
 
     @admin.display(description=_("reference number"))
     def reference_link(self, message: Any) -> Any:

@@ -152,7 +152,9 @@ class Overview:
 
     def latency(self) -> list[Latency]:
         """Return the times of the newest requests and of the slowest receivers."""
-        return latencies()[: overview.TOP + 1] if self.may_view(WebhookRequest) else []
+        times = latencies() if self.may_view(WebhookRequest) else []
+        of_requests = [each for each in times if not each.receiver]
+        return times[: len(of_requests) + overview.TOP]
 
     def attention(self) -> dict[str, Any] | None:
         """Return the counts of unfinished requests, and of those that need a person."""

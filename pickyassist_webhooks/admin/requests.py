@@ -105,6 +105,8 @@ class WebhookRequestAdmin(RequestPageAdmin, ProblemsAdmin, AddressAdmin):
             return row.state not in _WITH_FAILURES
         if name == "body_shown" and row.erased_at:
             return False  # it says so
+        if name == "receivers_shown" and row.state == RequestState.DONE and row.event_count:
+            return False  # it says if there is none
         if name == "due_at" and row.state not in UNFINISHED:
             return True  # the end of a lease
         # A column of the admin's own that shows no field is never empty.
@@ -189,6 +191,8 @@ class WebhookRequestAdmin(RequestPageAdmin, ProblemsAdmin, AddressAdmin):
 
     @admin.display(description=_("receivers"))
     def receivers_shown(self, request: WebhookRequest) -> Any:
+        if not request.receiver_seconds:
+            return gettext("none was called")
         times = sorted(request.receiver_seconds.items(), key=lambda pair: -pair[1])
         lines = [(visible(receiver), duration(seconds)) for receiver, seconds in times]
         return format_html_join("", "<div>{}: {}</div>", lines)

@@ -28,7 +28,7 @@ def _url() -> Iterator[CheckMessage]:
             2,
             "No URL without parameters leads to the webhook view.",
             'Add path("pickyassist/", include("pickyassist_webhooks.urls")) to urlpatterns, '
-            "without a parameter in the path.",
+            "without a parameter in the path, and in no include() that has an app_name.",
         )
 
 
