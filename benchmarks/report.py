@@ -1,4 +1,4 @@
-"""Write the figures as tables, also into docs/performance-tables.md."""
+"""Write the figures as tables, also into the pages that show them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 
 import django
 
-FILE = Path(__file__).resolve().parent.parent / "docs" / "performance-tables.md"
+FOLDER = Path(__file__).resolve().parent
+#: The tables for users, and the comparisons for those who change the app.
+PAGES = (FOLDER.parent / "docs" / "performance-tables.md", FOLDER / "measured.md")
 BEGIN = "<!-- python3 -m benchmarks {measurement} --write -->"
 END = "<!-- end of {measurement} -->"
 
@@ -143,11 +145,12 @@ WRITTEN = {"speed": speed, "turns": turns, "load": load, "growth": growth}
 
 
 def put(measurement: str, text: str) -> None:
-    """Replace the tables in the docs."""
+    """Replace the tables in the page that has this measurement."""
     begin, end = BEGIN.format(measurement=measurement), END.format(measurement=measurement)
-    before, _, rest = FILE.read_text("utf-8").partition(begin)
+    [page] = [page for page in PAGES if begin in page.read_text("utf-8")]
+    before, _, rest = page.read_text("utf-8").partition(begin)
     after = rest.partition(end)[2]
-    FILE.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", "utf-8")
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", "utf-8")
 
 
 def _machine(results: dict[str, Any]) -> str:
