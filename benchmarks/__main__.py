@@ -79,7 +79,7 @@ def _measured(measurement: str, database: str, rows: list[int], rest: list[str])
 def _options(measurement: str, argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(prog="python3 -m benchmarks", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--write", action="store_true", help="write the tables into the docs")
+    parser.add_argument("--write", action="store_true", help="write the tables into their pages")
     databases = MEASUREMENTS[measurement]
     parser.add_argument("--databases", nargs="+", default=databases, choices=databases)
     parser.set_defaults(rows=(0,))
