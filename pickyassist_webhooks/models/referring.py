@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from django.apps import apps
 from django.db import models
 from django.db.models import Exists, OuterRef, QuerySet
+
+from .requests import WebhookRequest
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])
 
@@ -40,5 +41,5 @@ def deletable(rows: Rows) -> Rows:
 
 def all_keeping() -> list[Any]:
     """Return all such foreign keys to any row of this app."""
-    models_of_app = apps.get_app_config("pickyassist_webhooks").get_models()
-    return [field for model in models_of_app for field in keeping(model)]
+    config: Any = WebhookRequest._meta.app_config
+    return [field for model in config.get_models() for field in keeping(model)]
