@@ -120,6 +120,7 @@ class TestUrls:
         errors = StringIO()
         setup(base_url=base, no_wait=True, stderr=errors)
         assert ("ALLOWED_HOSTS does not contain" in errors.getvalue()) is warned
+        assert ("Replace https://your.host" in errors.getvalue()) is (base == "https://your.host")
 
     def test_each_secret_of_a_list_has_its_url(self, settings):
         settings.PICKYASSIST_WEBHOOKS = {"SECRETS": [SECRET, "b" * 30]}

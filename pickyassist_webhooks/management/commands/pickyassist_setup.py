@@ -113,10 +113,15 @@ class Command(AppCommand):
             self.stdout.write(f"{number}. {step}")
 
     def _warn_of_host(self, base: str) -> None:
+        if base == YOUR_HOST:
+            self.stderr.write(
+                f"Replace {YOUR_HOST} by the address of your server, or run this with --base-url."
+            )
+            return
         # If DEBUG is on, Django uses these for an empty list.
         local = [".localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else []
         host = split_domain_port(urlsplit(base).netloc)[0]
-        if base != YOUR_HOST and not validate_host(host, settings.ALLOWED_HOSTS or local):
+        if not validate_host(host, settings.ALLOWED_HOSTS or local):
             self.stderr.write(
                 f"ALLOWED_HOSTS does not contain {host!r}: Django would refuse all webhooks with "
                 "400, and they would be lost. Add it and restart the server."
