@@ -58,12 +58,12 @@ class TestPython:
                 for name in node.names:
                     assert hasattr(module, name.name), name.name
 
-    def test_settings(self, text):
+    def test_settings(self, text, tmp_path):
         """The settings pass the system checks."""
-        environment = SimpleNamespace(environ=Environment())
+        names = {"os": SimpleNamespace(environ=Environment()), "BASE_DIR": tmp_path}
         for node in ast.parse(text).body:
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == settings.NAME:
-                value = eval(ast.unparse(node.value), {"os": environment})  # noqa: S307
+                value = eval(ast.unparse(node.value), names)  # noqa: S307
                 with override_settings(**{settings.NAME: value}):
                     errors = settings.check_settings()
                 # An engine may be of a package that is not installed here, or of the project.
