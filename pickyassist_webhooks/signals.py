@@ -29,7 +29,7 @@ class Signal(dispatch.Signal):
         """Return each receiver's dotted path and its callable, asynchronous ones last.
 
         ``send_robust`` cannot skip a receiver. It also raises if a failed receiver is an object or
-        a partial, which have no name of their own.
+        a partial, which has no ``__qualname__``.
         """
         # Django has no public API for the receivers of a sender.
         plain, asynchronous = self._live_receivers(sender)

@@ -180,6 +180,11 @@ class TestChecks:
         configure({"SECRETS": [GOOD, GOOD]})
         assert checks() == {}
 
+    def test_a_secret_without_a_label_has_no_project(self, configure):
+        configure({"SECRETS": [GOOD], "PROJECT_IDS": {"old": ["41"]}})
+        assert list(checks()) == ["W013"]
+        assert checks()["W013"].hint == "Make SECRETS a dict of label and secret."
+
     @pytest.mark.parametrize("projects", [{"old": ["41"]}, {"old": ["41"], "new": []}])
     def test_a_label_without_a_project(self, configure, projects):
         configure({"SECRETS": {"old": GOOD, "new": GOOD[::-1]}, "PROJECT_IDS": projects})

@@ -1,6 +1,6 @@
 """The cost of a request in stable figures: statements, commits and calls of Python functions.
 
-``docs/performance-tables.md`` tells what follows from them in time.
+``benchmarks/measured.md`` tells what follows from them in time.
 """
 
 from __future__ import annotations

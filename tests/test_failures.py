@@ -276,6 +276,10 @@ class TestList:
         """Not since the last attempt, which is the moment of a failure."""
         stored_at = timezone.now() - timedelta(hours=3)
         WebhookRequest.objects.update(processed_at=stored_at)
+        post(delivery(row("4")))
+        ReceiverFailure.objects.filter(request=WebhookRequest.objects.earliest("pk")).update(
+            failed_at=timezone.now() + timedelta(hours=1)
+        )
         page = root.get(listed()).content.decode()
         assert page.count(to_the_second(stored_at)) == len(groups_of(root.get(listed()))) == 3
 

@@ -140,13 +140,13 @@ class MessageAdmin(ErasingAdmin):
         """Link to all that the person wrote: not every answer quotes the message."""
         if not (message.number and self.url_of(message.viewer, ChatMessage)):
             return self.get_empty_value_display()
+        pages: Any = self.admin_site.get_model_admin(ChatMessage)
+        if not isinstance(pages, ChatMessageAdmin):  # the project's own
+            return self.get_empty_value_display()
         chats: Any = ChatMessage.objects.using(message._state.db)
         written = chats.conversation(message.number, message.project_id)
         some = list(written.only("pk").order_by()[:1])  # any of them leads there
-        pages: Any = self.admin_site.get_model_admin(ChatMessage)
-        if not some or not isinstance(pages, ChatMessageAdmin):  # a project can have its own
-            return self.get_empty_value_display()
-        return pages.conversation_link(some[0])
+        return pages.conversation_link(some[0]) if some else self.get_empty_value_display()
 
     @admin.display(description=_("reference number"))
     def reference_link(self, message: Any) -> Any:

@@ -127,15 +127,12 @@ class WebhookRequestViewSet(ReadingViewSet):
         return outside_of_transactions(super().as_view(*args, **kwargs))
 
     def get_permissions(self) -> list[Any]:
-        """Leave out the project's model permissions for a replay: they ask who may add requests."""
+        """For a replay, ask the project's model permissions who may view requests, not add them."""
         permissions = super().get_permissions()
-        if self.action != "replay":
-            return permissions
-        return [
-            each
-            for each in permissions
-            if isinstance(each, MayView) or not isinstance(each, DjangoModelPermissions)
-        ]
+        for each in permissions if self.action == "replay" else ():
+            if isinstance(each, DjangoModelPermissions):
+                each.perms_map = {**each.perms_map, "POST": MayView.perms_map["POST"]}
+        return permissions
 
     def get_queryset(self) -> QuerySet[Any]:
         requests = super().get_queryset()

@@ -65,9 +65,12 @@ def _of_labels(secrets: list[tuple[str, str]]) -> Iterator[CheckMessage]:
             )
     for label in dict(secrets):
         if app_settings.has_no_project(label):
+            which = f"the label {label!r} of a secret" if label else "a secret without a label"
             yield warning(
                 13,
-                f"{NAME}['PROJECT_IDS'] has no project for the label {label!r} of a secret, so all "
-                "events with this secret are quarantined.",
-                f"Add {label!r}: [...] with the project ids that this secret accepts.",
+                f"{NAME}['PROJECT_IDS'] has no project for {which}, so all events with this secret "
+                "are quarantined.",
+                f"Add {label!r}: [...] with the project ids that this secret accepts."
+                if label
+                else "Make SECRETS a dict of label and secret.",
             )

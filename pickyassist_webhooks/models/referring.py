@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from django.db import models
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db import models, router
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from .requests import WebhookRequest
 
@@ -20,9 +20,17 @@ def keeping(model: type[models.Model]) -> list[Any]:
 
 
 def _keeps(relation: Any) -> bool:
+    field = relation.field
     if relation.on_delete is models.DO_NOTHING:
-        return bool(relation.field.db_constraint)  # the database refuses
+        # Then the database refuses. A model that is not managed can be a view, which keeps nothing.
+        return bool(field.db_constraint and field.model._meta.managed)
     return relation.on_delete in (models.PROTECT, models.RESTRICT)
+
+
+def all_keeping() -> list[Any]:
+    """Return all such foreign keys to any row of this app."""
+    config: Any = WebhookRequest._meta.app_config
+    return [field for model in config.get_models() for field in keeping(model)]
 
 
 def name_of(field: Any) -> str:
@@ -32,14 +40,18 @@ def name_of(field: Any) -> str:
 
 def deletable(rows: Rows) -> Rows:
     """Return those rows that no foreign key keeps from being deleted."""
+    return rows.exclude(_are_kept(rows)) if keeping(rows.model) else rows
+
+
+def kept(rows: Rows) -> Rows:
+    """Return the other rows."""
+    return rows.filter(_are_kept(rows)) if keeping(rows.model) else rows.none()
+
+
+def _are_kept(rows: QuerySet[Any]) -> Q:
+    condition = Q(pk__in=())
     for field in keeping(rows.model):
-        reference = {field.name: OuterRef(field.target_field.name)}
-        referring = field.model._base_manager.using(rows.db).filter(**reference)
-        rows = rows.exclude(Exists(referring))
-    return rows
-
-
-def all_keeping() -> list[Any]:
-    """Return all such foreign keys to any row of this app."""
-    config: Any = WebhookRequest._meta.app_config
-    return [field for model in config.get_models() for field in keeping(model)]
+        if router.allow_migrate_model(rows.db, field.model):  # or its table is elsewhere
+            reference = {field.name: OuterRef(field.target_field.name)}
+            condition |= Q(Exists(field.model._base_manager.using(rows.db).filter(**reference)))
+    return condition

@@ -11,7 +11,7 @@ from django.utils import timezone
 from ..choices import UNFINISHED
 from ..models import MODELS, DeliveryReport, Message, Push, keys
 from ..models.leases import is_claimed
-from ..models.referring import deletable
+from ..models.referring import deletable, keeping, kept
 from ..models.requests import WebhookRequestQuerySet, database_of_requests, requests
 from .chunks import chunks
 from .retention import delete
@@ -23,6 +23,10 @@ MOST = 500
 def removable() -> WebhookRequestQuerySet:
     """Return the test requests that no worker has or will retry."""
     at_rest = deletable(requests().tests()).exclude(state__in=UNFINISHED)
+    for model in MODELS.values():
+        # Without its request, an event that is kept would look like a real one.
+        events = model._default_manager.using(at_rest.db).filter(request=OuterRef("pk"))
+        at_rest = at_rest.exclude(Exists(kept(events))) if keeping(model) else at_rest
     return at_rest.exclude(is_claimed(timezone.now()))
 
 
@@ -45,7 +49,7 @@ def rows_of(pks: list[int]) -> Iterator[QuerySet[Any]]:
         alone = messages.filter(key__in=some).exclude(Exists(others)).exclude(Exists(pushed))
         yield deletable(alone)
     for model in MODELS.values():
-        yield deletable(model._default_manager.using(database).filter(request__in=pks))
+        yield model._default_manager.using(database).filter(request__in=pks)
     yield removable().filter(pk__in=pks)
 
 
