@@ -170,6 +170,7 @@ _BY_NAME: dict[str, Callable[[Any], str]] = {
     "country": country,
     "error_code": error_code,
     "receiver": lambda path: breakable(visible(path)),
+    "signal": breakable,
 }
 
 
