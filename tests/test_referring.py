@@ -152,3 +152,28 @@ def test_a_foreign_key_to_another_column(made):
     model.objects.create(report=Message.objects.get(msg_id="2"))
     assert [message.msg_id for message in deletable(Message.objects.all())] == ["1"]
     assert [message.msg_id for message in kept(Message.objects.all())] == ["2"]
+
+
+def test_a_request_that_is_kept(made, settings):
+    ours = settings.PICKYASSIST_WEBHOOKS
+    settings.PICKYASSIST_WEBHOOKS = ours | {"RETENTION_DAYS": {"bodies": 1}}
+    field = models.ForeignKey(WebhookRequest, models.PROTECT, related_name="+")
+    model = made(field, table=True)
+    post(delivery())
+    WebhookRequest.objects.update(received_at=timezone.now() - timedelta(days=5), origin="test")
+    model.objects.create(report=WebhookRequest.objects.get())
+    call_command("pickyassist_prune", "--no-input", stdout=StringIO())
+    assert WebhookRequest.objects.exists()
+    output = StringIO()
+    call_command("pickyassist_health", stdout=output)
+    assert "No row is older than RETENTION_DAYS allows." in output.getvalue()
+    assert removal.oldest() == []
+
+
+def test_a_message_of_a_test_that_is_kept(made):
+    model = made(models.ForeignKey(Message, models.PROTECT, related_name="+"), table=True)
+    post(delivery(row("1"), row("2")), to=f"{url()}?pickyassist_test=1")
+    model.objects.create(report=Message.objects.get(msg_id="1"))
+    removal.remove(removal.oldest())
+    assert [message.msg_id for message in Message.objects.all()] == ["1"]
+    assert not WebhookRequest.objects.exists()

@@ -50,7 +50,7 @@ def _of_secret(which: str, secret: str) -> Iterator[CheckMessage]:
 
 
 def _of_labels(secrets: list[tuple[str, str]]) -> Iterator[CheckMessage]:
-    """Check what is easily forgotten when a secret is rotated."""
+    """Check for mistakes that a rotation of the secret invites."""
     labels_of = defaultdict(list)
     for label, secret in secrets:
         if label:

@@ -33,7 +33,7 @@ def of_spool() -> Iterator[CheckMessage]:
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         yield error(
             8,
-            f"{NAME}['SPOOL_DIR'] is {str(folder)!r}, where this user cannot write files.",
+            f"{NAME}['SPOOL_DIR'] is {str(folder)!r}, but this user cannot write files there.",
             "Name a folder on a disk that outlives the container, and make this user its owner.",
         )
     for name in ("MEDIA_ROOT", "STATIC_ROOT"):
