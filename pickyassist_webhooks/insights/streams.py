@@ -55,12 +55,13 @@ def current(now: datetime) -> dict[str, Streams]:
     stored: dict[str, dict[str, EventStream]] = {kind: {} for kind in MODELS}
     for stream in streams().filter(kind__in=list(MODELS)).order_by("pk"):
         stored[stream.kind][stream.project_id] = stream
-    unread, newest = _unread(stored, now, READ)
+    unread = _unread(stored, now, READ)
+    newest = _newest([kind for kind, rows in unread.items() if len(rows) == READ], now)
     current = {}
     for kind, rows in unread.items():
         _extend(stored[kind], kind, rows, now)
-        read_until = now if len(rows) < READ else min(now, max(at for _, _, at in rows))
-        lasts = [newest[kind], *(stream.last_at for stream in stored[kind].values())]
+        read_until = min(now, max(at for _, _, at in rows)) if kind in newest else now
+        lasts = [newest.get(kind), *(stream.last_at for stream in stored[kind].values())]
         last_at = max((at for at in lasts if at), default=None)
         current[kind] = Streams(stored[kind], read_until, last_at)
     return current
@@ -81,8 +82,8 @@ def _store_chunk(kind: str) -> int:
         locked = streams().filter(kind=kind).order_by("pk").select_for_update()
         stored = {stream.project_id: stream for stream in locked}
         settled, latest = later(now, -_GRACE), later(now, _GRACE)
-        unread, _newest = _unread({kind: stored}, now, CHUNK)
-        rows = list(takewhile(lambda row: not settled < row[2] <= latest, unread[kind]))
+        unread = _unread({kind: stored}, now, CHUNK)[kind]
+        rows = list(takewhile(lambda row: not settled < row[2] <= latest, unread))
         changed = _extend(stored, kind, rows, now)
         # Another process may have just made the stream; it has read the same events.
         streams().bulk_create([each for each in changed if not each.pk], ignore_conflicts=True)
@@ -93,11 +94,8 @@ def _store_chunk(kind: str) -> int:
 
 def _unread(
     stored: dict[str, dict[str, EventStream]], now: datetime, most: int
-) -> tuple[dict[str, list[Row]], dict[str, datetime | None]]:
-    """Return the next events of each kind after those in its streams, in the order of their ids.
-
-    Also return the moment of the newest event of each kind.
-    """
+) -> dict[str, list[Row]]:
+    """Return the next events of each kind after those in its streams, in the order of their ids."""
     last = {
         kind: max((s.last_id for s in streams.values()), default=0)
         for kind, streams in stored.items()
@@ -108,14 +106,18 @@ def _unread(
     for kind, pks in zip(new, rows_of(ordered), strict=True):
         last[kind] = min((pk for (pk,) in pks), default=0) - 1
     kinds = [kind for kind in stored if last[kind] >= 0]
-    unread = [_events(kind).filter(pk__gt=last[kind]).order_by("pk")[:most] for kind in kinds]
-    past = [_events(kind).filter(received_at__lte=later(now, _GRACE)) for kind in kinds]
-    newest = [rows.order_by("-received_at")[:1] for rows in past]
-    read = rows_of([rows.values_list(*_FIELDS) for rows in (*unread, *newest)])
+    next_ones = [_events(kind).filter(pk__gt=last[kind]).order_by("pk")[:most] for kind in kinds]
+    read = rows_of([rows.values_list(*_FIELDS) for rows in next_ones])
     nothing: dict[str, list[Row]] = {kind: [] for kind in stored}
-    by_kind = nothing | dict(zip(kinds, map(sorted, read[: len(kinds)]), strict=True))
-    lasts = nothing | dict(zip(kinds, read[len(kinds) :], strict=True))
-    return by_kind, {kind: rows[0][2] if rows else None for kind, rows in lasts.items()}
+    return nothing | dict(zip(kinds, map(sorted, read), strict=True))
+
+
+def _newest(kinds: list[str], now: datetime) -> dict[str, datetime | None]:
+    """Return the moment of the newest event of these kinds."""
+    past = [_events(kind).filter(received_at__lte=later(now, _GRACE)) for kind in kinds]
+    ordered = [rows.order_by("-received_at").values_list(_FIELDS[-1])[:1] for rows in past]
+    lasts = [max((at for (at,) in rows), default=None) for rows in rows_of(ordered)]
+    return dict(zip(kinds, lasts, strict=True))
 
 
 def _events(kind: str) -> Any:
