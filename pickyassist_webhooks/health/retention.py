@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -21,7 +22,7 @@ from .levels import Finding, in_words, level_of
 #: States of requests that ``pickyassist_prune`` deletes by default.
 _PRUNED = (RequestState.DONE, RequestState.DISCARDED)
 
-#: The oldest events of a kind that are read: others may belong to requests that wait.
+#: The oldest rows of a table that are read: events may belong to requests that wait.
 _SAMPLE = 100
 
 
@@ -37,26 +38,24 @@ def retention(facts: Facts) -> Finding:
 
 def _prunable(now: datetime) -> Iterator[datetime]:
     """Yield since when the oldest row of each table can be deleted."""
+    old: list[tuple[timedelta, Any]] = []
     if days := app_settings.retention("bodies"):
-        old_requests = [
-            deletable(requests()).filter(state=state, received_at__lt=later(now, -days))
-            for state in _PRUNED
-        ]
-        oldest = [rows.order_by("received_at").values_list("received_at") for rows in old_requests]
-        for rows in rows_of([each[:1] for each in oldest]):
-            yield from [later(at, days) for (at,) in rows]
+        by_state = [requests().filter(state=state) for state in _PRUNED]
+        old += [(days, _older(rows, later(now, -days), "state")) for rows in by_state]
     if days := app_settings.retention("events"):
-        old_events = [
-            deletable(model._default_manager.using(database_of_requests()))
-            .filter(received_at__lt=later(now, -days))
-            .order_by("received_at")
-            .values_list("received_at", "request__state")
-            for model in MODELS.values()
-        ]
-        samples = rows_of([events[:_SAMPLE] for events in old_events])
-        for events, rows in zip(old_events, samples, strict=True):
-            prunable = [at for at, state in rows if state in (None, *_PRUNED)]
-            if len(rows) == _SAMPLE and not prunable:  # more of them wait than were read
-                free = events.filter(Q(request=None) | Q(request__state__in=_PRUNED))
-                prunable = [at for at, _ in free[:1]]
-            yield from [later(at, days) for at in prunable]
+        database = database_of_requests()
+        events = [model._default_manager.using(database) for model in MODELS.values()]
+        old += [(days, _older(rows, later(now, -days), "request__state")) for rows in events]
+    samples = rows_of([rows[:_SAMPLE] for _days, rows in old])
+    for (days, rows), sample in zip(old, samples, strict=True):
+        prunable = [at for at, state in sample if state in (None, *_PRUNED)]
+        if len(sample) == _SAMPLE and not prunable:  # more events wait than were read
+            free = rows.filter(Q(request=None) | Q(request__state__in=_PRUNED))
+            prunable = [at for at, _ in free[:1]]
+        yield from [later(at, days) for at in prunable]
+
+
+def _older(rows: Any, than: datetime, state: str) -> Any:
+    """Return moment and state of the rows that are older, the oldest first."""
+    older = deletable(rows).filter(received_at__lt=than)
+    return older.order_by("received_at").values_list("received_at", state)
