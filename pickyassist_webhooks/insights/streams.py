@@ -83,6 +83,9 @@ def _store_chunk(kind: str) -> int:
         stored = {stream.project_id: stream for stream in locked}
         settled, latest = later(now, -_GRACE), later(now, _GRACE)
         unread = _unread({kind: stored}, now, CHUNK)[kind]
+        if unread and not stored:  # all ids from the first on: an old event may have a new one
+            following = _events(kind).filter(pk__gte=unread[0][0]).order_by("pk")
+            unread = list(following.values_list(*_FIELDS)[:CHUNK])
         rows = list(takewhile(lambda row: not settled < row[2] <= latest, unread))
         changed = _extend(stored, kind, rows, now)
         # Another process may have just made the stream; it has read the same events.
@@ -95,21 +98,19 @@ def _store_chunk(kind: str) -> int:
 def _unread(
     stored: dict[str, dict[str, EventStream]], now: datetime, most: int
 ) -> dict[str, list[Row]]:
-    """Return the next events of each kind after those in its streams, in the order of their ids."""
-    last = {
-        kind: max((s.last_id for s in streams.values()), default=0)
-        for kind, streams in stored.items()
-    }
-    new = [kind for kind in stored if not last[kind]]
-    recent = [_events(kind).filter(received_at__gte=later(now, -WINDOW)) for kind in new]
-    ordered = [rows.order_by("received_at").values_list("pk")[:most] for rows in recent]
-    for kind, pks in zip(new, rows_of(ordered), strict=True):
-        last[kind] = min((pk for (pk,) in pks), default=0) - 1
-    kinds = [kind for kind in stored if last[kind] >= 0]
-    next_ones = [_events(kind).filter(pk__gt=last[kind]).order_by("pk")[:most] for kind in kinds]
-    read = rows_of([rows.values_list(*_FIELDS) for rows in next_ones])
-    nothing: dict[str, list[Row]] = {kind: [] for kind in stored}
-    return nothing | dict(zip(kinds, map(sorted, read), strict=True))
+    """Return the next events of each kind after those in its streams, in the order of their ids.
+
+    Of a kind without a stream: its first events in the window.
+    """
+    unread = []
+    for kind, by_project in stored.items():
+        if last := max((stream.last_id for stream in by_project.values()), default=0):
+            unread.append(_events(kind).filter(pk__gt=last).order_by("pk"))
+        else:
+            recent = _events(kind).filter(received_at__gte=later(now, -WINDOW))
+            unread.append(recent.order_by("received_at"))
+    read = rows_of([rows.values_list(*_FIELDS)[:most] for rows in unread])
+    return dict(zip(stored, map(sorted, read), strict=True))
 
 
 def _newest(kinds: list[str], now: datetime) -> dict[str, datetime | None]:
