@@ -127,13 +127,18 @@ class Overview:
             "any": funnel.submitted,
             "accepted": funnel.accepted,
             "accepted_status": DeliveryStatus.ACCEPTED.value,
-            "conflicts": overview.conflicts(),
+            "conflicts": self._counts.conflicts,
         }
+
+    @cached_property
+    def _counts(self) -> overview.Counts:
+        counted = (WebhookRequest, Message, ChatMessage, NewSubscriber)
+        return overview.counts(self.since, [model for model in counted if self.may_view(model)])
 
     def conversations(self) -> Conversations | None:
         """Return the chat messages of the period and their answers, if there are any."""
-        talk = conversations(self.since) if self.may_view(ChatMessage) else None
-        return talk if talk and (talk.received or talk.sent) else None
+        directions = self._counts.directions
+        return conversations(self.since, directions) if any(directions.values()) else None
 
     def errors(self) -> list[Error]:
         """Return the most frequent errors of the period."""
@@ -160,7 +165,7 @@ class Overview:
         """Return the counts of unfinished requests, and of those that need a person."""
         if not self.may_view(WebhookRequest):
             return None
-        counts = overview.states()
+        counts = self._counts.states
         return {
             "rows": [(state, counts[state]) for state in _ATTENTION],
             "waiting": sum(counts[state] for state in WAITING),
@@ -173,7 +178,7 @@ class Overview:
 
     def channels(self) -> list[tuple[str, int]]:
         """Return channel and count of the subscribers of the period."""
-        return overview.channels(self.since) if self.may_view(NewSubscriber) else []
+        return self._counts.channels
 
     def groups(self) -> list[overview.Group]:
         """Return the recently active groups."""

@@ -9,7 +9,8 @@ from typing import Any
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
-from ..insights import conversations, deliveries, errors, latency, overview
+from ..insights import deliveries, errors, latency, overview
+from ..insights.conversations import conversations
 from ..models import MODELS, ChatMessage, Message, NewSubscriber, ReceiverFailure, WebhookRequest
 from ..permissions import VIEW_PERSONAL_DATA, to_view
 from .fields import Explanation
@@ -23,20 +24,23 @@ def statistics(days: int, may: Callable[[str], bool]) -> dict[str, Any]:
     def part(model: Any, read: Callable[[], Any]) -> Any:
         return read() if may(to_view(model)) else None
 
+    counted = (WebhookRequest, Message, ChatMessage, NewSubscriber)
+    counts = overview.counts(since, [model for model in counted if may(to_view(model))])
+
     return {
         "days": days,
         "since": since,
         "kinds": _kinds(period, may),
         "messages": part(Message, lambda: overview.funnel(since)),
         "deliveries": part(Message, lambda: deliveries.deliveries(period)),
-        "conflicts": part(Message, overview.conflicts),
-        "conversations": part(ChatMessage, lambda: conversations.conversations(since)),
+        "conflicts": part(Message, lambda: counts.conflicts),
+        "conversations": part(ChatMessage, lambda: conversations(since, counts.directions)),
         "errors": part(Message, lambda: errors.errors(since, may(VIEW_PERSONAL_DATA))),
-        "requests": part(WebhookRequest, overview.states),
+        "requests": part(WebhookRequest, lambda: counts.states),
         "waiting_since": part(WebhookRequest, overview.waiting_since),
         "latencies": part(WebhookRequest, latency.latencies),
         "receivers": part(ReceiverFailure, overview.failing_receivers),
-        "channels": part(NewSubscriber, lambda: _channels(since)),
+        "channels": part(NewSubscriber, lambda: _channels(counts.channels)),
     }
 
 
@@ -55,8 +59,8 @@ def _traffic(traffic: overview.Traffic, period: Any) -> dict[str, Any]:
     }
 
 
-def _channels(since: Any) -> list[dict[str, Any]]:
-    return [{"channel": name, "count": count} for name, count in overview.channels(since)]
+def _channels(counts: list[tuple[str, int]]) -> list[dict[str, Any]]:
+    return [{"channel": name, "count": count} for name, count in counts]
 
 
 class PeriodSerializer(serializers.Serializer[Any]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import median
@@ -10,7 +11,6 @@ from typing import Any
 from ..choices import Direction
 from ..models import ChatMessage, Message
 from ..models.moments import Moments
-from ..models.together import counts_of
 from .errors import FAILED
 from .overview import SAMPLE, midnight
 
@@ -26,7 +26,7 @@ Turn = tuple[datetime, bool, Person]
 
 @dataclass(frozen=True)
 class Conversations:
-    """The chat messages of a period, and the answers to its newest questions.
+    """The chat messages of a period by direction, and the answers to its newest questions.
 
     A question is one or several direct messages of a person, up to the next message to them.
     """
@@ -43,10 +43,12 @@ class Conversations:
         return None if self.time_to_answer is None else self.time_to_answer.total_seconds()
 
 
-def conversations(since: date) -> Conversations:
-    """Return the conversations since a day. Only its newest ``SAMPLE`` messages have questions."""
+def conversations(since: date, counts: Mapping[int, int]) -> Conversations:
+    """Return the conversations since a day, of which ``counts`` are the messages by direction.
+
+    Only its newest ``SAMPLE`` messages have questions.
+    """
     chats = ChatMessage.objects.filter(received_at__gte=midnight(since))
-    received, sent = counts_of([chats.filter(direction=direction) for direction in Direction])
     newest = chats.filter(group_id="").order_by("-received_at", "-pk")
     names = ("project_id", "number_key", "messenger_id", "direction", Moments("received_at"))
     directions = set(Direction.values)
@@ -59,6 +61,7 @@ def conversations(since: date) -> Conversations:
     everything = sorted([*turns, *_sent_by_api(turns)], key=lambda each: each[:2])
     questions, times = _answers(everything)
     time = timedelta(seconds=median(times)) if times else None
+    received, sent = (counts[direction] for direction in Direction)
     return Conversations(received, sent, questions, len(times), time)
 
 

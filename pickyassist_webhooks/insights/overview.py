@@ -5,7 +5,8 @@ All are counted in ranges of an index, or in the newest rows: none reads every r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -14,8 +15,9 @@ from django.conf import settings
 from django.db.models import Count, Max, Q, Value
 from django.utils import timezone
 
-from ..choices import UNFINISHED, DeliveryStatus, RequestState
+from ..choices import UNFINISHED, DeliveryStatus, Direction, RequestState
 from ..models import (
+    ChatMessage,
     Event,
     GroupMemberEvent,
     Message,
@@ -65,6 +67,20 @@ class Funnel:
     def rate(self, count: int) -> float:
         """Return ``count`` as a part of all messages, from 0 to 1."""
         return count / self.submitted if self.submitted else 0.0
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Requests by state, contradictory messages, and by direction and channel what came.
+
+    A part that was not asked for is empty.
+    """
+
+    states: dict[str, int]
+    conflicts: int
+    directions: dict[int, int]
+    #: Channel and number of subscribers, most first.
+    channels: list[tuple[str, int]]
 
 
 @dataclass(frozen=True)
@@ -122,12 +138,33 @@ def funnel(since: date) -> Funnel:
     return Funnel(**{name: counted[f"{name}_count"] for name in conditions})
 
 
-def states() -> dict[str, int]:
-    """Return how many requests are in each unfinished state, quarantined or dead."""
-    wanted = (*UNFINISHED, RequestState.QUARANTINED, RequestState.DEAD)
-    requests = WebhookRequest.objects.order_by()
-    counts = counts_of([requests.filter(state=state) for state in wanted])
-    return dict(zip(wanted, counts, strict=True))
+def counts(since: date, models: Collection[Any]) -> Counts:
+    """Return the counts of some models, in one statement.
+
+    They are of the requests in each unfinished state, quarantined or dead; of the messages that
+    were both received and failed or refunded; and, since a day, of chat messages and subscribers.
+    """
+    parts: dict[tuple[str, Any], Any] = {}
+    if WebhookRequest in models:
+        requests = WebhookRequest.objects.order_by()
+        wanted = (*UNFINISHED, RequestState.QUARANTINED, RequestState.DEAD)
+        parts |= {("state", state): requests.filter(state=state) for state in wanted}
+    if Message in models:
+        parts["conflict", None] = Message.objects.in_conflict()
+    if ChatMessage in models:
+        chats = ChatMessage.objects.filter(received_at__gte=midnight(since)).order_by()
+        parts |= {("direction", each): chats.filter(direction=each) for each in Direction}
+    if NewSubscriber in models:
+        subscribers = NewSubscriber.objects.filter(received_at__gte=midnight(since)).order_by()
+        names = channels_in_use()
+        parts |= {("channel", name): subscribers.filter(channel=name) for name in names}
+    counted: dict[str, dict[Any, int]] = defaultdict(dict)
+    for (part, value), count in zip(parts, counts_of([*parts.values()]), strict=True):
+        counted[part][value] = count
+    channels = [(name, count) for name, count in counted["channel"].items() if count]
+    channels.sort(key=lambda pair: (-pair[1], pair[0]))
+    conflicts = sum(counted["conflict"].values())
+    return Counts(counted["state"], conflicts, counted["direction"], channels)
 
 
 def waiting_since(states: Iterable[RequestState] = UNFINISHED) -> datetime | None:
@@ -138,25 +175,11 @@ def waiting_since(states: Iterable[RequestState] = UNFINISHED) -> datetime | Non
     return min((at for rows in first for (at,) in rows), default=None)
 
 
-def conflicts() -> int:
-    """Return how many messages were both received and failed or refunded."""
-    return Message.objects.in_conflict().count()
-
-
 def failing_receivers() -> list[dict[str, Any]]:
     """Return the receivers with most failures: ``receiver``, ``count`` and ``last_at`` of each."""
     failures = ReceiverFailure.objects.order_by().values("receiver")
     counted = failures.annotate(count=Count("*"), last_at=Max("failed_at"))
     return [dict(row) for row in counted.order_by("-count", "receiver")[:TOP]]
-
-
-def channels(since: date) -> list[tuple[str, int]]:
-    """Return how many subscribers each channel brought since a day."""
-    subscribers = NewSubscriber.objects.filter(received_at__gte=midnight(since)).order_by()
-    names = channels_in_use()
-    counts = counts_of([subscribers.filter(channel=name) for name in names])
-    most_first = sorted(zip(names, counts, strict=True), key=lambda pair: (-pair[1], pair[0]))
-    return [(name, count) for name, count in most_first if count]
 
 
 def channels_in_use() -> list[str]:
