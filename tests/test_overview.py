@@ -11,6 +11,7 @@ from html import unescape
 import pytest
 from django.contrib.admin import AdminSite
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.template import Context, Template
@@ -19,7 +20,7 @@ from django.urls import reverse
 from django.utils import timezone as clock
 
 from pickyassist_webhooks import ingest, signals
-from pickyassist_webhooks.choices import WAITING, RequestState
+from pickyassist_webhooks.choices import WAITING, RequestOrigin, RequestState
 from pickyassist_webhooks.health.reports import CONDITIONS
 from pickyassist_webhooks.insights import overview, quarantine
 from pickyassist_webhooks.models import (
@@ -29,7 +30,9 @@ from pickyassist_webhooks.models import (
     NewSubscriber,
     WebhookRequest,
 )
+from pickyassist_webhooks.pushes import record_push
 from pickyassist_webhooks.templatetags import pickyassist_admin
+from pickyassist_webhooks.testing import push_answer
 from tests.pages import Page
 from tests.requests import (
     SECRET,
@@ -53,6 +56,11 @@ def come(body, days=0, **ago):
     """Keep and process a request as of some time ago."""
     at = clock.now() - timedelta(days=days, **ago)
     ingest.process(keep(body, received_at=at).pk)
+
+
+def all_permissions():
+    permissions = Permission.objects.filter(content_type__app_label="pickyassist_webhooks")
+    return permissions.values_list("codename", flat=True)
 
 
 def words(response):
@@ -109,7 +117,7 @@ class TestFunnel:
         funnel = overview.funnel(overview.latest_days(7)[0])
         assert funnel == overview.Funnel(submitted=5, delivered=3, read=1, failed=1, refunded=1)
         assert funnel.rate(funnel.delivered) == 0.6
-        assert overview.conflicts() == 1
+        assert overview.counts(overview.latest_days(7)[0], [Message]).conflicts == 1
 
     @pytest.mark.django_db(transaction=True)
     def test_its_cursor_has_one_session(self, monkeypatch):
@@ -145,7 +153,8 @@ def test_what_waits():
     come({"event_id": 99})
     WebhookRequest.objects.filter(pk=new.pk).update(state=RequestState.FAILING)
     assert overview.waiting_since() == WebhookRequest.objects.get(pk=old.pk).received_at
-    assert {state: count for state, count in overview.states().items() if count} == {
+    states = overview.counts(clock.now().date(), [WebhookRequest]).states
+    assert {state: count for state, count in states.items() if count} == {
         RequestState.RECEIVED: 1,
         RequestState.FAILING: 1,
         RequestState.QUARANTINED: 1,
@@ -160,7 +169,8 @@ def test_subscribers_by_channel():
     for number, channel in enumerate(("8", "8", "11", "")):
         come(subscriber(subscriber_id=str(number), channel=channel))
     come(subscriber(subscriber_id="old", channel="5"), days=40)
-    assert overview.channels(overview.latest_days(30)[0]) == [("8", 2), ("", 1), ("11", 1)]
+    counts = overview.counts(overview.latest_days(30)[0], [NewSubscriber])
+    assert counts.channels == [("8", 2), ("", 1), ("11", 1)]
 
 
 def test_groups_in_which_something_happened_last():
@@ -262,6 +272,43 @@ class TestPage:
             come(chat(f"told {number}", number=f"1555000{number:04}", direction=1))
         with django_assert_max_num_queries(25):
             root.get(PAGE, {"days": days})
+
+    def test_costs_25_statements_at_most_with_all_settings(
+        self, filled, login, settings, django_assert_max_num_queries
+    ):
+        """Two of them are for the permissions of staff, and four for session, user and worker."""
+        settings.PICKYASSIST_WEBHOOKS |= {
+            "RETENTION_DAYS": {"bodies": 2, "events": 2},
+            "API_TOKENS": {"4100": "token"},
+            "SILENCE": {"delivery_report": timedelta(hours=1)},
+        }
+        come(chat("asked"), days=5)
+        come(chat("told", direction=1))
+        keep(delivery(row("waits")))
+        record_push(push_answer(), project_id="4100")
+        client = login(*all_permissions())
+        with django_assert_max_num_queries(25):
+            page = client.get(PAGE)
+        assert "Time to the first answer" in words(page)
+        assert "Rows should have been deleted" in words(page)
+
+    @pytest.mark.parametrize(
+        "more", ["", "&tests=none", "&error_of={}", "&q=12125550111", "&q=12125550111&tests=none"]
+    )
+    def test_a_list_with_all_filters_costs_10_statements_at_most(
+        self, more, filled, login, django_assert_max_num_queries
+    ):
+        come(delivery(row("wanted", 2, number="12125550111", error_code="471")))
+        failed = Message.objects.get(error_code="471")
+        tested = keep(delivery(row("test")))
+        ingest.process(tested.pk)
+        WebhookRequest.objects.filter(pk=tested.pk).update(origin=RequestOrigin.TEST)
+        parameters = "country=US&status__in=2,5&error_code=471" + more.format(failed.pk)
+        list_url = reverse("admin:pickyassist_webhooks_message_changelist")
+        client = login(*all_permissions())
+        with django_assert_max_num_queries(10):
+            page = client.get(f"{list_url}?{parameters}")
+        assert [row.pk for row in page.context["cl"].result_list] == [failed.pk]
 
     def test_shows_only_what_the_user_may_view(self, filled, login):
         page = Page(login("view_message").get(PAGE)).text

@@ -17,7 +17,6 @@ from django.utils.translation import gettext_lazy as _
 
 from ..conf import app_settings
 from ..insights.deliveries import in_use
-from ..insights.errors import codes_in_use
 from ..insights.overview import SAMPLE, channels_in_use
 from ..models import GroupMemberEvent, Message, WebhookRequest
 from ..models.ids import id_of
@@ -201,13 +200,17 @@ class ChannelFilter(ValueFilter):
 class OfMessages(ValueFilter):
     """Offers the values of the newest messages by their names, and at last those without one."""
 
-    def values(self, request: Any) -> Iterable[str]:
-        # Two filters of a list share one statement.
-        if not hasattr(request, "pickyassist_in_use"):
-            request.pickyassist_in_use = in_use()
-        values = request.pickyassist_in_use[self.parameter_name] | {self.value() or ""}
+    def values(self, request: HttpRequest) -> Iterable[str]:
+        values = self.in_use(request) | {self.value() or ""}
         named = sorted(filter(None, values), key=self.label)
         return [*named, ""] if named else []
+
+    def in_use(self, request: Any) -> set[str]:
+        """Return the values in use; all filters of a list share one statement."""
+        if not hasattr(request, "pickyassist_in_use"):
+            request.pickyassist_in_use = in_use()
+        values: set[str] = request.pickyassist_in_use[self.parameter_name]
+        return values
 
 
 class CountryFilter(OfMessages):
@@ -222,7 +225,7 @@ class MessageChannelFilter(OfMessages):
     label = staticmethod(channel)
 
 
-class ErrorCodeFilter(ValueFilter):
+class ErrorCodeFilter(OfMessages):
     """Offers the codes of the newest failed messages."""
 
     title = _("error code")
@@ -231,7 +234,7 @@ class ErrorCodeFilter(ValueFilter):
     unnamed = _("without a code")
 
     def values(self, request: HttpRequest) -> Iterable[str]:
-        return codes_in_use()
+        return sorted(self.in_use(request) - {""})
 
     def matching(self, queryset: Any, value: str) -> Any:
         return queryset.with_error(value)

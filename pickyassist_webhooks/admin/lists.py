@@ -47,18 +47,19 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     """Counts only as many rows as people page through."""
 
     @cached_property
-    def _counted(self) -> int:
+    def pks(self) -> list[int]:
+        """The ids of the rows in no order, and one more if there are more."""
         rows: Any = self.object_list
-        return int(rows.order_by()[: MAX_COUNTED + 1].count())
+        return list(rows.order_by().values_list("pk", flat=True)[: MAX_COUNTED + 1])
 
     @cached_property
     def count(self) -> int:
-        return min(self._counted, MAX_COUNTED)
+        return min(len(self.pks), MAX_COUNTED)
 
     @property
     def is_cut(self) -> bool:
         """Whether there are more rows than pages for them."""
-        return self._counted > MAX_COUNTED
+        return len(self.pks) > MAX_COUNTED
 
 
 class BoundedList(ChangeList):
@@ -76,9 +77,8 @@ class BoundedList(ChangeList):
                 raise
             raise IncorrectLookupParameters(err) from err
         if not self.multi_page and any(name.endswith("__in") for name in self.params):
-            # Their ids first: with an order, SQLite would look for rare values in every row.
-            pks = list(self.queryset.order_by().values_list("pk", flat=True))
-            self.result_list = self.queryset.filter(pk__in=pks)
+            # By their ids: with an order, SQLite would look for rare values in every row.
+            self.result_list = self.queryset.filter(pk__in=self.paginator.pks)
         for row in self.result_list:
             row.viewer = request.user
         if badges.has_tests(request, self.model):

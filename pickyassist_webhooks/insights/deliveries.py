@@ -6,12 +6,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import chain
 from typing import Any
+
+from django.db.models import F, Value
 
 from ..choices import DeliveryStatus
 from ..models import Message
 from ..models.together import tallies_of
-from .overview import TOP, midnight
+from .errors import failed
+from .overview import SAMPLE, TOP, midnight
 
 #: Newest messages of each of the two periods that are counted.
 DELIVERY_SAMPLE = 10_000
@@ -91,7 +95,16 @@ def _results(tally: Tally, column: int) -> dict[str, Counter[str]]:
 
 
 def in_use() -> dict[str, set[str]]:
-    """Return the countries and the channels of the newest messages."""
+    """Return the countries, channels and error codes of the newest messages, in one statement."""
     newest: Any = Message.objects.order_by("-first_reported_at", "-pk")
-    [tally] = tallies_of([newest[:DELIVERY_SAMPLE]], "country", "channel")
-    return {"country": {row[0] for row in tally}, "channel": {row[1] for row in tally}}
+    named = newest.annotate(one=F("country"), other=F("channel"))[:DELIVERY_SAMPLE]
+    codes = [
+        rows.annotate(one=F("error_code"), other=Value(""))[:SAMPLE]
+        for rows in failed(Message.objects.all())
+    ]
+    of_newest, *of_failed = tallies_of([named, *codes], "one", "other")
+    return {
+        "country": {country for country, _channel in of_newest},
+        "channel": {channel for _country, channel in of_newest},
+        "error_code": {code for code, _ in chain.from_iterable(of_failed)},
+    }

@@ -14,7 +14,7 @@ from ..choices import DeliveryStatus
 from ..models import Message, masking
 from ..models.together import tallies_of
 from ..parsing.errors import text_of
-from .overview import SAMPLE, TOP, midnight
+from .overview import TOP, midnight
 
 #: Newest messages of each status whose errors are counted.
 ERROR_SAMPLE = 10_000
@@ -42,7 +42,8 @@ def errors(since: date, with_texts: bool = True) -> list[Error]:
     Without texts, all errors with one code are one, and its text is masked.
     """
     reported = Message.objects.filter(first_reported_at__gte=midnight(since))
-    tallies = tallies_of(_failed(reported, ERROR_SAMPLE), "error_code", "error_group")
+    samples = [messages[:ERROR_SAMPLE] for messages in failed(reported)]
+    tallies = tallies_of(samples, "error_code", "error_group")
     by_name: dict[str, Error] = {}
     for (code, group), (count, newest) in chain.from_iterable(map(dict.items, tallies)):
         # Left out here: the database would read on until it has enough messages with an error.
@@ -56,13 +57,7 @@ def errors(since: date, with_texts: bool = True) -> list[Error]:
     return sorted(by_name.values(), key=lambda error: (-error.count, error.code, error.text))[:TOP]
 
 
-def codes_in_use() -> list[str]:
-    """Return the error codes of the newest failed messages."""
-    tallies = tallies_of(_failed(Message.objects.all(), SAMPLE), "error_code")
-    return sorted({code for (code,) in chain.from_iterable(tallies)} - {""})
-
-
-def _failed(messages: Any, limit: int) -> list[Any]:
-    """Return the newest failed messages of each status."""
+def failed(messages: Any) -> list[Any]:
+    """Return the failed messages of each status, the newest first."""
     newest = messages.order_by("-first_reported_at")
-    return [newest.filter(status=status)[:limit] for status in FAILED]
+    return [newest.filter(status=status) for status in FAILED]
