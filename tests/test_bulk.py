@@ -21,7 +21,7 @@ from pickyassist_webhooks.bulk import writer_of
 from pickyassist_webhooks.bulk.plan import Change, Insert, Update, give_ids
 from pickyassist_webhooks.bulk.writer import Writer
 from pickyassist_webhooks.exceptions import LeaseLost
-from pickyassist_webhooks.inbox.leases import advance, changed
+from pickyassist_webhooks.inbox.leases import advance
 from pickyassist_webhooks.inbox.sweep import sweep
 from pickyassist_webhooks.inbox.worker import work
 from pickyassist_webhooks.models import (
@@ -169,9 +169,10 @@ class TestWriter:
         assert Message.objects.count() == 1
 
     def test_each_row_gets_its_own_object(self):
-        requests = [keep(delivery(row(str(number)))) for number in range(3)]
+        pks = [keep(delivery(row(str(number)))).pk for number in range(3)]
+        requests = WebhookRequest.objects.claim(pks)
         requests[0].receiver_seconds, requests[2].receiver_seconds = {"a": 1.5}, {"b'": 2}
-        step = Change(requests, {}, {"attempts": 3}, own=("receiver_seconds",))
+        step = Change(requests, {"attempts": 3}, own=("receiver_seconds",))
         writer_of("default").write([step])
         stored = WebhookRequest.objects.order_by("pk").values_list("attempts", "receiver_seconds")
         assert list(stored) == [(3, {"a": 1.5}), (3, None), (3, {"b'": 2})]
@@ -183,7 +184,7 @@ class TestWriter:
         assert set(WebhookRequest.objects.values_list("error", flat=True)) == {"one", ""}
         with pytest.raises(LeaseLost, match=str(held.token)):
             advance([held, lost], error="two")
-        plan = [Insert([self.message("a")]), changed([lost], error="three")]
+        plan = [Insert([self.message("a")]), Change([lost], {"error": "three"})]
         noticed = f"{lost.token}|another worker was faster"
         with pytest.raises((LeaseLost, DataError), match=noticed), transaction.atomic():
             writer_of("default").write(plan)

@@ -120,10 +120,11 @@ class Compiled(Writer):
             holdable(json.dumps(step.own_values(name), ensure_ascii=False), self.connection)
             for name in step.own
         ]
-        names = (tuple(step.changes), tuple(step.guard), step.own)
+        claim = step.rows[0].claim
+        names = (tuple(step.changes), tuple(claim), step.own)
         condition, pks = self.among([row.pk for row in step.rows])
         statement = _changing(model, *names, self.own_value) + condition
-        return statement, [*prepared(step.changes), *own, *prepared(step.guard), pks]
+        return statement, [*prepared(step.changes), *own, *prepared(claim), pks]
 
     def among(self, values: list[Any]) -> tuple[str, Any]:
         """Return the condition for a column that has one of these values, and its parameter.

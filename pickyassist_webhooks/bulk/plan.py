@@ -35,14 +35,13 @@ class Update:
 
 @dataclass
 class Change:
-    """The same changes of several rows, if all of them still have the values of ``guard``.
+    """The same changes of rows that were claimed together, if all of them still are.
 
     A ``lazy`` change may be undone by a power failure. ``own`` are columns of JSON: each
     row gets the value of its object, or null.
     """
 
     rows: list[Any]
-    guard: dict[str, Any]
     changes: dict[str, Any]
     lazy: bool = False
     own: tuple[str, ...] = ()

@@ -91,7 +91,7 @@ class Writer:
         """Change rows and return how many."""
         rows = self.rows_of(model_of(step.rows)).filter(pk__in=[row.pk for row in step.rows])
         own = {name: _own_values(step, name) for name in step.own}
-        return int(rows.filter(**step.guard).update(**step.changes, **own))
+        return int(rows.filter(**step.rows[0].claim).update(**step.changes, **own))
 
     def find_sorted(self, model: Any, keys: list[str], lock: bool) -> dict[str, Any]:
         rows = self.rows_of(model).order_by("key")

@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from ..bulk.plan import NEW, Insert, Plan, Update, in_sets
+from ..bulk.plan import NEW, Change, Insert, Plan, Update, in_sets
 from ..choices import RequestState
 from ..conf import app_settings
 from ..models import (
@@ -33,7 +33,6 @@ from ..models.requests import outcome_of
 from ..parsing.payloads import Payload
 from .announce import is_heard
 from .histories import member_of
-from .leases import changed
 from .look import Recorded, Rows
 
 
@@ -85,6 +84,7 @@ def decide(
     if requests[0].pk is None:
         # A copy, so that the request stays as it is until all is committed.
         new = build(WebhookRequest, vars(requests[0]) | ordered[0].changes)
+        ordered[0].changes = vars(new)  # it gets its id
         return [Insert([new]), *plan], ordered
     return [*plan, *_updates(requests, ordered)], ordered
 
@@ -224,4 +224,4 @@ def _updates(requests: list[WebhookRequest], results: list[Result]) -> Plan:
             name: value for name, value in result.changes.items() if getattr(request, name) != value
         }
         groups.setdefault(repr(changes), (changes, []))[1].append(request)
-    return [changed(members, **changes) for changes, members in groups.values()]
+    return [Change(members, changes) for changes, members in groups.values()]

@@ -21,13 +21,6 @@ def never() -> bool:
     return False
 
 
-def changed(
-    batch: Sequence[Leased], lazy: bool = False, own: tuple[str, ...] = (), **changes: Any
-) -> Change:
-    """Return the update of rows that were claimed together, which raises ``LeaseLost``."""
-    return Change(list(batch), batch[0].claim, changes, lazy, own)
-
-
 def _held(batch: Sequence[Leased]) -> Any:
     """Return the rows of a batch that no other worker has taken over."""
     rows: Any = type(batch[0])._default_manager.using(batch[0]._state.db)
@@ -43,7 +36,7 @@ def lock(batch: Sequence[Leased]) -> None:
     held = _held(batch)
     # On SQLite, a transaction has the only lock of the database, and its last write checks.
     if connections[held.db].features.has_select_for_update:
-        changed(batch).check(len(held.select_for_update().values_list("pk")))
+        Change(list(batch), {}).check(len(held.select_for_update().values_list("pk")))
 
 
 def advance(
@@ -55,7 +48,7 @@ def advance(
     worker has them.
     """
     database = str(batch[0]._state.db)
-    change = changed(batch, lazy, own, **changes)
+    change = Change(list(batch), changes, lazy, own)
     with_reconnect(database, lambda: writer_of(database).write([change]))
     for row in batch:
         vars(row).update(changes)

@@ -10,6 +10,7 @@ from django.db.models import Count, F, Min
 from django.utils import timezone
 
 from ..bulk import writer_of
+from ..bulk.plan import Change
 from ..choices import RequestState
 from ..conf import app_settings
 from ..models import ReceiverFailure, WebhookRequest, durations
@@ -19,7 +20,7 @@ from ..models.moments import later
 from ..models.requests import requests
 from ..transactions import own_transaction, reconnect_to, with_reconnect
 from .calling import Called, SignalCall, call_receiver, describe, note
-from .leases import advance, changed, lock
+from .leases import advance, lock
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ def save_failures(request: WebhookRequest, failures: list[ReceiverFailure]) -> N
             if request.is_recovered:
                 _take_over(request)
             changes = {"claimed_by": "", **_rest(request)}
-            writer_of(database).write([changed([request], own=(_SECONDS,), **changes)])
+            writer_of(database).write([Change([request], changes, own=(_SECONDS,))])
         return changes
 
     vars(request).update(with_reconnect(database, save))

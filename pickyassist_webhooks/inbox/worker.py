@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from ..bulk import writer_of
-from ..bulk.plan import Plan
 from ..choices import EventKind, RequestOrigin, RequestState
 from ..conf import app_settings
 from ..exceptions import LeaseLost
@@ -41,9 +40,7 @@ MAX_UNFINISHED = 1.0
 def store_new(request: WebhookRequest) -> dict[int, Result]:
     """Commit a new request together with its rows. Raises any error, and then commits nothing."""
     with span("store", requests=1):
-        plan, results = _attempt([request], [_understand(request)])
-    vars(request).update(vars(plan[0].rows[0]))
-    return {request.pk: results[0]}
+        return _attempt([request], [_understand(request)])
 
 
 def work(
@@ -64,7 +61,9 @@ def work(
     try:
         if received:
             with span("store", requests=len(received)):
-                results = _store(received)
+                payloads = [_understand(request) for request in received]
+                attempt = partial(_attempt, received, payloads)
+                results = with_retries(str(received[0]._state.db), attempt)
     except Exception as err:
         if len(received) == 1:
             with _faults_of(received[0]):
@@ -77,20 +76,10 @@ def work(
     _announce(stored, results or {}, stop)
 
 
-def _store(batch: list[WebhookRequest]) -> dict[int, Result]:
-    """Commit the rows, the messages and the new states together; return the result of each."""
-    payloads = [_understand(request) for request in batch]
-    database = str(batch[0]._state.db)
-    _, results = with_retries(database, partial(_attempt, batch, payloads))
-    for request, result in zip(batch, results, strict=True):
-        vars(request).update(result.changes)
-    return {request.pk: result for request, result in zip(batch, results, strict=True)}
-
-
 def _attempt(
     batch: list[WebhookRequest], payloads: list[Payload], races: int = 0
-) -> tuple[Plan, list[Result]]:
-    """Commit the plan for new or claimed requests, and return it with the result of each."""
+) -> dict[int, Result]:
+    """Commit the rows, messages and states of new or claimed requests; return their results."""
     writer = writer_of(batch[0]._state.db or database_of_requests())
     rows = rows_of(batch, payloads)
     is_many = sum(map(len, rows.values())) > _MAX_UNLOCKED
@@ -106,7 +95,9 @@ def _attempt(
         recorded = look_up(rows, batch, writer, is_locking, thorough=races > 0)
         plan, results = decide(batch, payloads, rows, recorded)
         writer.write(plan)
-    return plan, results
+    for request, result in zip(batch, results, strict=True):
+        vars(request).update(result.changes)
+    return {request.pk: result for request, result in zip(batch, results, strict=True)}
 
 
 def _understand(request: WebhookRequest) -> Payload:
