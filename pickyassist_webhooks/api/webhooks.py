@@ -39,7 +39,7 @@ TYPES: dict[ReadMethod, Schema] = {
     | {"type": ["integer", "string", "null"], "pattern": r"^\s*([+-]?[0-9]{1,18}\s*)?$"},
     chat.text: _TEXT,
     chat.an_object: _OBJECT,
-    chat.reply_id: _OBJECT
+    chat.reply: _OBJECT
     | {"properties": {"id": _TEXT | {"maxLength": MAX_LENGTH}, "description": _TEXT}},
     chat.a_list: {"type": ["array", "object", "string", "null"], "pattern": _BLANK_TEXT},
 }

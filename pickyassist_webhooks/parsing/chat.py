@@ -47,6 +47,10 @@ _SPELLED = {plain_name(name): name for name in NAMES}
 _STRUCTURES = ("interactive", "location", "contact", "group-mentions")
 
 
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 def _is_blank(value: Any) -> bool:
     return (value.strip() if isinstance(value, str) else value) in _BLANK
 
@@ -62,8 +66,7 @@ def message_of(source: dict[str, Any]) -> dict[str, Any] | None:
     An object with an ``event_id`` is an event. Other names stay. Of two spellings of a name the
     first that is not blank counts.
     """
-    event_id = source.get("event_id")
-    if not (event_id is None or (isinstance(event_id, str) and not event_id.strip())):
+    if not _is_missing(source.get("event_id")):
         return None
     read: dict[str, Any] = {}
     other: dict[str, Any] = {}
@@ -106,9 +109,7 @@ def _from_json(value: Any) -> Any:
 
 def direction(reader: FieldReader, name: str) -> int:
     """Return the direction; older payloads have none, and then the message was received."""
-    value = reader.source.get(name)
-    is_blank = value is None or (isinstance(value, str) and not value.strip())
-    return 0 if is_blank else reader.integer(name)
+    return 0 if _is_missing(reader.source.get(name)) else reader.integer(name)
 
 
 def an_object(reader: FieldReader, name: str) -> dict[str, Any] | None:
@@ -145,29 +146,15 @@ def _kept(reader: FieldReader, name: str, value: Any) -> Any:
     return harmless(value)
 
 
-def reply_id(reader: FieldReader, name: str) -> str:
-    """Return the id of the button or of the choice that was pressed."""
-    interactive = an_object(reader, name) or {}
-    answer = FieldReader(_answer(reader), "interactive", reader.warnings)
-    reply = answer.word("id")
-    rest = {key: interactive[key] for key in interactive if key not in ("id", "description")}
+def reply(reader: FieldReader, name: str) -> tuple[str, str]:
+    """Return the id and the text of the button or of the choice that was pressed."""
+    kept, sent = an_object(reader, name) or {}, reader.source.get(name)
+    answer = FieldReader(sent if isinstance(sent, dict) else {}, name, reader.warnings)
+    reply_id, description = answer.word("id"), answer.text("description")
+    rest = {key: value for key, value in kept.items() if key not in ("id", "description")}
     if rest | answer.replaced:
         reader.replaced[name] = rest | answer.replaced
-    return reply
-
-
-def _answer(reader: FieldReader) -> dict[str, Any]:
-    interactive = reader.source.get("interactive")
-    return interactive if isinstance(interactive, dict) else {}
-
-
-def _description(reader: FieldReader) -> str:
-    # A plain copy: its repeated keys have a warning already.
-    answer = FieldReader(dict(_answer(reader)), "interactive", reader.warnings)
-    text = answer.text("description")
-    if answer.replaced:
-        reader.replaced["interactive"] = reader.replaced.get("interactive", {}) | answer.replaced
-    return text
+    return reply_id, description
 
 
 def text(reader: FieldReader, name: str) -> str:
@@ -208,7 +195,7 @@ def identify(reader: FieldReader, values: dict[str, Any]) -> None:
     if values["unique_id"] == "0":
         values["unique_id"] = ""
     _read_number(reader, values)
-    values["reply_description"] = _description(reader)
+    values["reply_id"], values["reply_description"] = values["reply_id"]
     is_reply = isinstance(reader.source.get("interactive"), dict) or bool(values["payload"].strip())
     values["content"] = content_of(
         is_reply, values["location"], values["contacts"], values["type"], values["media"]

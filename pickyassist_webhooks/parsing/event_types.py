@@ -137,7 +137,7 @@ _CHAT: Fields = {
     "application": ("channel", FieldReader.word),
     "group-id": ("group_id", FieldReader.word),
     "context-msg-id": ("context_msg_id", FieldReader.word),
-    "interactive": ("reply_id", chat.reply_id),
+    "interactive": ("reply_id", chat.reply),
     "payload": ("payload", FieldReader.text),
     "location": ("location", chat.an_object),
     "contact": ("contacts", chat.a_list),
