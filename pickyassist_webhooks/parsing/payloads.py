@@ -30,6 +30,7 @@ UNREADABLE = frozenset({"not_json", "not_an_object", "too_deep", "too_many_value
 
 #: Batches without rows; in a form, a text.
 _NO_ROWS: tuple[Any, ...] = ([], {}, "[]", "{}")
+_BY_ID = {event_id: each for each in EVENT_TYPES for event_id in each.event_ids}
 _EVENT_IDS = "1, 2, 3, 4 or 5"
 _NEXT_TO_DATA = ENVELOPE | {"data"}
 #: The same for an answer of the delivery report API: two of its fields belong to every row.
@@ -163,10 +164,8 @@ def _read(
 def _event_type_of(envelope: FieldReader) -> EventType:
     """Return the event type of an ``event_id``. Raises ``InvalidPayload``."""
     try:
-        event_id = envelope.integer("event_id")
-        for event_type in EVENT_TYPES:
-            if event_id in event_type.event_ids:
-                return event_type
+        return _BY_ID[envelope.integer("event_id")]
+    except KeyError:
         problem = InvalidPayload("event_id", "unknown_event", _EVENT_IDS)
     except InvalidPayload as err:
         problem = InvalidPayload("event_id", err.problem.code, _EVENT_IDS)
