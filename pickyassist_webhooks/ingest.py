@@ -22,9 +22,8 @@ from django.utils.module_loading import import_string
 from .choices import RequestState
 from .conf import app_settings
 from .exceptions import FAILURES, BodyErased, NothingToDiscard, RequestInWork
-from .inbox import intake, spool
+from .inbox import spool, worker
 from .inbox.calls import call_again, due_calls
-from .inbox.worker import store_new, work
 from .models import WebhookRequest
 from .models.failures import failures_of
 from .models.requests import database_of_requests, requests
@@ -65,7 +64,7 @@ def receive(body: bytes, **metadata: str) -> WebhookRequest:
     results = failed = None
     if inline and len(body) <= SMALL:
         try:
-            results = store_new(request)
+            results = worker.store_new(request)
         except Exception as err:
             failed, request.pk = err, None
             logger.info("Request %s is not stored at once: %s", request.token, type(err).__name__)
@@ -84,7 +83,7 @@ def receive(body: bytes, **metadata: str) -> WebhookRequest:
             return request
     try:
         if inline:
-            work([request], results=results)
+            worker.work([request], results=results)
         elif processor != "none":
             import_string(processor)(request.pk)
     except FAILURES as err:
@@ -103,7 +102,7 @@ def process(pk: int) -> WebhookRequest | None:
     claimed = requests().claim([pk])
     if not claimed:
         return None
-    work(claimed)
+    worker.work(claimed)
     return claimed[0]
 
 
@@ -205,7 +204,7 @@ def _keep(request: WebhookRequest, began: float, failed: Exception | None) -> No
         reconnect(connection)
     while True:
         try:
-            intake.keep(request)  # an attempt may be committed, without an answer
+            worker.keep(request)  # an attempt may be committed, without an answer
             return
         except Exception:
             is_away = retries > 0 and connection.connection is None

@@ -8,7 +8,7 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
-from pickyassist_webhooks.inbox import intake
+from pickyassist_webhooks.inbox import worker
 from pickyassist_webhooks.models import WebhookRequest
 from pickyassist_webhooks.testing import (
     chat_message,
@@ -36,7 +36,7 @@ def post(body: Any, *, to: str | None = None, content_type: str = "application/j
 def keep(body: Any, **metadata: Any) -> WebhookRequest:
     """Store a request and return it unprocessed, as after a crash right after the commit."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return intake.keep(WebhookRequest.objects.new(data, **metadata))
+    return worker.keep(WebhookRequest.objects.new(data, **metadata))
 
 
 def row(msg_id: Any = "900001", status: Any = "1", **fields: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from pickyassist_webhooks import ingest
 from pickyassist_webhooks.api import commit_horizon
 from pickyassist_webhooks.api.pagination import encode_cursor
-from pickyassist_webhooks.inbox import intake
+from pickyassist_webhooks.inbox import worker
 from pickyassist_webhooks.models import WebhookRequest
 from pickyassist_webhooks.models.requests import requests
 from tests.requests import delivery, keep, member, post, row, subscriber
@@ -132,7 +132,7 @@ def test_a_rollback_delays_the_feed_only_for_a_while(root):
 def of_the_spool(claimed):
     """Insert a request that was received long ago, as the drain of the spool does."""
     at = timezone.now() - timedelta(hours=1)
-    return intake.keep(requests().new(b"{}", claimed=claimed, received_at=at))
+    return worker.keep(requests().new(b"{}", claimed=claimed, received_at=at))
 
 
 @pytest.mark.parametrize("state", ["waiting", "claimed", "processed"])
@@ -230,7 +230,7 @@ def test_read_while_many_write(root):
 def test_unfinished_requests_do_not_block_later_ones(root, monkeypatch):
     monkeypatch.setattr(commit_horizon, "PATIENCE", timedelta(0))
     kept = requests()
-    waiting = intake.keep(kept.new(b'{"event_id": 99}'))
+    waiting = worker.keep(kept.new(b'{"event_id": 99}'))
     done = insert().pk
     ids, next_url = read(root, 1)
     assert ids == [done]

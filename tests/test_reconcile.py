@@ -395,7 +395,7 @@ class TestFailures:
 
         send(vendor)
         clock.advance(hours=1)
-        monkeypatch.setattr(work.intake, "keep", fails)
+        monkeypatch.setattr(work.worker, "keep", fails)
         with pytest.raises(CommandError, match=r"failed \(OperationalError\). No report is lost"):
             run()
         assert Push.objects.get().state == "open"

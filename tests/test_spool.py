@@ -16,7 +16,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test import TestCase
 
 from pickyassist_webhooks.exceptions import NoSpoolFile
-from pickyassist_webhooks.inbox import intake, spool
+from pickyassist_webhooks.inbox import spool, worker
 from pickyassist_webhooks.inbox.sweep import drain, sweep
 from pickyassist_webhooks.models import GroupMemberEvent, WebhookRequest
 from pickyassist_webhooks.privacy.erasure import Erasure
@@ -228,7 +228,7 @@ class TestDraining:
 
     def test_a_request_that_was_committed_before(self, folder):
         [request] = self.spooled(delivery())
-        intake.keep(request)
+        worker.keep(request)
         assert drain() == 1
         assert WebhookRequest.objects.count() == 1
 
@@ -395,13 +395,13 @@ class TestDraining:
         assert "Could not read the spool" in caplog.text
 
     def test_a_file_that_the_database_always_refuses_affects_no_other(self, folder, monkeypatch):
-        def keep(request, keep=intake.keep):
+        def keep(request, keep=worker.keep):
             if request.token == refused.token:
                 raise DatabaseError("a packet bigger than max_allowed_packet")
             return keep(request)
 
         refused, _, _ = self.spooled(delivery(), member(), delivery(row("9")))
-        monkeypatch.setattr(intake, "keep", keep)
+        monkeypatch.setattr(worker, "keep", keep)
         assert drain() == 2
         assert files_in(folder) == [f"{refused.token}.request"]
 
@@ -479,7 +479,7 @@ class TestCommitting:
     @pytest.mark.parametrize("is_there", [False, True])
     def test_it_stays_if_someone_else_commits(self, path, is_there):
         if is_there:  # an earlier attempt committed it
-            intake.keep(spool.read(path))
+            worker.keep(spool.read(path))
         transaction.set_autocommit(False)
         try:
             assert drain() == 0

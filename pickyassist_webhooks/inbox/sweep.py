@@ -17,10 +17,9 @@ from ..choices import RequestState
 from ..exceptions import ForeignSpoolFile, NoSpoolFile, UnknownSpoolOwner, UnreadableSpoolFile
 from ..models.requests import database_of_requests, requests
 from ..transactions import once_committed, reconnect_to
-from . import intake, spool
+from . import spool, worker
 from .calls import call_again, due_calls
 from .leases import never
-from .worker import work
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +127,7 @@ def drain(stop: Callable[[], bool] = never) -> int:
 
 def _drain(path: Path) -> bool:
     """Insert one spooled request, and delete its file once that is committed."""
-    intake.keep(spool.read(path))
+    worker.keep(spool.read(path))
     # Another worker may have deleted it.
     if once_committed(database_of_requests(), partial(path.unlink, missing_ok=True)):
         return True
@@ -175,7 +174,7 @@ def _process(pks: list[int], stop: Callable[[], bool]) -> list[str]:
     """Claim and process these requests, and return the final states of the claimed ones."""
     try:
         claimed = requests().claim(pks)
-        work(claimed, stop)
+        worker.work(claimed, stop)
     except Exception as err:  # they stay due, and do not block others
         logger.error("Will retry %d requests: %s", len(pks), type(err).__name__)
         reconnect_to(database_of_requests())

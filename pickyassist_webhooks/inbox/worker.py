@@ -1,4 +1,4 @@
-"""Process claimed requests: parse them, store their rows, send signals, and save the outcome.
+"""Keep new requests, and process claimed ones: store their rows, send signals, save the outcome.
 
 After a crash the row is due again when its lease has passed. Every error here is ours, and the
 request is retried from its row.
@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
+from django.db import IntegrityError
+
 from ..bulk import writer_of
+from ..bulk.plan import Insert
 from ..choices import EventKind, RequestOrigin, RequestState
 from ..conf import app_settings
 from ..exceptions import LeaseLost
 from ..models import GroupMemberEvent, WebhookRequest
-from ..models.requests import database_of_requests
+from ..models.requests import database_of_requests, requests
 from ..parsing.payloads import Payload, parse, parse_pulled
 from ..parsing.values import Problem
 from ..tracing import span
@@ -35,6 +38,25 @@ _MAX_UNLOCKED = 200
 
 #: A crash in a batch may send signals again: those of so many seconds at most.
 MAX_UNFINISHED = 1.0
+
+
+def keep(request: WebhookRequest) -> WebhookRequest:
+    """Commit the bytes of a new request alone, unless an earlier attempt saved it.
+
+    Raises ``RuntimeError`` inside a transaction unless the row is there, because nothing would be
+    committed when this returns. Also raises database errors, for example if plain SQL began a
+    transaction.
+    """
+    database = database_of_requests()
+    try:
+        with committed(database):
+            writer_of(database).write([Insert([request])])
+    except (IntegrityError, RuntimeError):
+        saved = requests().defer("body").filter(token=request.token).first()
+        if saved is None:
+            raise
+        vars(request).update(vars(saved))
+    return request
 
 
 def store_new(request: WebhookRequest) -> dict[int, Result]:

@@ -20,7 +20,7 @@ from django.utils import timezone
 from ..choices import PushState, RequestOrigin
 from ..conf import app_settings
 from ..exceptions import ReportsNotFetched
-from ..inbox import intake
+from ..inbox import worker
 from ..ingest import process
 from ..models import Push, WebhookRequest
 from ..models.leases import is_claimed
@@ -174,7 +174,7 @@ def _ask(push: Push, token: str, run: Run) -> None:
         project_id=push.project_id,
         content_type="application/json",
     )
-    processed = process(intake.keep(request).pk)
+    processed = process(worker.keep(request).pk)
     run.counts["reports"] += processed.event_count if processed else 0
     pause = _pause(push, app_settings.reconcile_after, _MOST_AFTER_SUCCESS)
     run.counts[_save(push, pause)] += 1

@@ -13,7 +13,7 @@ from typing import Any
 from django.utils import timezone
 
 from pickyassist_webhooks import ingest
-from pickyassist_webhooks.inbox import intake
+from pickyassist_webhooks.inbox import worker
 from pickyassist_webhooks.models.requests import requests as requests_of_the_app
 from pickyassist_webhooks.pushes import record_push
 from pickyassist_webhooks.signals import member_joined
@@ -72,7 +72,7 @@ def take(body: Any, at: datetime) -> Any:
     """Keep a request as of a time, and process it."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     stored = requests_of_the_app()
-    kept = intake.keep(
+    kept = worker.keep(
         stored.new(data, received_at=at, content_type="application/json", secret_label="shop")
     )
     ingest.process(kept.pk)
