@@ -74,16 +74,13 @@ def table_of(model: Any) -> Table:
 
 
 @cache
-def _changing(
-    model: Any, changed: tuple[str, ...], guarded: tuple[str, ...], own: tuple[str, ...], value: str
-) -> str:
-    """Return an UPDATE. ``value`` is the expression for a value of ``own``."""
+def _changing(model: Any, changed: tuple[str, ...], own: tuple[str, ...], value: str) -> str:
+    """Return an UPDATE of claimed rows. ``value`` is the expression for a value of ``own``."""
     table = table_of(model)
-    columns = {name: quoted(field.column) for name, field in table.by_name.items()}
-    changes = [f"{columns[name]} = %s" for name in changed]
-    changes += [f"{columns[name]} = {value}" for name in own]
-    guard = [f"{columns[name]} = %s" for name in guarded]
-    return f"UPDATE {table.name} SET {', '.join(changes)} WHERE {' AND '.join([*guard, 'id '])}"  # noqa: S608
+    changes = [f"{quoted(table.by_name[name].column)} = %s" for name in changed]
+    changes += [f"{quoted(table.by_name[name].column)} = {value}" for name in own]
+    guard = '"claimed_by" = %s AND "due_at" = %s'
+    return f"UPDATE {table.name} SET {', '.join(changes)} WHERE {guard} AND id "  # noqa: S608
 
 
 class Compiled(Writer):
@@ -120,11 +117,10 @@ class Compiled(Writer):
             holdable(json.dumps(step.own_values(name), ensure_ascii=False), self.connection)
             for name in step.own
         ]
-        claim = step.rows[0].claim
-        names = (tuple(step.changes), tuple(claim), step.own)
         condition, pks = self.among([row.pk for row in step.rows])
-        statement = _changing(model, *names, self.own_value) + condition
-        return statement, [*prepared(step.changes), *own, *prepared(claim), pks]
+        statement = _changing(model, tuple(step.changes), step.own, self.own_value) + condition
+        claim = prepared(step.rows[0].claim)
+        return statement, [*prepared(step.changes), *own, *claim, pks]
 
     def among(self, values: list[Any]) -> tuple[str, Any]:
         """Return the condition for a column that has one of these values, and its parameter.

@@ -63,9 +63,6 @@ _COUNTRIES = {
 #: Lengths of the codes, the longest first.
 _LENGTHS = sorted({len(code) for code in _COUNTRIES}, reverse=True)
 
-#: The codes of all countries that a number can have.
-COUNTRIES = frozenset(_COUNTRIES.values())
-
 
 # A row asks several times, and so do the next reports to the number.
 @lru_cache(maxsize=1000)
