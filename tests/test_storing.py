@@ -65,7 +65,7 @@ class TestTogether:
         assert [set(result.messages) for result in reversed(stored)] == [
             *(set(), {"4100:1", "4100:2"}, set(), set(), set()),
         ]
-        assert [result.repeats for result in stored] == [0] * 5
+        assert [result.changes["repeat_count"] for result in stored] == [0] * 5
 
     @pytest.mark.parametrize(
         ("bodies", "name", "values"),
@@ -85,8 +85,8 @@ class TestTogether:
     def test_the_first_request_has_the_event(self, bodies, name, values):
         requests = [keep(body) for body in bodies]
         second, first = store(*reversed(requests))
-        assert (len(first.events), first.repeats) == (2, 0)
-        assert (len(second.events), second.repeats) == (1, 1)
+        assert (len(first.events), first.changes["repeat_count"]) == (2, 0)
+        assert (len(second.events), second.changes["repeat_count"]) == (1, 1)
         events = [*first.events, *second.events]
         assert [event.index for event in events] == [0, 1, 1]
         assert [getattr(event, name) for event in events] == values
@@ -106,7 +106,7 @@ class TestTogether:
         kept = type(once.events[0]).objects.order_by("index")
         assert list(kept) == once.events == again.events
         assert [event.index for event in kept] in ([0, 1], [0, 2])
-        assert once.repeats == again.repeats == 3
+        assert once.changes["repeat_count"] == again.changes["repeat_count"] == 3
         assert set(once.messages) == set(again.messages)
         request.refresh_from_db()
         assert (request.event_count, request.repeat_count) == (2, 3)
@@ -295,7 +295,7 @@ class TestMembers:
         WebhookRequest.objects.update(event_count=1, repeat_count=1, problems=problems)
         [stored] = store(WebhookRequest.objects.get())
         assert [event.index for event in stored.events] == [0, 1]
-        assert stored.repeats == 1
+        assert stored.changes["repeat_count"] == 1
 
 
 class RequestsApart:

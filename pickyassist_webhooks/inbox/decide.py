@@ -38,10 +38,9 @@ from .look import Recorded, Rows
 
 @dataclass
 class Result:
-    """The result of a request: its own events in order, its repeats and its messages."""
+    """The result of a request: its own events in order, and its messages. Others are repeats."""
 
     events: list[Any] = field(default_factory=list)
-    repeats: int = 0
     messages: dict[str, Message] = field(default_factory=dict)
     #: The new values of the request's columns.
     changes: dict[str, Any] = field(default_factory=dict)
@@ -125,13 +124,10 @@ def _of_keys(rows: list[Any], recorded: Recorded, results: dict[int, Result]) ->
     )
     plan += in_sets(Insert, [row for key, row in first.items() if key not in recorded.events])
     for row in rows:
-        result = results[row.request_id]
-        result.repeats += 1
-        result.messages = recorded.messages
+        results[row.request_id].messages = recorded.messages
     for event in (recorded.events.get(key, row) for key, row in first.items()):
         if event.request_id in results:  # new, or of an earlier attempt at the same request
             results[event.request_id].events.append(event)
-            results[event.request_id].repeats -= 1
     for result in results.values():
         result.events.sort(key=lambda row: row.index)
     return plan
@@ -175,10 +171,8 @@ def _of_members(
             history.record(row)
             new.append(row)
             result.events.append(row)
-        else:
-            result.repeats += 1
-            if repeated is not None and history.fill(repeated, row) and repeated.pk:
-                filled[repeated.pk] = repeated
+        elif repeated is not None and history.fill(repeated, row) and repeated.pk:
+            filled[repeated.pk] = repeated
     return in_sets(Insert, new) + in_sets(Update, filled.values())
 
 
@@ -195,7 +189,8 @@ def _undecided(request: WebhookRequest) -> Callable[[int], bool]:
 
 
 def _changes(payload: Payload, result: Result, now: datetime) -> dict[str, Any]:
-    events, repeats = len(result.events), result.repeats
+    events = len(result.events)
+    repeats = len(payload.events) - events
     problems = len(payload.problems) + payload.unlisted
     outcome = outcome_of(events, repeats, problems)
     has_signals = is_heard(payload.kind, outcome, events)
