@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError, connections
 from django.db import Error as DatabaseFault
 from django.db.models import Q
 from django.utils import timezone
@@ -28,7 +28,7 @@ from .models import WebhookRequest
 from .models.failures import failures_of
 from .models.requests import database_of_requests, requests
 from .signals import dotted_path
-from .transactions import nesting_of, own_transaction, reconnect
+from .transactions import nesting_of, own_transaction, reconnect_to
 
 logger = logging.getLogger(__name__)
 
@@ -198,10 +198,11 @@ def _keep(request: WebhookRequest, began: float, failed: Exception | None) -> No
     patience = _QUICKLY if app_settings.spool_dir else _PATIENTLY
     if isinstance(failed, DatabaseFault) and time.monotonic() - began > patience:
         raise failed
-    connection = transaction.get_connection(database_of_requests())
+    database = database_of_requests()
+    connection = connections[database]
     retries = 0 if failed is None else 1
-    if retries and not connection.in_atomic_block and not isinstance(failed, _OF_ROWS):
-        reconnect(connection)
+    if retries and not isinstance(failed, _OF_ROWS):
+        reconnect_to(database)
     while True:
         try:
             worker.keep(request)  # an attempt may be committed, without an answer
@@ -211,7 +212,7 @@ def _keep(request: WebhookRequest, began: float, failed: Exception | None) -> No
             is_late = retries == len(_PAUSES) or time.monotonic() - began > _QUICKLY
             if is_away or is_late or connection.in_atomic_block:
                 raise
-        reconnect(connection)
+        reconnect_to(database)
         time.sleep(_PAUSES[retries])
         retries += 1
         request.pk = None

@@ -44,7 +44,6 @@ def outside_of_transactions(view: View) -> View:
 
 
 def transaction_states() -> TransactionStates:
-    """Return the transaction state of each connection of this thread."""
     return {
         connection.alias: _state_of(connection)
         for connection in connections.all(initialized_only=True)

@@ -23,7 +23,6 @@ COUNT = attrgetter("rowcount")
 
 
 def quoted(name: str) -> str:
-    """Return a name in SQL."""
     return f'"{name}"'
 
 

@@ -165,7 +165,6 @@ class PostgresWriter(Compiled):
         return _updating(model, has_request, is_guarded), values + guard
 
     def _moment_of(self, field: Any) -> Callable[[Any], str]:
-        """Return a function that returns a moment as text."""
         convert = partial(field.get_db_prep_value, connection=self.connection, prepared=True)
         return lambda moment: str(convert(moment))
 

@@ -88,7 +88,6 @@ def _save(request: WebhookRequest, made: list[Made], claimed: list[ReceiverFailu
 
 
 def _call(failure: ReceiverFailure, call: SignalCall | None) -> Called:
-    """Make one call and return its result."""
     if call is None:
         return Called(None)  # the event was deleted meanwhile
     receivers = dict(call.signal.receivers_of(call.sender))

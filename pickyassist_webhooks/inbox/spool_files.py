@@ -38,7 +38,6 @@ Header = dict[str, Any]
 
 
 def header_of(request: WebhookRequest) -> Header:
-    """Return the header of the file of a request."""
     body = bytes(request.body)
     return {name: getattr(request, name) for name in _COLUMNS} | {
         "token": str(request.token),

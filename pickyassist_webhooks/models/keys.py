@@ -25,12 +25,10 @@ def delivery_report(project_id: str, msg_id: str, push_id: str, number: str, sta
 
 
 def message(project_id: str, msg_id: str) -> str:
-    """Return the key of a message."""
     return _join(project_id, msg_id)
 
 
 def push(project_id: str, push_id: str) -> str:
-    """Return the key of a push."""
     return _join(project_id, push_id)
 
 
