@@ -143,6 +143,8 @@ def committed(database: str) -> Iterator[None]:
     connection = connections[database]
     _require_autocommit(connection)
     is_open = connection.in_atomic_block or has_unseen_transaction(connection)
+    # MariaDB's driver cannot tell, and a commit there ends such a transaction, too.
+    is_open = is_open or connection.vendor == "mysql"
     with transaction.atomic(using=database, durable=True) if is_open else nullcontext():
         yield
 
@@ -164,6 +166,18 @@ def own_transaction(database: str) -> Iterator[None]:
             yield
     finally:
         connection.transaction_mode = mode
+
+
+def commit_unseen(database: str) -> None:
+    """Commit, on MariaDB, what a receiver left in a transaction that it began in plain SQL.
+
+    Its driver cannot tell that one is open. Our next update would be lost with it.
+    """
+    connection: Any = connections[database]
+    raw = None if connection.in_atomic_block else connection.connection
+    if connection.vendor == "mysql" and raw is not None:
+        with suppress(connection.Database.Error):  # the connection is gone, and so is all of it
+            raw.commit()
 
 
 def one_session(database: str) -> AbstractContextManager[None]:

@@ -497,12 +497,14 @@ class TestCommitting:
             if is_there:
                 spool.read(path).save_base(force_insert=True)
             drain()
-            assert path.exists()
+            # On MariaDB our commit ends such a transaction.
+            is_committed = connection.vendor == "mysql" and not is_there
+            assert path.exists() is not is_committed
             if connection.connection is not None:
                 connection.connection.rollback()
-        assert "the spool file" in caplog.text
+        assert ("the spool file" in caplog.text) is not is_committed
         connection.close()
-        assert drain() == 1
+        assert drain() == (not is_committed)
         assert WebhookRequest.objects.count() == 1
 
     def test_it_is_erased_once_that_is_committed(self, path, monkeypatch):

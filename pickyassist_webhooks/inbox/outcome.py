@@ -18,7 +18,7 @@ from ..models.failures import ERASED, NEVER_RETURNED, failures_of
 from ..models.leases import LEASE, pause_after, worker
 from ..models.moments import later
 from ..models.requests import requests
-from ..transactions import own_transaction, reconnect_to, with_reconnect
+from ..transactions import commit_unseen, own_transaction, reconnect_to, with_reconnect
 from .calling import Called, SignalCall, call_receiver, describe, note
 from .leases import advance, lock
 
@@ -39,6 +39,7 @@ def finish(batch: list[WebhookRequest], outcome: RequestState) -> None:
     """
     own = (_SECONDS,) if any(request.receiver_seconds for request in batch) else ()
     changes = {"state": outcome, "claimed_by": "", "finished_at": timezone.now()}
+    commit_unseen(str(batch[0]._state.db))
     advance(batch, lazy=True, own=own, **changes)
 
 
