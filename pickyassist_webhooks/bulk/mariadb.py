@@ -22,6 +22,12 @@ class MariadbWriter(ValuesWriter):
     def execute(self, result: Callable[[Any], Any], statement: str, values: list[Any]) -> Any:
         return super().execute(result, statement.replace('"', "`"), values)
 
+    def by_keys(self, model: Any) -> str:
+        # It would read all of a small table, and lock the rows in the order of their ids: workers
+        # would deadlock.
+        [index] = [each.name for each in model._meta.constraints if each.fields == ("key",)]
+        return f" FORCE INDEX ({quoted(index)})"
+
     def insert(self, rows: list[Any]) -> None:
         model = model_of(rows)
         # A cluster counts ids in steps, so they do not follow from the last one.

@@ -45,16 +45,17 @@ class LeasedQuerySet(models.QuerySet[Row]):
         claim = {"due_at": later(timezone.now(), LEASE), "claimed_by": worker()}
         wanted = self.filter(pk__in=list(pks))
         can_skip = transaction.get_connection(self.db).features.has_select_for_update_skip_locked
+        due = wanted.due()
         with transaction.atomic(using=self.db) if can_skip else nullcontext():
             if can_skip:
-                free = wanted.select_for_update(skip_locked=True).values_list("pk", flat=True)
-                wanted = self.filter(pk__in=list(free))
+                locked = due.select_for_update(skip_locked=True).values_list("pk", flat=True)
+                # By their ids alone: MariaDB would find them again by their moments, and lock rows
+                # of other workers on the way.
+                due = self.filter(pk__in=list(locked))
             # A name that is still there means a crash: the worker neither finished nor released it.
             crashes = Case(When(claimed_by="", then=Value(0)), default=Value(1))
-            claimed = (
-                wanted.due()
-                .order_by()
-                .update(attempts=F("attempts") + 1, crash_count=F("crash_count") + crashes, **claim)
+            claimed = due.order_by().update(
+                attempts=F("attempts") + 1, crash_count=F("crash_count") + crashes, **claim
             )
         return list(wanted.filter(**claim).order_by("pk")) if claimed else []
 
