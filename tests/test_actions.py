@@ -421,6 +421,15 @@ class TestSelected:
         replays = WebhookRequest.objects.order_by("pk").values_list("replays", flat=True)
         assert list(replays) == [1, 1, 1]
 
+    def test_takes_more_than_a_list_counts(self, login, monkeypatch):
+        monkeypatch.setattr("pickyassist_webhooks.admin.lists.MAX_COUNTED", 2)
+        requests = self.quarantined(3)
+        client = login("discard")
+        page = self.select(client, "discard_selected", requests[:1], select_across=1)
+        assert page.context["count"] == 3
+        self.confirm(client, page, reason="a test")
+        assert not WebhookRequest.objects.exclude(state="discarded").exists()
+
     def test_those_that_are_gone_meanwhile(self, login):
         requests = self.quarantined(1)
         client = login("replay")

@@ -55,6 +55,11 @@ class BulkAdmin(ReadOnlyAdmin):
     call_receivers_again = asking(CALL_AGAIN, _("Call failed receivers of selected requests again"))
     discard_selected = asking(DISCARD_THEM, _("Discard selected requests"))
 
+    def most_selected(self, request: HttpRequest) -> int | None:
+        if "delete_selected" in request.POST.getlist("action"):
+            return super().most_selected(request)
+        return None  # they are worked on a part at a time
+
     def ask_first(
         self,
         http_request: HttpRequest,

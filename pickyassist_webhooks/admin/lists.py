@@ -148,8 +148,8 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **named: Any
     ) -> Any:
         across = request.POST.get("select_across", "0") != "0"
-        most = _most_selected(request)
-        if across and queryset.order_by()[: most + 1].count() > most:
+        most = self.most_selected(request)
+        if across and most is not None and queryset.order_by()[: most + 1].count() > most:
             refusal = gettext("More than %(count)s rows are selected: filter the list first.")
             self.message_user(request, refusal % {"count": grouped(most)}, messages.ERROR)
             return None
@@ -158,6 +158,14 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         posted.setlist(ACTION_CHECKBOX_NAME, pks)
         request.POST = posted  # type: ignore[assignment]
         return super().response_action(request, queryset, *args, **named)
+
+    def most_selected(self, request: HttpRequest) -> int | None:
+        """Return how many rows the chosen action takes at most, ``None`` if any number."""
+        fields = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+        if "delete_selected" in request.POST.getlist("action") and fields is not None:
+            # Django's page that asks first has a field for each row, and some more.
+            return max(min(MAX_COUNTED, fields - 10), 0)
+        return MAX_COUNTED
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         """Return the filters; a column of moments has one by days."""
@@ -280,15 +288,6 @@ class ListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def _page(self, name: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
-
-
-def _most_selected(request: HttpRequest) -> int:
-    """Return how many rows the chosen action takes at most."""
-    fields = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
-    if "delete_selected" in request.POST.getlist("action") and fields is not None:
-        # Django's page that asks first has a field for each row, and some more.
-        return max(min(MAX_COUNTED, fields - 10), 0)
-    return MAX_COUNTED
 
 
 def verbose_name(model: type[models.Model], name: str) -> str:
