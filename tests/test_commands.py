@@ -223,6 +223,13 @@ def first_process_in(process):
     return int(children) if children else process.pid
 
 
+def handles(process, number):
+    """Tell whether a process has a handler for a signal."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    [handled] = re.findall(r"SigCgt:\s*([0-9a-f]+)", status)
+    return bool(int(handled, 16) >> (number - 1) & 1)
+
+
 def wait_for(condition):
     for _ in range(300):
         if condition():
@@ -240,6 +247,8 @@ class TestWorker:
         keep(member())
         wait_for(lambda: WebhookRequest.objects.filter(state="done").count() == 401)
         for process in workers:
+            # One may have done all the work while the other was still starting.
+            wait_for(lambda process=process: handles(process, signal.SIGTERM))
             process.send_signal(signal.SIGTERM)
         processed = 0
         for process in workers:
