@@ -57,6 +57,15 @@ def test_a_page_does_not_scroll_sideways(way, phone):
     assert_nothing_scrolls(phone)
 
 
+@pytest.mark.parametrize("way", [ways.group, ways.conversation])
+def test_a_long_name_without_blanks_breaks(way, phone):
+    way(phone)
+    heading = phone.locator("#content h1")
+    heading.evaluate("element => { element.textContent = 'Salesteam'.repeat(17); }")
+    expect(heading).to_contain_text("SalesteamSalesteam")
+    assert_nothing_scrolls(phone)
+
+
 def test_all_rows_can_be_selected(shop, phone):
     phone.goto(f"{shop.origin}/admin/{APP}/message/")
     phone.locator("#action-toggle").check()
@@ -94,9 +103,23 @@ def test_cancel_differs_from_a_button_that_is_not_red(shop, phone):
     assert again != other
 
 
-def test_cancel_is_as_large_as_the_red_button(shop, phone):
-    action = "Discard selected requests"
-    discard, cancel = buttons(phone, shop, action, "Discard 3 requests")
-    assert cancel.bounding_box()["height"] >= discard.bounding_box()["height"]
-    red, other = colours_of(discard, cancel)
-    assert red == "rgb(186, 33, 33)" != other
+@pytest.mark.parametrize("language", ["en-US", "ar", "de", "es", "hi", "pt-BR"])
+def test_cancel_is_as_large_as_the_red_button(language, shop, sit_down):
+    visitor = sit_down(shop, size=PHONE, language=language)
+    visitor.goto(f"{shop.origin}/admin/{APP}/webhookrequest/?state__exact=quarantined")
+    visitor.locator("#action-toggle").check()
+    visitor.locator("select[name=action]").select_option("discard_selected")
+    visitor.locator("button[name=index]").click()
+    discard = visitor.locator("#content form input[type=submit]")
+    cancel = visitor.locator("#content form a.cancel-link")
+    for size in (PHONE, DESK):
+        visitor.set_viewport_size(size)
+        large, other = discard.bounding_box(), cancel.bounding_box()
+        assert other["height"] >= large["height"]
+        assert other["width"] == pytest.approx(large["width"], abs=1)
+        assert (other["y"] == large["y"]) == (size == DESK)
+        assert_nothing_scrolls(visitor)
+    for scheme in ("light", "dark"):
+        visitor.emulate_media(color_scheme=scheme)
+        red, other = colours_of(discard, cancel)
+        assert red == "rgb(186, 33, 33)" != other
