@@ -424,6 +424,22 @@ class TestDiagnosis:
         assert page.context["diagnosis"]["failures"][0]["error"] == "ValueError"
         assert NUMBER not in page.content.decode()
 
+    @pytest.mark.parametrize("text", ["x" * 2000, "a\nb\nx", "x\n"])
+    def test_an_error_whose_last_line_does_not_name_it(self, text, listen, root):
+        def full(**named):
+            raise OSError(text)
+
+        listen("delivery_received", full)
+        post(delivery())
+        [shown] = self.page(root).context["diagnosis"]["failures"]
+        assert shown["error"].startswith("OSError: x")
+        assert "OSError: x" in root.get(listed()).content.decode().partition("result_list")[2]
+
+    def test_a_crash_has_no_exception_to_name(self, failures, root):
+        ReceiverFailure.objects.update(exception="", error="gone")
+        page = self.page(root)
+        assert page.context["diagnosis"]["failures"][0]["error"] == "gone"
+
     def test_without_the_permission_for_failures(self, failures, login):
         assert self.page(login("view_webhookrequest")).context["diagnosis"]["failures"] == []
 

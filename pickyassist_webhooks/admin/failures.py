@@ -33,10 +33,16 @@ def newest_errors(failures: QuerySet[ReceiverFailure]) -> QuerySet[Any]:
 
 
 def error_shown(failure: Any, masks: Masks, length: int = MAX_IN_LIST) -> str:
-    """Return the last line of a traceback; if masked, only the class of the exception."""
+    """Return the last line of a traceback; if masked, only the class of the exception.
+
+    The class comes first, also if the line is one of many in a text, or the end of a long one.
+    """
     if "error" in masks:
         return failure.exception or masking.HIDDEN
-    return shortened(failure.error_end.rstrip().rpartition("\n")[2], length)
+    line = failure.error_end.rstrip().rpartition("\n")[2]
+    if not line.startswith(failure.exception):
+        line = f"{failure.exception}: {line}"
+    return shortened(line, length)
 
 
 def read_states(http_request: Any, pks: Iterable[int]) -> None:
