@@ -202,6 +202,14 @@ class TestDays:
         assert answer.redirect_chain == [(f"{LIST}?{query}", 302)]
         assert unescape(answer.content.decode()).count("'27.11.2026' is not a date") == 1
 
+    @pytest.mark.parametrize("action", ["delete_selected", "erase_numbers", "", "none"])
+    def test_a_bad_date_is_told_once_if_an_action_is_posted(self, action, root):
+        chosen = {"action": action, "_selected_action": [1], "index": 0}
+        answer = root.post(f"{LIST}?first_reported_at__from=27.11.2026", chosen, follow=True)
+        assert unescape(answer.content.decode()).count("'27.11.2026' is not a date") == 1
+        again = root.get(LIST, {"first_reported_at__from": "27.11.2026"})
+        assert unescape(again.content.decode()).count("'27.11.2026' is not a date") == 1
+
     @pytest.mark.parametrize("first", ["0001-01-01", "9999-12-31"])
     def test_days_at_the_ends_of_the_calendar(self, first, root):
         query = {"first_reported_at__from": first, "first_reported_at__to": "9999-12-31"}

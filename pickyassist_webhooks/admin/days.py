@@ -57,7 +57,7 @@ class DaysFilter(DateFieldListFilter):
         except ValueError as err:
             self.is_invalid = True
             if not hasattr(request, "pickyassist_is_export"):  # the list says it
-                messages.error(request, str(err))
+                _tell_once(request, str(err))
             return queryset.none()
         rows: Any = super().queryset(request, queryset.filter(**bounds))
         return rows  # type: ignore[no-any-return]
@@ -80,6 +80,15 @@ class DaysFilter(DateFieldListFilter):
             day_after = min(last, _LAST) + timedelta(days=1)
             bounds[self.lookup_kwarg_until] = moment(f"{day_after}T00:00")
         return bounds
+
+
+def _tell_once(request: HttpRequest, text: str) -> None:
+    """Show an error unless the next page does so: an action asks several times, and leads back."""
+    waiting: Any = messages.get_messages(request)
+    is_told = any(str(each) == text for each in waiting)
+    waiting.used = False  # they are still to be shown
+    if not is_told:
+        messages.error(request, text)
 
 
 def _day(text: str) -> date | None:
