@@ -273,3 +273,13 @@ class TestNumbers:
         url = reverse(f"{APP}_filterreport_changelist")
         assert root.get(url).context["cl"].result_count == 2
         assert root.get(url, {"verdict": "current"}).context["cl"].result_count == 1
+
+    def test_a_page_tells_the_verdicts_of_two_projects_apart(self, root):
+        post(filtered(row("1", 1)))
+        post(filtered(row("2", 2)) | {"project_id": "4200"})
+        url = reverse(f"{APP}_filterreport_changelist")
+        cells = 'class="field-project_id"'
+        page = root.get(url, {"verdict": "current"}).content.decode()
+        assert page.count(cells) == 2
+        assert ">4200<" in page
+        assert cells not in root.get(url).content.decode()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from ..models import DeliveryReport, FilterReport, Message, NewSubscriber, keys
 from ..models.columns import unlimited
 from ..permissions import to_view
+from .base import Column
 from .erasing import ErasingAdmin
 from .filters import ChannelFilter, MessageFilter, RequestFilter, VerdictFilter
 
@@ -60,6 +62,13 @@ class FilterReportAdmin(EventAdmin):
     list_filter = ("status", VerdictFilter, "received_at", RequestFilter)
     search_fields = ("number", "msg_id", "reference_number")
     leading = ("number", "status", "error_code", "error_message")
+
+    def get_list_display(self, request: HttpRequest) -> list[Column]:
+        """Each project has a verdict of a number, so the list of verdicts tells the project."""
+        columns = super().get_list_display(request)
+        if VerdictFilter.parameter_name in request.GET:
+            columns.append(self._column("project_id", self.masks(request.user), in_list=True))
+        return columns
 
 
 @admin.register(NewSubscriber)

@@ -282,13 +282,13 @@ class ConflictFilter(OfferedFilter):
 
 
 class VerdictFilter(OfferedFilter):
-    """Shows one report of each number."""
+    """Shows one report of each number of a project."""
 
     title = _("numbers")
     parameter_name = "verdict"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("current", _("Each number once, with its current verdict"))]
+        return [("current", _("Each number of a project once, with its current verdict"))]
 
     def matching(self, queryset: Any, value: str) -> Any:
         return queryset.standing()

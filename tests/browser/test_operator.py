@@ -48,7 +48,7 @@ def test_why_did_sending_to_brazil_fail_yesterday(anyone):
 def test_which_numbers_are_not_on_whatsapp(page):
     """Two clicks in the list, and one for the spreadsheet: each number once, with its verdict."""
     open_list(page, "Filter reports")
-    follow(filters(page), "Each number once, with its current verdict")
+    follow(filters(page), "Each number of a project once, with its current verdict")
     follow(filters(page), "not a WhatsApp number")
     count = len(listed(page))
     assert {row[1].removeprefix("✕ ") for row in listed(page)} == {"not a WhatsApp number"}

@@ -72,7 +72,8 @@ def brazil(page: Page) -> None:
 
 def numbers(page: Page) -> None:
     open_list(page, "Filter reports")
-    follow(page.locator("#changelist-filter"), "Each number once, with its current verdict")
+    verdicts = "Each number of a project once, with its current verdict"
+    follow(page.locator("#changelist-filter"), verdicts)
     follow(page.locator("#changelist-filter"), "not a WhatsApp number")
 
 
