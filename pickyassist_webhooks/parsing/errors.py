@@ -12,7 +12,8 @@ NUMBER = "#"
 
 # Only at the start of a word: a long word without digits is read twice at most.
 _WITH_DIGITS = re.compile(r"(?<!\w)(?=\w*\d)\w+")
-_NEIGHBOURS = re.compile(rf"\+?{NUMBER}(?:[ .()-]+{NUMBER})*")
+# One number: with its sign, unless the sign joins words, and with separators of thousands.
+_NEIGHBOURS = re.compile(rf"(?:\+|(?<![\w)-])-)?{NUMBER}(?:(?:[ .()-]+|,){NUMBER})*")
 
 
 def without_numbers(text: str) -> str:
