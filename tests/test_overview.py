@@ -277,10 +277,10 @@ class TestPage:
         self, filled, login, settings, django_assert_max_num_queries
     ):
         """Two of them are for the permissions of staff, and four for session, user and worker."""
-        settings.PICKYASSIST_WEBHOOKS |= {
+        settings.PICKYASSIST_WEBHOOKS = settings.PICKYASSIST_WEBHOOKS | {
             "RETENTION_DAYS": {"bodies": 2, "events": 2},
             "API_TOKENS": {"4100": "token"},
-            "SILENCE": {"delivery_report": timedelta(hours=1)},
+            "SILENCE": {"delivery_report": 3600},
         }
         come(chat("asked"), days=5)
         come(chat("told", direction=1))
