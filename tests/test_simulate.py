@@ -214,7 +214,7 @@ class TestServer:
 def served(transactional_db):
     """Serve the app in threads of this process; return the URL."""
     httpd = ThreadedWSGIServer(("127.0.0.1", 0), QuietHandler)
-    httpd.daemon_threads = True
+    httpd.daemon_threads = False  # closing waits for them: one must not write into the next test
     httpd.set_app(get_wsgi_application())
     Thread(target=httpd.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{httpd.server_port}"
