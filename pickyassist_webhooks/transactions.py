@@ -169,15 +169,27 @@ def own_transaction(database: str) -> Iterator[None]:
 
 
 def commit_unseen(database: str) -> None:
-    """Commit, on MariaDB, what a receiver left in a transaction that it began in plain SQL.
+    """Commit, on MariaDB, a transaction that a receiver began in plain SQL and left open.
 
-    Its driver cannot tell that one is open. Our next update would be lost with it.
+    Its driver cannot tell that one is open, and what we wrote would be lost with it. Raises errors
+    of the driver.
     """
-    connection: Any = connections[database]
-    raw = None if connection.in_atomic_block else connection.connection
-    if connection.vendor == "mysql" and raw is not None:
-        with suppress(connection.Database.Error):  # the connection is gone, and so is all of it
-            raw.commit()
+    connection = connections[database]
+    if _may_be_unseen(connection):
+        connection.connection.commit()
+
+
+def roll_back_unseen() -> None:
+    """Roll back, on MariaDB, a transaction that a receiver began in plain SQL before it raised."""
+    for connection in connections.all(initialized_only=True):
+        if _may_be_unseen(connection):
+            with suppress(Exception):  # the connection is gone, and so is the transaction
+                connection.connection.rollback()
+
+
+def _may_be_unseen(connection: BaseDatabaseWrapper) -> bool:
+    is_open = connection.connection is not None and not connection.in_atomic_block
+    return is_open and connection.vendor == "mysql"
 
 
 def one_session(database: str) -> AbstractContextManager[None]:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from itertools import count
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import OperationalError, connection, transaction
 
 from pickyassist_webhooks import ingest, signals
@@ -251,6 +252,19 @@ class TestTransactionLeftOpen:
         failed = [failure.error for failure in ReceiverFailure.objects.all()]
         assert all("TransactionLeftOpen" in error for error in failed)
         assert len(failed) == (connection.vendor != "mysql")
+
+    def test_what_a_receiver_wrote_in_such_a_transaction_before_it_raised(self, listen):
+        def begins(event, **named):
+            with connection.cursor() as cursor:
+                cursor.execute("BEGIN")
+            Group.objects.create(name="half of the work")
+            raise ValueError
+
+        listen("delivery_received", begins)
+        assert post(delivery()).json()["state"] == "failing"
+        connection.close()
+        assert not Group.objects.exists()
+        assert ReceiverFailure.objects.count() == 1
 
     @pytest.mark.parametrize("processor", ["inline", "none"])
     def test_a_transaction_that_was_open_before_a_request(self, processor, settings):

@@ -56,9 +56,9 @@ class BulkAdmin(ReadOnlyAdmin):
     discard_selected = asking(DISCARD_THEM, _("Discard selected requests"))
 
     def most_selected(self, request: HttpRequest) -> int | None:
-        if "delete_selected" in request.POST.getlist("action"):
-            return super().most_selected(request)
-        return None  # they are worked on a part at a time
+        are_ours = set(request.POST.getlist("action")) <= {*map(str, self.actions or ())}
+        # Ours process a part at a time.
+        return None if are_ours else super().most_selected(request)
 
     def ask_first(
         self,

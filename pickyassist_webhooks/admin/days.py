@@ -83,10 +83,10 @@ class DaysFilter(DateFieldListFilter):
 
 
 def _tell_once(request: HttpRequest, text: str) -> None:
-    """Show an error unless the next page does so: an action asks several times, and leads back."""
+    """Show an error once: an action filters several times, and leads back to the list."""
     waiting: Any = messages.get_messages(request)
     is_told = any(str(each) == text for each in waiting)
-    waiting.used = False  # they are still to be shown
+    waiting.used = False  # the next page must show them
     if not is_told:
         messages.error(request, text)
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from ..choices import UNFINISHED
 from ..insights.failures import FAILURE_SAMPLE, failure_groups
 from ..models import MODELS, ReceiverFailure, WebhookRequest, masking
+from ..models.failures import ERASED, NEVER_RETURNED
 from ..models.masking import Masks
 from ..models.requests import requests
 from ..parsing.characters import visible
@@ -40,7 +41,7 @@ def error_shown(failure: Any, masks: Masks, length: int = MAX_IN_LIST) -> str:
     if "error" in masks:
         return failure.exception or masking.HIDDEN
     line = failure.error_end.rstrip().rpartition("\n")[2]
-    if not line.startswith(failure.exception):
+    if line not in (ERASED, NEVER_RETURNED) and not line.startswith(failure.exception):
         line = f"{failure.exception}: {line}"
     return shortened(line, length)
 

@@ -23,8 +23,8 @@ class MariadbWriter(ValuesWriter):
         return super().execute(result, statement.replace('"', "`"), values)
 
     def by_keys(self, model: Any) -> str:
-        # It would read all of a small table, and lock the rows in the order of their ids: workers
-        # would deadlock.
+        # MariaDB would read all of a small table, and lock the rows in the order of their ids:
+        # workers would deadlock.
         [index] = [each.name for each in model._meta.constraints if each.fields == ("key",)]
         return f" FORCE INDEX ({quoted(index)})"
 

@@ -59,7 +59,7 @@ class ValuesWriter(Compiled):
         return self.loaded(model, fetched) if fetched else {}
 
     def by_keys(self, model: Any) -> str:
-        """Return what lets the database find rows in the order of their keys, if it would not."""
+        """Return the hint to find rows in the order of their keys, if the database needs one."""
         return ""
 
     def insert_values(

@@ -22,6 +22,7 @@ from ..transactions import (
     TransactionStates,
     drop_dead_connections,
     end_transactions,
+    roll_back_unseen,
     transaction_states,
 )
 
@@ -87,6 +88,8 @@ def call_receiver(
         except FAILURES as err:
             error = err
             failed(err)
+    if error is not None:
+        roll_back_unseen()
     left_open = end_transactions(before)
     seconds = time.perf_counter() - began
     if seconds > _LONG:

@@ -39,8 +39,8 @@ def finish(batch: list[WebhookRequest], outcome: RequestState) -> None:
     """
     own = (_SECONDS,) if any(request.receiver_seconds for request in batch) else ()
     changes = {"state": outcome, "claimed_by": "", "finished_at": timezone.now()}
-    commit_unseen(str(batch[0]._state.db))
     advance(batch, lazy=True, own=own, **changes)
+    commit_unseen(str(batch[0]._state.db))
 
 
 def save_failures(request: WebhookRequest, failures: list[ReceiverFailure]) -> None:

@@ -44,8 +44,8 @@ def keep(request: WebhookRequest) -> WebhookRequest:
     """Commit the bytes of a new request alone, unless an earlier attempt saved it.
 
     Raises ``RuntimeError`` inside a transaction unless the row is there, because nothing would be
-    committed when this returns. Also raises database errors, for example if plain SQL began a
-    transaction.
+    committed when this returns. Also raises database errors, for example, but not on MariaDB, if
+    plain SQL began a transaction.
     """
     database = database_of_requests()
     try:

@@ -71,7 +71,7 @@ class Funnel:
 
 @dataclass(frozen=True)
 class Counts:
-    """Requests by state, contradictory messages, and by direction and channel what came.
+    """Requests by state, messages in conflict, chat messages by direction, subscribers by channel.
 
     A part that was not asked for is empty.
     """
