@@ -188,8 +188,9 @@ def roll_back_unseen() -> None:
 
 
 def _may_be_unseen(connection: BaseDatabaseWrapper) -> bool:
-    is_open = connection.connection is not None and not connection.in_atomic_block
-    return is_open and connection.vendor == "mysql"
+    is_open = connection.connection is not None and connection.vendor == "mysql"
+    # Not if the caller commits: Django sees that.
+    return is_open and connection.autocommit and not connection.in_atomic_block
 
 
 def one_session(database: str) -> AbstractContextManager[None]:
