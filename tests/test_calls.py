@@ -87,15 +87,24 @@ def test_partials_are_named_by_their_functions(listen):
     assert called == [1, 2, 1]
 
 
-@pytest.mark.parametrize("is_async", [False, True])
-def test_a_generator_fails_as_none_of_its_code_runs(listen, is_async):
-    def plain(**named):
+def plain(**named):
+    yield
+
+
+async def asynchronous(**named):
+    yield
+
+
+class Yielding:
+    def __call__(self, **named):
         yield
 
-    async def asynchronous(**named):
-        yield
 
-    listen("number_filtered", asynchronous if is_async else plain)
+@pytest.mark.parametrize(
+    "generator", [plain, asynchronous, Yielding(), partial(plain), lambda **named: plain(**named)]
+)
+def test_a_generator_fails_as_none_of_its_code_runs(listen, generator):
+    listen("number_filtered", generator)
     post(filtered())
     assert "a call runs none of its code" in ReceiverFailure.objects.get().error
 

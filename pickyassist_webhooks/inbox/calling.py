@@ -6,7 +6,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Coroutine
-from inspect import isasyncgenfunction, iscoroutine, isgeneratorfunction
+from inspect import isasyncgen, iscoroutine, isgenerator
 from typing import Any, NamedTuple
 
 from asgiref.sync import async_to_sync
@@ -80,9 +80,9 @@ def call_receiver(
     began = time.perf_counter()
     with span("receiver", signal=call.name, receiver=receiver, request=call.named["request"].token):
         try:
-            if isgeneratorfunction(receiver) or isasyncgenfunction(receiver):
-                raise TypeError("the receiver has a yield, so a call runs none of its code")
             returned = receiver(signal=call.signal, sender=call.sender, **call.named)
+            if isgenerator(returned) or isasyncgen(returned):
+                raise TypeError("the receiver has a yield, so a call runs none of its code")
             if iscoroutine(returned):  # of an ordinary function, such as a decorator's
                 async_to_sync(_awaited)(returned)
         except FAILURES as err:
