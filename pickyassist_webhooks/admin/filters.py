@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin import ChoicesFieldListFilter
@@ -57,10 +57,8 @@ class OneParentFilter(admin.SimpleListFilter):
     """
 
     parent: type[models.Model]
-    #: Fields with the same value in all rows.
-    shared: tuple[str, ...]
-    #: Columns of the parent that are too large to read for its name.
-    deferred: tuple[str, ...] = ()
+    #: Columns of the rows, and the fields of the parent with the same values.
+    shared: ClassVar[dict[str, str]]
     #: The name of the choice, with the parent as ``%(row)s``.
     label: Any = "%(row)s"
 
@@ -76,34 +74,30 @@ class OneParentFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         # Django asks only filters that offer something, so a value was given.
-        parent = self.parent_row
-        return queryset.filter(**self.values_of(parent)) if parent else queryset.none()
+        if not (parent := self.parent_row):
+            return queryset.none()
+        return queryset.filter(**{name: getattr(parent, own) for name, own in self.shared.items()})
 
     @cached_property
     def parent_row(self) -> Any:
         """The parent, or ``None``."""
         rows: Any = self.parent._default_manager
-        return rows.defer(*self.deferred).filter(pk=id_of(self.value() or "")).first()
-
-    def values_of(self, parent: Any) -> dict[str, Any]:
-        return {name: getattr(parent, name) for name in self.shared}
+        large = LARGE if self.parent is WebhookRequest else ()
+        return rows.defer(*large).filter(pk=id_of(self.value() or "")).first()
 
 
 class RequestFilter(OneParentFilter):
     title = _("request")
     parameter_name = "request"
     parent = WebhookRequest
-    deferred = LARGE
-
-    def values_of(self, parent: Any) -> dict[str, Any]:
-        return {"request": parent}
+    shared: ClassVar = {"request": "pk"}
 
 
 class MessageFilter(OneParentFilter):
     title = _("message")
     parameter_name = "of_message"
     parent = Message
-    shared = ("project_id", "msg_id")
+    shared: ClassVar = {"project_id": "project_id", "msg_id": "msg_id"}
 
 
 class AnsweredFilter(OneParentFilter):
@@ -111,9 +105,7 @@ class AnsweredFilter(OneParentFilter):
     label = _("Answers %(row)s")
     parameter_name = "answers_of"
     parent = Message
-
-    def values_of(self, parent: Any) -> dict[str, Any]:
-        return {"project_id": parent.project_id, "context_msg_id": parent.msg_id}
+    shared: ClassVar = {"project_id": "project_id", "context_msg_id": "msg_id"}
 
 
 class ReferenceFilter(OneParentFilter):
@@ -121,7 +113,7 @@ class ReferenceFilter(OneParentFilter):
     label = _("Same reference number as %(row)s")
     parameter_name = "reference_of"
     parent = Message
-    shared = ("reference_number",)
+    shared: ClassVar = {"reference_number": "reference_number"}
 
 
 class PushFilter(OneParentFilter):
@@ -129,7 +121,7 @@ class PushFilter(OneParentFilter):
     label = _("Same push as %(row)s")
     parameter_name = "push_of"
     parent = Message
-    shared = ("project_id", "push_id")
+    shared: ClassVar = {"project_id": "project_id", "push_id": "push_id"}
 
 
 class ErrorFilter(OneParentFilter):
@@ -137,7 +129,7 @@ class ErrorFilter(OneParentFilter):
     label = _("Same error as %(row)s")
     parameter_name = "error_of"
     parent = Message
-    shared = ("error_group",)
+    shared: ClassVar = {"error_group": "error_group"}
 
 
 class GroupFilter(OneParentFilter):
@@ -145,7 +137,7 @@ class GroupFilter(OneParentFilter):
     label = _("Same group as %(row)s")
     parameter_name = "group_of"
     parent = GroupMemberEvent
-    shared = ("project_id", "group_id")
+    shared: ClassVar = {"project_id": "project_id", "group_id": "group_id"}
 
 
 class ProblemFilter(OneParentFilter):
@@ -153,8 +145,7 @@ class ProblemFilter(OneParentFilter):
     label = _("Same problem as request %(row)s")
     parameter_name = "problem_of"
     parent = WebhookRequest
-    deferred = LARGE
-    shared = ("problem",)
+    shared: ClassVar = {"problem": "problem"}
 
 
 class ValueFilter(admin.SimpleListFilter):
