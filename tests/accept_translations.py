@@ -14,7 +14,7 @@ from django.core.management.commands import makemessages
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 django.setup()
 
-from tests.translations import LANGUAGES, LOCALE, catalog  # noqa: E402 - after django.setup()
+from tests.translations import LANGUAGES, LOCALE, catalog, expectations  # noqa: E402 - after django.setup()
 
 
 class MakeMessages(makemessages.Command):
@@ -24,7 +24,13 @@ class MakeMessages(makemessages.Command):
 
 os.chdir(LOCALE.parent)
 options = {"no_location": True, "no_obsolete": True, "no_wrap": True, "verbosity": 0}
-call_command(MakeMessages(), all=True, **options)
+# The texts of the parser, in a module that the program reads.
+of_parser = LOCALE.parent / "admin" / "expectations.py"
+of_parser.write_text("".join(f"_({text!r})\n" for text in sorted(expectations())), "utf-8")
+try:
+    call_command(MakeMessages(), all=True, **options)
+finally:
+    of_parser.unlink()
 for language in LANGUAGES:
     path = LOCALE / language / "LC_MESSAGES" / "django.po"
     # A date in each file would make every two branches conflict.

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from gettext import NullTranslations
 from html import unescape
-from pathlib import Path
 
 import pytest
 from django.contrib import admin
@@ -17,23 +15,11 @@ from django.utils.translation import trans_real
 from django.utils.translation.trans_real import CONTEXT_SEPARATOR
 
 from pickyassist_webhooks import ingest, signals
-from pickyassist_webhooks.admin.expectations import EXPECTATIONS
-from pickyassist_webhooks.inbox import worker
 from pickyassist_webhooks.models import (
     ChatMessage,
     DeliveryReport,
     GroupMemberEvent,
     WebhookRequest,
-)
-from pickyassist_webhooks.parsing import (
-    chat,
-    decoding,
-    event_types,
-    forms,
-    literals,
-    multipart,
-    payloads,
-    values,
 )
 from tests.requests import chat as chat_payload
 from tests.requests import delivery, filtered, keep, member, post, row, subscriber
@@ -49,14 +35,6 @@ DATA = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4,}){4}|tests\.[\w.<>]+|\w+/json|T1\d:"
     r"|ValueError|(?:call|delete|discard|erase|process|member|event)_\w+|data\[\d?\]\.status|not_an_integer|unknown_event|user0"
 )
-
-MODULES_OF_PROBLEMS = (
-    *(values, event_types, payloads, chat, decoding, literals, forms, multipart),
-    worker,
-)
-
-#: Functions and classes of the parser; their last argument is the expected value.
-EXPECTING = {"InvalidPayload", "Problem", "UnreadablePayload", "missing", "warn"}
 
 
 class Marking(NullTranslations):
@@ -182,27 +160,3 @@ def test_answers_to_buttons(filled, root, marked):
     ):
         answer = root.post(page, chosen | {"action": action} | more, follow=True)
         assert left(answer) == set(), action
-
-
-def test_translators_see_each_expectation_of_the_parser():
-    expectations = set()
-    for module in MODULES_OF_PROBLEMS:
-        tree = ast.parse(Path(module.__file__).read_text("utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in EXPECTING:
-                expectations |= texts(node.args[-1], module)
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "expected":
-                expectations |= texts(node.value, module)
-    expectations |= {expected for _, _, expected in event_types.FOREIGN} | {payloads._EVENT_IDS}
-    assert expectations == set(EXPECTATIONS)
-
-
-def texts(node, module):
-    """Return the text of an expression of a module, one for each kind if it contains a kind."""
-    if not isinstance(node, ast.Constant | ast.JoinedStr):
-        return set()
-    code = compile(ast.Expression(node), module.__file__, "eval")
-    return {
-        eval(code, vars(module) | {"event_type": event_type})  # noqa: S307 -- our own source
-        for event_type in (event_types.EVENT_TYPES if "event_type" in code.co_names else [None])
-    }

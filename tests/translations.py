@@ -6,11 +6,23 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 from django.utils.translation import templatize
 
 import pickyassist_webhooks
+from pickyassist_webhooks.inbox import worker
+from pickyassist_webhooks.parsing import (
+    chat,
+    decoding,
+    event_types,
+    forms,
+    literals,
+    multipart,
+    payloads,
+    values,
+)
 
 PACKAGE = Path(pickyassist_webhooks.__file__).parent
 LOCALE = PACKAGE / "locale"
@@ -23,6 +35,15 @@ _CALL = re.compile(
 _NAME = re.compile(r"(?P<plural>n?)(?P<context>p?)gettext(?:_lazy|_noop)?")
 
 
+#: The modules with expectations of values, and those of their functions and classes whose last
+#: argument is one. Pages translate them.
+MODULES_OF_PROBLEMS = (
+    *(values, event_types, payloads, chat, decoding, literals, forms, multipart),
+    worker,
+)
+EXPECTING = {"InvalidPayload", "Problem", "UnreadablePayload", "missing", "warn"}
+
+
 class Text(NamedTuple):
     context: str
     singular: str
@@ -31,7 +52,7 @@ class Text(NamedTuple):
 
 def texts() -> set[Text]:
     """Return all texts that the code translates."""
-    found: set[Text] = set()
+    found = {Text("", expectation, "") for expectation in expectations()}
     for path in sorted(PACKAGE.rglob("*.py")):
         found |= set(_texts(path.read_text("utf-8")))
     for path in sorted(PACKAGE.rglob("*.html")):
@@ -48,6 +69,29 @@ def _texts(source: str) -> Iterator[Text]:
                 values = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
                 context = values.pop(0) if kind["context"] else ""
                 yield Text(context, values[0], values[1] if kind["plural"] else "")
+
+
+def expectations() -> set[str]:
+    """Return the texts of the parser that pages translate: the parser itself translates nothing."""
+    found = {expected for _, _, expected in event_types.FOREIGN} | {payloads._EVENT_IDS}
+    for module in MODULES_OF_PROBLEMS:
+        for node in ast.walk(ast.parse(Path(module.__file__).read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in EXPECTING:
+                found |= _values(node.args[-1], module)
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "expected":
+                found |= _values(node.value, module)
+    return found
+
+
+def _values(node: ast.expr, module: ModuleType) -> set[str]:
+    """Return the text of an expression of a module, one for each kind if it contains a kind."""
+    if not isinstance(node, ast.Constant | ast.JoinedStr):
+        return set()
+    code = compile(ast.Expression(node), module.__file__, "eval")
+    return {
+        eval(code, vars(module) | {"event_type": event_type})  # noqa: S307 -- our own source
+        for event_type in (event_types.EVENT_TYPES if "event_type" in code.co_names else [None])
+    }
 
 
 def catalog(language: str) -> dict[Text, list[str]]:

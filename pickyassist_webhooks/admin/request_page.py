@@ -28,11 +28,10 @@ from ..parsing.characters import visible
 from ..permissions import VIEW_PERSONAL_DATA, to_view
 from ..transactions import outside_of_transactions
 from .bulk import BulkAdmin, reason_of
-from .expectations import expected
 from .failures import error_shown, newest_errors
 from .labels import local_time
 from .operations import DISCARD_THEM, FINISHED, NOT_POSSIBLE, OPERATIONS, PROCESS_AGAIN, Operation
-from .text import shortened
+from .text import expected, shortened
 
 #: Problems and failed receivers shown at the beginning.
 MAX_SHOWN = 3

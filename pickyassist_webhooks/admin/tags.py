@@ -13,7 +13,6 @@ from ..insights.error_codes import explained
 from ..models import masking
 from ..parsing.characters import visible
 from . import labels, text
-from .expectations import expected
 from .failures import exception_of
 from .overview import Overview
 
@@ -28,9 +27,9 @@ for in_words in (
     labels.symbol,
     labels.to_the_second,
     text.breakable,
+    text.expected,
     text.shortened,
     exception_of,
-    expected,
     explained,
     visible,
 ):

@@ -12,7 +12,6 @@ from django.utils.translation import gettext, ngettext
 
 from ..parsing.characters import UNSEEN, visible, visible_lines
 from .bodies import Outline, indented
-from .expectations import expected
 
 #: Characters shown of a body or a long text. A body may have 10 MiB; a phone shows 2,000 at once.
 MAX_SHOWN = 10_000
@@ -66,6 +65,12 @@ def https_link(address: str) -> SafeString | None:
     if is_long or not address.startswith("https://") or UNSEEN.search(address):
         return None
     return format_html('<a href="{0}" rel="noreferrer noopener nofollow">{0}</a>', address)
+
+
+def expected(problem: dict[str, str]) -> str:
+    """Return the expectation of a problem, translated: the parser itself translates nothing."""
+    text = problem["expected"]
+    return visible(gettext(text) if text else text)
 
 
 def pretty_body(body: bytes, problems: Iterable[dict[str, str]] = ()) -> SafeString:
