@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..choices import UNFINISHED, RequestState
 from ..models import MODELS, Event, WebhookRequest
 from ..models.requests import LARGE, database_of_requests
 from . import texts
-from .commit_horizon import Row, below_horizon
+from .commit_horizon import below_horizon
 from .filters import refuse_unknown
 from .pagination import SIZE, bad, encode_cursor, identifier, page_size, read_cursor
 from .serializers import FollowedRequestPageSerializer
@@ -26,8 +26,8 @@ AFTER = "after"
 #: States that no worker changes any more.
 FINISHED = tuple(state for state in RequestState if state not in UNFINISHED)
 
-#: The columns of a ``Row`` after its id.
-_TIMES = [column.name for column in fields(Row)][1:]
+#: The columns that tell which requests a page can have.
+_CHOSEN_BY = ("state", "event_count", "received_at", "processed_at", "due_at", "attempts")
 
 #: Unfinished requests that a cursor remembers; with more, it stops. Servers refuse URLs of more
 #: than 4,000 characters.
@@ -47,18 +47,20 @@ def change_feed(request: Request, requests: QuerySet[WebhookRequest], context: A
     after, waiting = _position(request)
     # Read the primary: a replica can have a row before one with a lower id.
     requests = requests.using(database_of_requests())
-    ordered = requests.order_by("pk").values_list("pk", "state", "event_count", *_TIMES)
+    ordered = requests.order_by("pk").only(*_CHOSEN_BY)
     room = min(size, MAX_WAITING - len(waiting))
     rows = list(ordered.filter(pk__gt=after)[:room])
-    safe = below_horizon(after, [Row(pk, *times) for pk, _, _, *times in rows])
-    candidates = [*ordered.filter(pk__in=waiting), *(row for row in rows if row[0] in safe)]
+    safe = below_horizon(after, rows)
+    candidates = [*ordered.filter(pk__in=waiting), *(row for row in rows if row.pk in safe)]
     chosen = _choose(candidates, wanted, size, after)
     page, events = _read(requests, chosen.delivered)
     if (fits := texts.fitting([events[request.pk] for request in page])) < len(page):
         size = chosen.delivered.index(page[fits].pk)
         chosen, page = _choose(candidates, wanted, size, after), page[:fits]
     context["events"] = events
-    cursor = encode_cursor({"after": chosen.after, "waiting": _steps(sorted(chosen.unfinished))})
+    # Differences keep URLs short.
+    steps = [pk - before for before, pk in pairwise([0, *sorted(chosen.unfinished)])]
+    cursor = encode_cursor({"after": chosen.after, "waiting": steps})
     url = replace_query_param(request.build_absolute_uri(), AFTER, cursor)
     more = chosen.more or (len(rows) == room == len(safe) and room > 0)
     answer = {"next": url, "more": more, "results": page}
@@ -75,25 +77,25 @@ class Choice:
     more: bool = False
 
 
-def _choose(candidates: list[Any], wanted: set[str], size: int, after: int) -> Choice:
+def _choose(candidates: list[WebhookRequest], wanted: set[str], size: int, after: int) -> Choice:
     chosen = Choice(after)
     events = 0
-    for pk, state, count, *_ in candidates:
+    for row in candidates:
         is_full = len(chosen.delivered) == size or (
-            chosen.delivered and events + count > MAX_EVENTS
+            chosen.delivered and events + row.event_count > MAX_EVENTS
         )
-        if is_full and pk > chosen.after:
+        if is_full and row.pk > chosen.after:
             chosen.more = True
             break
-        if state in UNFINISHED:
-            chosen.unfinished.append(pk)
-        elif state in wanted and is_full:
-            chosen.unfinished.append(pk)
+        if row.state in UNFINISHED:
+            chosen.unfinished.append(row.pk)
+        elif row.state in wanted and is_full:
+            chosen.unfinished.append(row.pk)
             chosen.more = True
-        elif state in wanted:
-            chosen.delivered.append(pk)
-            events += count
-        chosen.after = max(chosen.after, pk)
+        elif row.state in wanted:
+            chosen.delivered.append(row.pk)
+            events += row.event_count
+        chosen.after = max(chosen.after, row.pk)
     return chosen
 
 
@@ -110,11 +112,6 @@ def _read(requests: Any, pks: list[int]) -> tuple[list[WebhookRequest], Events]:
         for event in texts.shortened(rows).order_by("request", "arrival", "index"):
             events[event.request_id].append(event)
     return page, events
-
-
-def _steps(pks: list[int]) -> list[int]:
-    """Return ascending ids as differences from the previous id, to keep URLs short."""
-    return [pk - before for before, pk in pairwise([0, *pks])]
 
 
 def _states(request: Request) -> set[str]:

@@ -7,7 +7,6 @@ read. The change feed must not skip it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
 from operator import itemgetter
@@ -32,28 +31,7 @@ _RUNNING = (
 )
 
 
-@dataclass(frozen=True)
-class Row:
-    """A request that was read. Its times tell whether it was inserted a moment ago."""
-
-    pk: int
-    received_at: datetime
-    processed_at: datetime | None
-    due_at: datetime
-    attempts: int
-
-    def is_young(self, now: datetime) -> bool:
-        """Tell whether rows with lower ids may not be committed yet.
-
-        A request from the spool was received long before it was inserted. Until it is processed,
-        its ``due_at`` tells when that was; at its second attempt it is older than any commit.
-        """
-        is_new = self.processed_at is None and self.attempts < 2
-        moments = (self.received_at, self.processed_at, self.due_at if is_new else None)
-        return any(is_recent(at, now) for at in moments if at)
-
-
-def below_horizon(after: int, rows: Sequence[Row]) -> set[int]:
+def below_horizon(after: int, rows: Sequence[WebhookRequest]) -> set[int]:
     """Return the ids after ``after`` that are below the commit horizon.
 
     ``rows`` are in the order of their ids.
@@ -73,11 +51,22 @@ def below_horizon(after: int, rows: Sequence[Row]) -> set[int]:
     safe: set[int] = set()
     now = timezone.now()
     for row in rows:
-        if row.pk not in early or (row.pk != after + 1 and row.is_young(now)):
+        if row.pk not in early or (row.pk != after + 1 and _is_young(row, now)):
             break
         safe.add(row.pk)
         after = row.pk
     return safe
+
+
+def _is_young(row: WebhookRequest, now: datetime) -> bool:
+    """Tell whether rows with lower ids may not be committed yet.
+
+    A request from the spool was received long before it was inserted. Until it is processed, its
+    ``due_at`` tells when that was; at its second attempt it is older than any commit.
+    """
+    is_new = row.processed_at is None and row.attempts < 2
+    moments = (row.received_at, row.processed_at, row.due_at if is_new else None)
+    return any(is_recent(at, now) for at in moments if at)
 
 
 def is_recent(at: datetime, now: datetime) -> bool:
