@@ -133,14 +133,13 @@ class EventFilters(Received):
 
 def _of_event(model: type[Event]) -> type[EventFilters]:
     """Return the filters of a kind of event: one for each column with an index."""
-    indexed = dict.fromkeys(index.fields[0] for index in model._meta.indexes)
-    names = [name for name in indexed if name not in ("number_key", "received_at")]
-    attributes = {name: _of_column(model._meta.get_field(name)) for name in names}
+    attributes = {}
+    for index in model._meta.indexes:
+        name = index.fields[0]
+        if name not in ("number_key", "received_at"):
+            is_whole = isinstance(model._meta.get_field(name), IntegerField)
+            attributes[name] = Whole() if is_whole else filters.CharFilter()
     return type(f"{model.__name__}Filters", (EventFilters,), attributes)
-
-
-def _of_column(field: Any) -> filters.Filter:
-    return Whole() if isinstance(field, IntegerField) else filters.CharFilter()
 
 
 #: The filters of each kind of event.

@@ -40,7 +40,10 @@ def statistics(days: int, may: Callable[[str], bool]) -> dict[str, Any]:
         "waiting_since": part(WebhookRequest, overview.waiting_since),
         "latencies": part(WebhookRequest, latency.latencies),
         "receivers": part(ReceiverFailure, overview.failing_receivers),
-        "channels": part(NewSubscriber, lambda: _channels(counts.channels)),
+        "channels": part(
+            NewSubscriber,
+            lambda: [{"channel": name, "count": count} for name, count in counts.channels],
+        ),
     }
 
 
@@ -57,10 +60,6 @@ def _traffic(traffic: overview.Traffic, period: Any) -> dict[str, Any]:
         "count": sum(traffic.per_day),
         "per_day": [{"day": day, "count": count} for day, count in counts],
     }
-
-
-def _channels(counts: list[tuple[str, int]]) -> list[dict[str, Any]]:
-    return [{"channel": name, "count": count} for name, count in counts]
 
 
 class PeriodSerializer(serializers.Serializer[Any]):
