@@ -25,6 +25,8 @@ NOT_POSSIBLE = {
 
 FINISHED = (RequestState.DONE, RequestState.DISCARDED)
 
+NEED_A_PERSON = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
+
 
 @dataclass(frozen=True)
 class Operation:

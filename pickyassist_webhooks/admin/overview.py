@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .. import health
-from ..choices import WAITING, DeliveryStatus, Level, RequestState
+from ..choices import WAITING, DeliveryStatus, Level
 from ..insights import overview
 from ..insights.conversations import Conversations, conversations
 from ..insights.deliveries import DELIVERY_SAMPLE, deliveries
@@ -30,6 +30,7 @@ from ..models import (
 from ..permissions import VIEW_PERSONAL_DATA, VIEW_URL, to_view
 from . import charts
 from .address import hidden_url
+from .operations import NEED_A_PERSON
 
 #: Periods in days, and the default.
 PERIODS, PERIOD = (7, 30, 90), 30
@@ -41,9 +42,6 @@ RESULTS = (
     ("failed", _("Failed")),
     ("refunded", _("Refunded")),
 )
-
-#: States that need a person.
-_ATTENTION = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
 
 
 class Overview:
@@ -167,7 +165,7 @@ class Overview:
             return None
         counts = self._counts.states
         return {
-            "rows": [(state, counts[state]) for state in _ATTENTION],
+            "rows": [(state, counts[state]) for state in NEED_A_PERSON],
             "waiting": sum(counts[state] for state in WAITING),
             "since": overview.waiting_since([state for state in WAITING if counts[state]]),
         }

@@ -24,6 +24,7 @@ from .failures import read_states
 from .filters import ProblemFilter, SecretFilter
 from .labels import alarm, duration, to_the_second
 from .lists import verbose_name
+from .operations import NEED_A_PERSON
 from .problems import ProblemsAdmin
 from .request_page import RequestPageAdmin
 from .searching import condition
@@ -33,8 +34,6 @@ from .text import both_views
 SEARCHED = ("number", "msg_id", "reference_number", "subscriber_id", "group_id")
 
 _WITH_FAILURES = (RequestState.STORED, RequestState.FAILING, RequestState.DEAD)
-
-_ALARMING = (RequestState.QUARANTINED, RequestState.FAILING, RequestState.DEAD)
 
 
 @admin.register(WebhookRequest)
@@ -163,7 +162,7 @@ class WebhookRequestAdmin(RequestPageAdmin, ProblemsAdmin, AddressAdmin):
         label = request.get_state_display()
         # It was tried, and no worker has it: an error of ours.
         failed = request.state in WAITING and request.attempts > 0 and not request.claimed_by
-        return alarm(label) if failed or request.state in _ALARMING else label
+        return alarm(label) if failed or request.state in NEED_A_PERSON else label
 
     @admin.display(description=_("events"))
     def events_shown(self, request: Any) -> Any:
