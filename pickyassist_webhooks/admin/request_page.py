@@ -6,15 +6,15 @@ Each button has its own permission and is a POST.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
 from django.urls import URLPattern
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
@@ -31,7 +31,7 @@ from .bulk import BulkAdmin, reason_of
 from .failures import error_shown, newest_errors
 from .labels import local_time
 from .operations import DISCARD_THEM, FINISHED, NOT_POSSIBLE, OPERATIONS, PROCESS_AGAIN, Operation
-from .text import expected, shortened
+from .text import shortened
 
 #: Problems and failed receivers shown at the beginning.
 MAX_SHOWN = 3
@@ -169,22 +169,13 @@ class RequestPageAdmin(BulkAdmin):
         return self.list_link(request.viewer, ReceiverFailure, count, request=request.pk)
 
     def problem_list(
-        self, problems: Iterable[dict[str, str]], count: int, most: int = MAX_PROBLEMS
+        self, problems: Sequence[dict[str, str]], count: int, most: int = MAX_PROBLEMS
     ) -> Any:
         """Return some problems as a list, with the count of the others."""
-        rows = [
-            (
-                visible(problem["path"] or gettext("the whole body")),
-                visible(problem["code"]),
-                gettext("expected: %(expected)s") % {"expected": expected(problem)},
-            )
-            for problem in list(problems)[:most]
-        ]
-        items = format_html_join("", "<li><strong>{}</strong>: <code>{}</code>, {}</li>", rows)
-        if count > len(rows):
-            more = ngettext("%(count)d more", "%(count)d more", count - len(rows))
-            items = format_html("{}<li>{}</li>", items, more % {"count": count - len(rows)})
-        return format_html('<ul class="pickyassist-problems">{}</ul>', items)
+        left = count - len(problems[:most])
+        more = ngettext("%(count)d more", "%(count)d more", left) % {"count": left}
+        context = {"problems": problems[:most], "more": more if left > 0 else ""}
+        return render_to_string("pickyassist_webhooks/admin/problem_list.html", context)
 
     def _last_line(self, http_request: HttpRequest, error: str) -> str:
         before, _newline, line = error.rstrip().rpartition("\n")
