@@ -32,7 +32,7 @@ def since(days=7):
 
 
 def conversations_since(days=7):
-    counts = overview.counts(since(days), [ChatMessage])
+    counts = overview.counts(since(days), [ChatMessage].__contains__)
     return conversations(since(days), counts.directions)
 
 

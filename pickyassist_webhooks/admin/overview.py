@@ -18,15 +18,7 @@ from ..insights.conversations import Conversations, conversations
 from ..insights.deliveries import DELIVERY_SAMPLE, deliveries
 from ..insights.errors import FAILED, Error, errors
 from ..insights.latency import Latency, latencies
-from ..models import (
-    MODELS,
-    ChatMessage,
-    GroupMemberEvent,
-    Message,
-    NewSubscriber,
-    ReceiverFailure,
-    WebhookRequest,
-)
+from ..models import MODELS, GroupMemberEvent, Message, ReceiverFailure, WebhookRequest
 from ..permissions import VIEW_PERSONAL_DATA, VIEW_URL, to_view
 from . import charts
 from .address import hidden_url
@@ -130,8 +122,7 @@ class Overview:
 
     @cached_property
     def _counts(self) -> overview.Counts:
-        counted = (WebhookRequest, Message, ChatMessage, NewSubscriber)
-        return overview.counts(self.since, [model for model in counted if self.may_view(model)])
+        return overview.counts(self.since, self.may_view)
 
     def conversations(self) -> Conversations | None:
         """Return the chat messages of the period and their answers, if there are any."""

@@ -6,7 +6,7 @@ All are counted in ranges of an index, or in the newest rows: none reads every r
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -73,7 +73,7 @@ class Funnel:
 class Counts:
     """Requests by state, messages in conflict, chat messages by direction, subscribers by channel.
 
-    A part that was not asked for is empty.
+    A part that a user may not view is empty.
     """
 
     states: dict[str, int]
@@ -138,23 +138,23 @@ def funnel(since: date) -> Funnel:
     return Funnel(**{name: counted[f"{name}_count"] for name in conditions})
 
 
-def counts(since: date, models: Collection[Any]) -> Counts:
-    """Return the counts of some models, in one statement.
+def counts(since: date, may_view: Callable[[Any], bool]) -> Counts:
+    """Return the counts of the models that a user may view, in one statement.
 
     They are of the requests in each unfinished state, quarantined or dead; of the messages that
     were both received and failed or refunded; and, since a day, of chat messages and subscribers.
     """
     parts: dict[tuple[str, Any], Any] = {}
-    if WebhookRequest in models:
+    if may_view(WebhookRequest):
         requests = WebhookRequest.objects.order_by()
         wanted = (*UNFINISHED, RequestState.QUARANTINED, RequestState.DEAD)
         parts |= {("state", state): requests.filter(state=state) for state in wanted}
-    if Message in models:
+    if may_view(Message):
         parts["conflict", None] = Message.objects.in_conflict()
-    if ChatMessage in models:
+    if may_view(ChatMessage):
         chats = ChatMessage.objects.filter(received_at__gte=midnight(since)).order_by()
         parts |= {("direction", each): chats.filter(direction=each) for each in Direction}
-    if NewSubscriber in models:
+    if may_view(NewSubscriber):
         subscribers = NewSubscriber.objects.filter(received_at__gte=midnight(since)).order_by()
         names = channels_in_use()
         parts |= {("channel", name): subscribers.filter(channel=name) for name in names}
