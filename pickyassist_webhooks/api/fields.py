@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from ..choices import Content, EventKind, RequestOrigin, RequestState
 from ..insights.error_codes import explained
-from .components import named
+from .components import known_codes, named
 
 
 class StatusLabel(serializers.CharField):
@@ -27,6 +27,10 @@ class StatusLabel(serializers.CharField):
 @extend_schema_field({"type": "integer", "format": "int64"})
 class Code(serializers.ChoiceField):
     """A vendor code; the known codes are hints, not a complete list."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.help_text = known_codes(self.choices)
 
 
 def _word(name: str, description: str, words: list[str]) -> type[serializers.CharField]:

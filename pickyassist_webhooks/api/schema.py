@@ -10,8 +10,8 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 
-from . import errors, examples, fields, serializers
-from .components import Schema, known_codes, named, operation_id, tag
+from . import errors, examples, serializers
+from .components import Schema, named, operation_id, tag
 
 #: The description of a request ID in a URL.
 ID: Schema = {
@@ -110,12 +110,6 @@ class Described(AutoSchema):
         mapped: Schema = super()._map_basic_serializer(serializer, direction)
         if isinstance(serializer, serializers.ReplaySerializer):
             mapped["additionalProperties"] = False
-        return mapped
-
-    def _map_serializer_field(self, field: Any, *args: Any, **kwargs: Any) -> Schema:
-        mapped: Schema = super()._map_serializer_field(field, *args, **kwargs)
-        if isinstance(field, fields.Code):
-            mapped["description"] = known_codes(field.choices)
         return mapped
 
     def _register(self, name: str, schema: Schema, kind: str = ResolvedComponent.SCHEMA) -> None:
