@@ -117,16 +117,16 @@ class Overview:
             "any": funnel.submitted,
             "accepted": funnel.accepted,
             "accepted_status": DeliveryStatus.ACCEPTED.value,
-            "conflicts": self._counts.conflicts,
         }
 
     @cached_property
-    def _counts(self) -> overview.Counts:
+    def counts(self) -> overview.Counts:
+        """Return the counts of requests by state, of conflicts, and others."""
         return overview.counts(self.since, self.may_view)
 
     def conversations(self) -> Conversations | None:
         """Return the chat messages of the period and their answers, if there are any."""
-        directions = self._counts.directions
+        directions = self.counts.directions
         return conversations(self.since, directions) if any(directions.values()) else None
 
     def errors(self) -> list[Error]:
@@ -154,7 +154,7 @@ class Overview:
         """Return the counts of unfinished requests, and of those that need a person."""
         if not self.may_view(WebhookRequest):
             return None
-        counts = self._counts.states
+        counts = self.counts.states
         return {
             "rows": [(state, counts[state]) for state in NEED_A_PERSON],
             "waiting": sum(counts[state] for state in WAITING),
@@ -164,10 +164,6 @@ class Overview:
     def receivers(self) -> list[dict[str, Any]]:
         """Return the receivers that failed."""
         return overview.failing_receivers() if self.may_view(ReceiverFailure) else []
-
-    def channels(self) -> list[tuple[str, int]]:
-        """Return channel and count of the subscribers of the period."""
-        return self._counts.channels
 
     def groups(self) -> list[overview.Group]:
         """Return the recently active groups."""
