@@ -49,6 +49,14 @@ class TestOnce:
         assert (answer["accepted"], answer["repeats"]) == (1, 1)
         assert DeliveryReport.objects.get(msg_id="1").reference_number == "late"
 
+    def test_a_repeat_fills_the_blanks_of_unknown_fields(self):
+        post(delivery(row("1", a="", b=None, c="first")))
+        post(delivery(row("1", a="x", b=[1], c="second", d="")))
+        post(delivery(row("1", a=" ", b=None, c="", d="y")))
+        report = DeliveryReport.objects.get()
+        assert report.extra == {"a": "x", "b": [1], "c": "first", "d": "y"}
+        assert not report.fill_from(DeliveryReport(extra={"c": ""}, arrival=report.arrival))
+
     def test_a_receiver_gets_the_same_request_object(self, listen, django_assert_num_queries):
         calls = listen("delivery_received")
         post(delivery(row("1")))

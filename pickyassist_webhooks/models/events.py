@@ -122,7 +122,11 @@ class Event(models.Model):
     def fill_from(self, other: Event) -> bool:
         """Fill the blanks of this row from its repeat, and return whether it changed."""
         filled = fill_blanks(self, other, self.fillable())
-        new = {name: value for name, value in other.extra.items() if name not in self.extra}
+        new = {
+            name: value
+            for name, value in other.extra.items()
+            if name not in self.extra or (self.extra[name] in _BLANK and value not in _BLANK)
+        }
         if new:
             self.extra = self.extra | new
         earlier = other.arrival < self.arrival
