@@ -62,6 +62,8 @@ def test_secrets(configure):
         (None, True),
         (["4100"], True),
         ([4100], True),
+        ([" 4100\n"], True),  # ids are read without white space
+        ([" "], False),
         ({"a": ["4100"]}, True),
         ({"b": ["4100"]}, False),
         ([], False),
@@ -246,8 +248,9 @@ class TestChecks:
         for folder in ("other/../media/spool", "to_media/spool"):
             configure({"SECRETS": [GOOD], "SPOOL_DIR": tmp_path / folder})
             assert list(checks()) == ["E009"]
-        configure({"SECRETS": [GOOD], "SPOOL_DIR": 7})
-        assert list(checks()) == ["E004"]
+        for wrong in (7, f"{tmp_path}\0", Path("a\0b")):
+            configure({"SECRETS": [GOOD], "SPOOL_DIR": wrong})
+            assert list(checks()) == ["E004"]
         assert app_settings.spool_dir is None
 
     def test_a_relative_spool(self, configure, tmp_path, monkeypatch):

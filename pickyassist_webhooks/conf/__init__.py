@@ -6,7 +6,7 @@ in the settings of a running server does neither. The system checks report it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -139,7 +139,7 @@ class AppSettings:
     def accepts_project(self, label: str, project_id: str) -> bool:
         """Tell whether the secret with this label accepts events of this project."""
         accepted = self._projects(label)
-        return accepted is None or project_id in map(str, accepted)
+        return accepted is None or project_id in accepted
 
     @property
     def first_project(self) -> str | None:
@@ -149,20 +149,20 @@ class AppSettings:
     def project_of(self, label: str) -> str | None:
         """Return a project that a secret accepts, or ``None`` if it accepts every one, or none."""
         accepted = self._projects(printable(label, MAX_LABEL))
-        return str(accepted[0]) if accepted else None
+        return accepted[0] if accepted else None
 
     def has_no_project(self, label: str) -> bool:
         """Tell whether ``PROJECT_IDS`` is a dict in which no project is for this label."""
         is_dict = isinstance(_read("PROJECT_IDS"), Mapping)
         return is_dict and not self._projects(printable(label, MAX_LABEL))
 
-    def _projects(self, label: str) -> Sequence[Any] | None:
+    def _projects(self, label: str) -> list[str] | None:
         value = _read("PROJECT_IDS")
         if isinstance(value, Mapping):
             matching = [ids for name, ids in value.items() if printable(name, MAX_LABEL) == label]
             # Two labels that are stored as the same text cannot be told apart: accept neither.
-            return matching[0] if len(matching) == 1 else ()
-        return value  # type: ignore[no-any-return]
+            value = matching[0] if len(matching) == 1 else ()
+        return None if value is None else [bare(str(project)) for project in value]
 
     @property
     def authenticator(self) -> str:

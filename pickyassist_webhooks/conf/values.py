@@ -21,7 +21,8 @@ def is_secret(value: Any) -> bool:
 
 
 def is_path(value: Any) -> bool:
-    return is_text(value) or isinstance(value, PathLike)
+    # No file system accepts NUL.
+    return (is_text(value) or isinstance(value, PathLike)) and "\0" not in str(value)
 
 
 def is_count(least: int) -> Callable[[Any], bool]:
@@ -50,7 +51,7 @@ def is_none(value: Any) -> bool:
 
 
 def is_project_id(value: Any) -> bool:
-    return is_text(value) or is_count(0)(value)
+    return is_secret(value) or is_count(0)(value)
 
 
 def is_between(least: int, most: int) -> Callable[[Any], bool]:
