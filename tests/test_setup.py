@@ -211,7 +211,8 @@ class TestWaiting:
     def test_an_invalid_payload(self):
         sentence = self.waited({"event_id": 99})
         assert sentence == (
-            "A request arrived and is stored, but it is invalid: expected 1, 2, 3, 4 or 5."
+            "A request arrived and is stored, but it is invalid: expected 1, 2, 3, 4 or 5"
+            " in event_id; see the request in the admin."
         )
 
     def test_no_rows(self):

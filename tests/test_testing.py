@@ -299,7 +299,7 @@ class TestMixin(WebhookTestMixin, TestCase):
 
     def test_an_unknown_name(self):
         self.post_event(filter_report())
-        with pytest.raises(KeyError, match="use one of delivery_received"):
+        with pytest.raises(KeyError, match="is captured; use one of delivery_received"):
             self.captured_events.named("delivery_recieved")
 
 

@@ -40,10 +40,10 @@ class CapturedEvents:
     def named(self, signal: str) -> list[Captured]:
         """Return the calls of one signal, such as ``"delivery_received"``.
 
-        Raise ``KeyError`` if this app has no signal with that name.
+        Raise ``KeyError`` if no signal with that name is captured.
         """
         if signal not in SIGNALS:  # a typo would look like a signal that was not sent
-            raise KeyError(f"{signal!r} is no signal of this app; use one of {', '.join(SIGNALS)}")
+            raise KeyError(f"no signal {signal!r} is captured; use one of {', '.join(SIGNALS)}")
         return [call for call in self.signals if call.signal == signal]
 
     @property

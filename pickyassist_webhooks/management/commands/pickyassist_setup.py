@@ -13,6 +13,7 @@ from django.http.request import split_domain_port, validate_host
 from ...conf import NAME, app_settings
 from ...models import WebhookRequest
 from ...models.requests import requests
+from ...parsing.characters import visible
 from ..addresses import base_url, webhook_urls
 from ..arguments import positive
 from ..base import AppCommand
@@ -160,8 +161,10 @@ def described(request: WebhookRequest) -> str:
     kind = str(request.get_kind_display()).capitalize()
     rows = request.event_count + request.repeat_count
     if not rows and request.problem_count:
-        expected = request.problems[0]["expected"]
-        return f"A request arrived and is stored, but it is invalid: expected {expected}."
+        problem = request.problems[0]
+        expected = f"{problem['expected']} in {visible(problem['path']) or 'the whole body'}"
+        text = f"A request arrived and is stored, but it is invalid: expected {expected}"
+        return f"{text}; see the request in the admin."
     if not rows:
         return f"{kind} without rows. It works."
     text = f"{kind}, {counted(rows, 'row')}. It works."
