@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import connection
@@ -142,6 +143,22 @@ def test_an_id_is_written_with_the_digits_0_to_9(filled, root, name):
         assert root.get(url(name, other)).status_code == 404
 
 
+@pytest.mark.parametrize("name", ["request", "delivery-report", "message"])
+def test_a_row_has_no_filters(filled, root, name):
+    [first, *_] = rows(root, name)
+    path = url(f"{name}-detail", first["id"])
+    assert root.get(path).status_code == 200
+    for parameter in ("status", "cursor", "page_size", "x"):
+        answer = root.get(path, {parameter: "1"})
+        assert (answer.status_code, answer.json()) == (400, {parameter: ["Unknown parameter."]})
+
+
+def test_errors_of_the_description_are_plain_texts(db):
+    answer = Client().get(url("schema"))
+    assert answer.status_code in (401, 403)
+    assert answer.content.decode() == "detail: Authentication credentials were not provided.\n"
+
+
 @pytest.mark.parametrize("view", [StatisticsView, SchemaView])
 def test_a_permission_class_of_models(view, root, monkeypatch):
     """One of them is in the first example of Django REST framework."""
@@ -194,6 +211,10 @@ class TestFilters:
             ("delivery-report", {"number": "15550001111"}, 3),
             ("delivery-report", {"msg_id": "M1", "status": "77"}, 0),
             ("delivery-report", {"status": 10**15}, 0),
+            ("delivery-report", {"status": " +2 "}, 1),
+            ("delivery-report", {"status": "", "number": "", "request": ""}, 3),
+            ("request", {"state": ""}, 5),
+            ("request", {"state": ["", "done"]}, 4),
             ("group-event", {"action": 1, "group_id": "A4100"}, 1),
             ("subscriber", {"channel": "8"}, 1),
             ("message", {"conflict": "true"}, 1),
@@ -211,6 +232,8 @@ class TestFilters:
             ("request", {"state": "great"}, "great"),
             ("request", {"token": "x"}, "UUID"),
             ("delivery-report", {"status": "read"}, "whole number"),
+            ("delivery-report", {"status": "1_0"}, "whole number"),
+            ("delivery-report", {"request": "1".translate(ARABIC_DIGITS)}, "whole number"),
             ("delivery-report", {"number": "\0"}, "Null"),
             ("delivery-report", {"received_at_after": "yesterday"}, "date"),
             ("delivery-report", {"ordering": "number"}, "-received_at"),
@@ -291,6 +314,10 @@ class TestPages:
         page = root.get(url("delivery-report-list"), {"page_size": 1}).json()
         answer = root.get(f"{page['next']}&ordering=id")
         assert answer.status_code == 400
+        cursor = parse_qs(urlsplit(page["next"]).query)["cursor"]
+        answer = root.get(url("group-event-list"), {"cursor": cursor})
+        assert answer.status_code == 400
+        assert "from this list" in answer.content.decode()
 
     def test_an_empty_list(self, root):
         page = root.get(url("message-list")).json()
@@ -327,6 +354,11 @@ class TestCurrentState:
         every = root.get(page, {"project_id": ""}).json()["results"]
         assert len(every) == 2
         assert root.get(url("members", "120363041@g.us?")).json()["results"] == []
+
+    def test_members_of_a_group_whose_id_has_slashes(self, root):
+        post(member(group_id="a/b/", number="15550000001"))
+        [answer] = root.get(url("members", "a/b/")).json()["results"]
+        assert answer["group_id"] == "a/b/"
 
     def test_verdict_for_a_number(self, root, login):
         post(filtered(row("F1", 2, number="15550000001")))

@@ -23,6 +23,8 @@ from .serializers import FollowedRequestPageSerializer
 
 AFTER = "after"
 
+_FROM_FEED = "Expected `next` of an earlier answer, or a blank."
+
 #: States that no worker changes any more.
 FINISHED = tuple(state for state in RequestState if state not in UNFINISHED)
 
@@ -115,7 +117,7 @@ def _read(requests: Any, pks: list[int]) -> tuple[list[WebhookRequest], Events]:
 
 
 def _states(request: Request) -> set[str]:
-    states = set(request.query_params.getlist("state")) or set(FINISHED)
+    states = set(request.query_params.getlist("state")) - {""} or set(FINISHED)
     if not states <= set(FINISHED):
         expected = f"Expected some of: {', '.join(FINISHED)}."
         raise ValidationError({"state": [expected]})
@@ -126,11 +128,11 @@ def _position(request: Request) -> tuple[int, list[int]]:
     text = request.query_params.get(AFTER)
     if not text:
         return 0, []
-    position = read_cursor(AFTER, text)
+    position = read_cursor(AFTER, text, _FROM_FEED)
     try:
         waiting = [identifier(pk) for pk in accumulate(map(identifier, position["waiting"]))]
         if len(waiting) > MAX_WAITING:
             raise ValueError(waiting)
         return identifier(position["after"]), waiting
     except (KeyError, TypeError, ValueError):
-        raise bad(AFTER) from None
+        raise bad(AFTER, _FROM_FEED) from None

@@ -105,3 +105,9 @@ class SchemaView(SpectacularAPIView):
 
     def get(self, request: Request, **captured: str) -> Response:
         return Response(document(request.path.removesuffix("schema/")))
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Return an error as plain text: in YAML an ``ErrorDetail`` has its attributes, too."""
+        response = super().handle_exception(exc)
+        response.data = {name: str(detail) for name, detail in response.data.items()}
+        return response

@@ -62,8 +62,7 @@ _ERRORS: dict[str, tuple[Callable[[], exceptions.APIException], str]] = {
 _REFUSED: dict[str, dict[str, Any]] = {
     "stats": {"days": ["Ensure this value is less than or equal to 90."]},
     "requests_replay": {"only_failed_receivers": ["Must be a valid boolean."]},
-    "requests_retrieve": {"state": ["Unknown parameter."]},
-    "retrieve": {"statu": ["Unknown parameter. Expected one of: number, status."]},
+    "retrieve": {"status": ["Unknown parameter."]},
 }
 _REFUSED_LIST = {"page_size": ["Expected a whole number from 1 to 1000."]}
 

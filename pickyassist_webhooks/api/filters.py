@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from django import forms
 from django.apps import apps
 from django.core.validators import RegexValidator
 from django.db.models import IntegerField, QuerySet
+from django.utils.datastructures import MultiValueDict
 from django_filters import rest_framework as filters
 from django_filters.rest_framework import DjangoFilterBackend
 from django_filters.utils import translate_validation
@@ -31,6 +33,7 @@ _LIST_PARAMETERS = {CURSOR, ORDERING, SIZE}
 
 _COUNTRY = RegexValidator(r"^[A-Za-z]{2}\Z", "Expected an ISO 3166-1 code, such as BR.")
 _TRUE = RegexValidator(r"(?i)^true\Z", "Expected true; omit the parameter to include all messages.")
+_WHOLE = re.compile("[+-]?[0-9]+")
 _ONCE = "Expected one value; the parameter is repeated."
 
 
@@ -75,6 +78,14 @@ class StrictBackend(DjangoFilterBackend):
             raise PermissionDenied(f"A search by {', '.join(names)} {needed}.")
         return filterset.qs
 
+    def get_filterset_kwargs(
+        self, request: Request, queryset: QuerySet[Any], view: Any
+    ) -> dict[str, Any]:
+        """Leave out blank parameters: forms send them if a field is not filled in."""
+        given = {name: list(filter(None, values)) for name, values in request.query_params.lists()}
+        data = MultiValueDict({name: values for name, values in given.items() if values})
+        return {**super().get_filterset_kwargs(request, queryset, view), "data": data}
+
     def to_html(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
         """Return the filter form of the browsable API if its app is installed."""
         if not apps.is_installed("django_filters"):
@@ -82,11 +93,19 @@ class StrictBackend(DjangoFilterBackend):
         return super().to_html(request, queryset, view)
 
 
+class _Whole(forms.IntegerField):
+    def to_python(self, value: Any) -> int | None:
+        # Django's field also takes 1_0 and digits of other scripts.
+        if value not in self.empty_values and not _WHOLE.fullmatch(str(value).strip()):
+            raise forms.ValidationError(self.error_messages["invalid"], "invalid")
+        return super().to_python(value)
+
+
 @extend_schema_field({"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1})
 class Whole(filters.Filter):
     """A code or an id: any whole number, because unknown codes are stored too."""
 
-    field_class = forms.IntegerField
+    field_class = _Whole
 
     def __init__(self, **named: Any) -> None:
         # The range of the columns: SQLite fails on larger numbers.

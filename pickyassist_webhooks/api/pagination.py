@@ -26,6 +26,8 @@ PAGE_SIZE, MAX_PAGE_SIZE = 100, 1000
 
 CURSOR, SIZE, ORDERING = "cursor", "page_size", "ordering"
 
+_FROM_LIST = "Expected a cursor from this list with the same ordering."
+
 
 class KeysetPagination(BasePagination):
     """Order by an indexed field, then by id; a cursor is the position of a row in that order."""
@@ -33,7 +35,7 @@ class KeysetPagination(BasePagination):
     def paginate_queryset(
         self, queryset: QuerySet[Any], request: Request, view: Any = None
     ) -> list[Any]:
-        self.request = request
+        self.request, self.resource = request, view.resource
         size = page_size(request)
         ordering = self._ordering(request, view)
         self.field, descending = ordering.lstrip("-"), ordering.startswith("-")
@@ -87,7 +89,7 @@ class KeysetPagination(BasePagination):
         if not text:
             return None
         position = read_cursor(CURSOR, text)
-        if position.get("by") != self.field:
+        if (position.get("of"), position.get("by")) != (self.resource, self.field):
             raise bad(CURSOR)
         try:
             return {
@@ -101,6 +103,7 @@ class KeysetPagination(BasePagination):
     def _link(self, row: Any, back: bool) -> str:
         value = getattr(row, self.field)
         position = {
+            "of": self.resource,
             "by": self.field,
             "value": value if self.field == "id" else _text(value),
             "id": row.pk,
@@ -119,7 +122,7 @@ def page_size(request: Request) -> int:
     """Return the number of rows on a page. Raise ``ValidationError`` if it is invalid."""
     text = request.query_params.get(SIZE)
     if not text:
-        return int(min(api_settings.PAGE_SIZE or PAGE_SIZE, MAX_PAGE_SIZE))
+        return min(int(api_settings.PAGE_SIZE or PAGE_SIZE), MAX_PAGE_SIZE)
     size = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
     if not 1 <= size <= MAX_PAGE_SIZE:
         raise ValidationError({SIZE: [f"Expected a whole number from 1 to {MAX_PAGE_SIZE}."]})
@@ -132,19 +135,19 @@ def encode_cursor(position: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def read_cursor(name: str, text: str) -> dict[str, Any]:
+def read_cursor(name: str, text: str, expected: str = _FROM_LIST) -> dict[str, Any]:
     """Return the position in a cursor. Raise ``ValidationError`` if the cursor is invalid."""
     try:
         position = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, RecursionError):
-        raise bad(name) from None
+        raise bad(name, expected) from None
     if not isinstance(position, dict):
-        raise bad(name)
+        raise bad(name, expected)
     return position
 
 
-def bad(name: str) -> ValidationError:
-    return ValidationError({name: ["Expected a cursor from this list with the same ordering."]})
+def bad(name: str, expected: str = _FROM_LIST) -> ValidationError:
+    return ValidationError({name: [expected]})
 
 
 def identifier(value: Any) -> int:

@@ -33,7 +33,7 @@ router.register("messages", views.MessageViewSet, "message")
 
 urlpatterns = [
     path("", include(router.urls)),
-    path("groups/<str:group_id>/members/", current.MembersView.as_view(), name="members"),
+    path("groups/<path:group_id>/members/", current.MembersView.as_view(), name="members"),
     path("numbers/<str:number>/verdict/", current.VerdictView.as_view(), name="verdict"),
     path(
         "numbers/<str:number>/conversation/",

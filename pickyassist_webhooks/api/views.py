@@ -101,10 +101,18 @@ class ReadingViewSet(ListingView, ReadOnlyModelViewSet[Any]):
     lookup_value_regex = "[^/]+"
 
     def get_object(self) -> Any:
+        """Return the row of the URL. The filters of the list do not apply to it."""
+        filters.refuse_unknown(self.request, set())
+        row = get_object_or_404(self.get_queryset(), **self.key_of(self.kwargs["pk"]))
+        self.check_object_permissions(self.request, row)
+        return row
+
+    def key_of(self, text: str) -> dict[str, Any]:
+        """Return the column and the value that find a row."""
         # Django's fields take any text that int() takes, such as 1_0.
-        if id_of(self.kwargs["pk"]) is None:
+        if id_of(text) is None:
             raise NotFound
-        return super().get_object()
+        return {"pk": text}
 
 
 class WebhookRequestViewSet(ReadingViewSet):
@@ -148,14 +156,9 @@ class WebhookRequestViewSet(ReadingViewSet):
             return self.serializer_class
         return serializers.WebhookRequestDetailSerializer
 
-    def get_object(self) -> Any:
-        """Return a request by its ID or its token."""
-        filters.refuse_unknown(self.request, set())
-        key = self.kwargs["pk"]
-        name = "token" if id_of(key) is None else "pk"
-        row = get_object_or_404(self.get_queryset(), **{name: key})
-        self.check_object_permissions(self.request, row)
-        return row
+    def key_of(self, text: str) -> dict[str, Any]:
+        """Find a request by its ID or its token."""
+        return {"token" if id_of(text) is None else "pk": text}
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         if AFTER in request.query_params:
