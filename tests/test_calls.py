@@ -101,12 +101,26 @@ class Yielding:
 
 
 @pytest.mark.parametrize(
-    "generator", [plain, asynchronous, Yielding(), partial(plain), lambda **named: plain(**named)]
+    "generator", [plain, asynchronous, Yielding(), partial(plain), Yielding().__call__]
 )
 def test_a_generator_fails_as_none_of_its_code_runs(listen, generator):
     listen("number_filtered", generator)
     post(filtered())
     assert "a call runs none of its code" in ReceiverFailure.objects.get().error
+
+
+def test_a_generator_of_another_function_is_no_failure(listen):
+    """The receiver has done its work, as with the ``map()`` of a pool."""
+
+    def receiver(**named):
+        called.append(1)
+        return plain(**named)
+
+    called = []
+    listen("number_filtered", receiver)
+    post(filtered())
+    assert called == [1]
+    assert not ReceiverFailure.objects.exists()
 
 
 def test_their_events_share_the_request(receiver):

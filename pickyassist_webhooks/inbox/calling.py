@@ -6,7 +6,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Coroutine
-from inspect import isasyncgen, iscoroutine, isgenerator
+from inspect import isasyncgen, isasyncgenfunction, iscoroutine, isgenerator, isgeneratorfunction
 from typing import Any, NamedTuple
 
 from asgiref.sync import async_to_sync
@@ -81,7 +81,7 @@ def call_receiver(
     with span("receiver", signal=call.name, receiver=receiver, request=call.named["request"].token):
         try:
             returned = receiver(signal=call.signal, sender=call.sender, **call.named)
-            if isgenerator(returned) or isasyncgen(returned):
+            if (isgenerator(returned) or isasyncgen(returned)) and _has_yield(receiver):
                 raise TypeError("the receiver has a yield, so a call runs none of its code")
             if iscoroutine(returned):  # of an ordinary function, such as a decorator's
                 async_to_sync(_awaited)(returned)
@@ -99,6 +99,12 @@ def call_receiver(
             f"the receiver left a transaction open on {', '.join(left_open)}; end it"
         )
     return Called(error, seconds)
+
+
+def _has_yield(receiver: Any) -> bool:
+    """Tell whether the generator that a receiver returned is its own code."""
+    functions = receiver, receiver.__call__  # the second is that of an object
+    return any(isgeneratorfunction(each) or isasyncgenfunction(each) for each in functions)
 
 
 async def _awaited(coroutine: Coroutine[Any, Any, Any]) -> None:
