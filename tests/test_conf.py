@@ -308,6 +308,10 @@ class TestChecks:
             assert app_settings.api_tokens == {}
             assert "t-1" not in checks()["E004"].msg
 
+    def test_a_project_with_white_space_around_its_id(self, configure):
+        configure({"SECRETS": [GOOD], "API_TOKENS": {" 4100\n": "t-1 "}})
+        assert app_settings.api_tokens == {"4100": "t-1"}
+
     def test_a_token_without_its_project(self, configure):
         """It may be a token, so it is not shown."""
         configure({"SECRETS": [GOOD], "API_TOKENS": "a1b2c3"})

@@ -201,7 +201,7 @@ class AppSettings:
         value = _read("API_TOKENS")
         if isinstance(value, str):
             return value
-        return {str(project): bare(token) for project, token in value.items()}
+        return {bare(str(project)): bare(token) for project, token in value.items()}
 
     @property
     def api_calls_per_minute(self) -> int:
