@@ -162,9 +162,9 @@ def described(request: WebhookRequest) -> str:
     rows = request.event_count + request.repeat_count
     if not rows and request.problem_count:
         problem = request.problems[0]
-        expected = f"{problem['expected']} in {visible(problem['path']) or 'the whole body'}"
-        text = f"A request arrived and is stored, but it is invalid: expected {expected}"
-        return f"{text}; see the request in the admin."
+        path = problem["path"] and f" in {visible(problem['path'])}"
+        text = f"A request arrived and is stored, but it is invalid: expected {problem['expected']}"
+        return f"{text}{path}; see the request in the admin."
     if not rows:
         return f"{kind} without rows. It works."
     text = f"{kind}, {counted(rows, 'row')}. It works."
