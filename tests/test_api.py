@@ -8,13 +8,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import connection
+from django.http import JsonResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import (
     DjangoModelPermissions,
     DjangoModelPermissionsOrAnonReadOnly,
 )
+from rest_framework.response import Response
 
 from pickyassist_webhooks import ingest, signals
 from pickyassist_webhooks.api.current import RepliesView
@@ -159,6 +162,25 @@ def test_errors_of_the_description_are_plain_texts(db):
     assert answer.content.decode() == "detail: Authentication credentials were not provided.\n"
 
 
+@pytest.mark.parametrize("detail", [["text"], {"messages": [{"class": "text"}], "other": [1]}])
+def test_errors_of_the_description_keep_their_form(detail, root, monkeypatch):
+    def fail(self, request):
+        raise AuthenticationFailed(detail)
+
+    monkeypatch.setattr(SchemaView, "get", fail)
+    answer = root.get(url("schema"), {"format": "json"})
+    assert answer.status_code in (401, 403)
+    texts = {"messages": [{"class": "text"}], "other": ["1"]}
+    assert answer.json() == (texts if isinstance(detail, dict) else detail)
+
+
+@pytest.mark.parametrize("answer", [Response(status=400), JsonResponse({"a": 1}, status=400)])
+def test_errors_of_the_description_by_the_project(answer, monkeypatch):
+    """A project can have its own ``EXCEPTION_HANDLER``."""
+    monkeypatch.setattr(SchemaView, "get_exception_handler", lambda view: lambda *args: answer)
+    assert Client().get(url("schema")).status_code == 400
+
+
 @pytest.mark.parametrize("view", [StatisticsView, SchemaView])
 def test_a_permission_class_of_models(view, root, monkeypatch):
     """One of them is in the first example of Django REST framework."""
@@ -285,8 +307,9 @@ class TestPages:
 
     def test_have_the_page_size_of_the_project(self, root, settings):
         post(delivery(*(row(str(number)) for number in range(1, 6))))
-        settings.REST_FRAMEWORK = {"PAGE_SIZE": 2}
-        assert len(rows(root, "delivery-report")) == 2
+        for size in (2, "2"):
+            settings.REST_FRAMEWORK = {"PAGE_SIZE": size}
+            assert len(rows(root, "delivery-report")) == 2
         assert len(rows(root, "delivery-report", page_size=3)) == 3
 
     def test_have_the_format_parameter_of_the_project(self, filled, root, settings):
@@ -318,6 +341,10 @@ class TestPages:
         answer = root.get(url("group-event-list"), {"cursor": cursor})
         assert answer.status_code == 400
         assert "from this list" in answer.content.decode()
+        cursor = root.get(url("message-list"), {"page_size": 1, "ordering": "id"}).json()["next"]
+        cursor = parse_qs(urlsplit(cursor).query)["cursor"]
+        path = url("replies", Message.objects.first().pk)
+        assert root.get(path, {"cursor": cursor, "ordering": "id"}).status_code == 400
 
     def test_an_empty_list(self, root):
         page = root.get(url("message-list")).json()
@@ -359,6 +386,12 @@ class TestCurrentState:
         post(member(group_id="a/b/", number="15550000001"))
         [answer] = root.get(url("members", "a/b/")).json()["results"]
         assert answer["group_id"] == "a/b/"
+
+    def test_a_number_with_slashes(self, root):
+        post(filtered(row("1", number="4989123456")))
+        [answer] = root.get(url("verdict", "+49 89/123456")).json()["results"]
+        assert answer["number"] == "4989123456"
+        assert root.get(url("conversation", "+49 89/123456")).status_code == 200
 
     def test_verdict_for_a_number(self, root, login):
         post(filtered(row("F1", 2, number="15550000001")))
@@ -413,6 +446,7 @@ class TestStatistics:
         assert root.get(states).status_code == 200
         assert root.get(f"{url('stats')}?days=7&days=8").status_code == 400
         assert root.get(f"{states}&after=").status_code == 200
+        assert root.get(url("request-list"), {"after": "", "state": ""}).json()["results"]
         assert root.get(f"{states}&after=&page_size=1&page_size=2").status_code == 400
 
     def test_an_unknown_parameter(self, filled, root):

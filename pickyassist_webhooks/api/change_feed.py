@@ -23,7 +23,7 @@ from .serializers import FollowedRequestPageSerializer
 
 AFTER = "after"
 
-_FROM_FEED = "Expected `next` of an earlier answer, or a blank."
+_FROM_FEED = "Expected the `after` of an earlier `next`, or a blank."
 
 #: States that no worker changes any more.
 FINISHED = tuple(state for state in RequestState if state not in UNFINISHED)

@@ -107,7 +107,16 @@ class SchemaView(SpectacularAPIView):
         return Response(document(request.path.removesuffix("schema/")))
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Return an error as plain text: in YAML an ``ErrorDetail`` has its attributes, too."""
+        """Return an error with plain texts: in YAML an ``ErrorDetail`` has its attributes, too."""
         response = super().handle_exception(exc)
-        response.data = {name: str(detail) for name, detail in response.data.items()}
+        if isinstance(response, Response):  # a handler of the project can return any other
+            response.data = _plain(response.data)
         return response
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return list(map(_plain, value))
+    return str(value) if isinstance(value, str) else value

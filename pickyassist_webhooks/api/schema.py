@@ -34,7 +34,7 @@ class Described(AutoSchema):
     def get_operation(self, *args: Any) -> Any:
         operation: Any = super().get_operation(*args)
         for parameter in operation.get("parameters", ()):
-            if parameter["in"] == "query" and parameter["schema"]["type"] != "array":
+            if parameter["in"] == "query":
                 parameter["allowEmptyValue"] = True  # forms send empty fields
             if parameter["in"] == "path":
                 parameter |= self.view.paths.get(parameter["name"], {})

@@ -34,9 +34,9 @@ router.register("messages", views.MessageViewSet, "message")
 urlpatterns = [
     path("", include(router.urls)),
     path("groups/<path:group_id>/members/", current.MembersView.as_view(), name="members"),
-    path("numbers/<str:number>/verdict/", current.VerdictView.as_view(), name="verdict"),
+    path("numbers/<path:number>/verdict/", current.VerdictView.as_view(), name="verdict"),
     path(
-        "numbers/<str:number>/conversation/",
+        "numbers/<path:number>/conversation/",
         current.ConversationView.as_view(),
         name="conversation",
     ),
