@@ -446,7 +446,7 @@ class TestStatistics:
         assert root.get(states).status_code == 200
         assert root.get(f"{url('stats')}?days=7&days=8").status_code == 400
         assert root.get(f"{states}&after=").status_code == 200
-        assert root.get(url("request-list"), {"after": "", "state": ""}).json()["results"]
+        assert root.get(url("request-list"), {"after": "", "state": ""}).status_code == 200
         assert root.get(f"{states}&after=&page_size=1&page_size=2").status_code == 400
 
     def test_an_unknown_parameter(self, filled, root):
