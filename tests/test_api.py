@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import connection
@@ -233,7 +232,7 @@ class TestFilters:
             ("delivery-report", {"number": "15550001111"}, 3),
             ("delivery-report", {"msg_id": "M1", "status": "77"}, 0),
             ("delivery-report", {"status": 10**15}, 0),
-            ("delivery-report", {"status": " +2 "}, 1),
+            ("delivery-report", {"status": " +2.0 "}, 1),
             ("delivery-report", {"status": "", "number": "", "request": ""}, 3),
             ("request", {"state": ""}, 5),
             ("request", {"state": ["", "done"]}, 4),
@@ -337,14 +336,6 @@ class TestPages:
         page = root.get(url("delivery-report-list"), {"page_size": 1}).json()
         answer = root.get(f"{page['next']}&ordering=id")
         assert answer.status_code == 400
-        cursor = parse_qs(urlsplit(page["next"]).query)["cursor"]
-        answer = root.get(url("group-event-list"), {"cursor": cursor})
-        assert answer.status_code == 400
-        assert "from this list" in answer.content.decode()
-        cursor = root.get(url("message-list"), {"page_size": 1, "ordering": "id"}).json()["next"]
-        cursor = parse_qs(urlsplit(cursor).query)["cursor"]
-        path = url("replies", Message.objects.first().pk)
-        assert root.get(path, {"cursor": cursor, "ordering": "id"}).status_code == 400
 
     def test_an_empty_list(self, root):
         page = root.get(url("message-list")).json()
@@ -381,17 +372,6 @@ class TestCurrentState:
         every = root.get(page, {"project_id": ""}).json()["results"]
         assert len(every) == 2
         assert root.get(url("members", "120363041@g.us?")).json()["results"] == []
-
-    def test_members_of_a_group_whose_id_has_slashes(self, root):
-        post(member(group_id="a/b/", number="15550000001"))
-        [answer] = root.get(url("members", "a/b/")).json()["results"]
-        assert answer["group_id"] == "a/b/"
-
-    def test_a_number_with_slashes(self, root):
-        post(filtered(row("1", number="4989123456")))
-        [answer] = root.get(url("verdict", "+49 89/123456")).json()["results"]
-        assert answer["number"] == "4989123456"
-        assert root.get(url("conversation", "+49 89/123456")).status_code == 200
 
     def test_verdict_for_a_number(self, root, login):
         post(filtered(row("F1", 2, number="15550000001")))

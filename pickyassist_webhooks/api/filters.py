@@ -33,7 +33,7 @@ _LIST_PARAMETERS = {CURSOR, ORDERING, SIZE}
 
 _COUNTRY = RegexValidator(r"^[A-Za-z]{2}\Z", "Expected an ISO 3166-1 code, such as BR.")
 _TRUE = RegexValidator(r"(?i)^true\Z", "Expected true; omit the parameter to include all messages.")
-_WHOLE = re.compile("[+-]?[0-9]+")
+_WHOLE = re.compile(r"[+-]?[0-9]+(\.0*)?")
 _ONCE = "Expected one value; the parameter is repeated."
 
 

@@ -35,7 +35,7 @@ class KeysetPagination(BasePagination):
     def paginate_queryset(
         self, queryset: QuerySet[Any], request: Request, view: Any = None
     ) -> list[Any]:
-        self.request, self.source = request, f"{view.resource}/{view.part}"
+        self.request = request
         size = page_size(request)
         ordering = self._ordering(request, view)
         self.field, descending = ordering.lstrip("-"), ordering.startswith("-")
@@ -89,7 +89,7 @@ class KeysetPagination(BasePagination):
         if not text:
             return None
         position = read_cursor(CURSOR, text)
-        if (position.get("of"), position.get("by")) != (self.source, self.field):
+        if position.get("by") != self.field:
             raise bad(CURSOR)
         try:
             return {
@@ -103,7 +103,6 @@ class KeysetPagination(BasePagination):
     def _link(self, row: Any, back: bool) -> str:
         value = getattr(row, self.field)
         position = {
-            "of": self.source,
             "by": self.field,
             "value": value if self.field == "id" else _text(value),
             "id": row.pk,

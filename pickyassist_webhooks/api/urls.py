@@ -33,10 +33,10 @@ router.register("messages", views.MessageViewSet, "message")
 
 urlpatterns = [
     path("", include(router.urls)),
-    path("groups/<path:group_id>/members/", current.MembersView.as_view(), name="members"),
-    path("numbers/<path:number>/verdict/", current.VerdictView.as_view(), name="verdict"),
+    path("groups/<str:group_id>/members/", current.MembersView.as_view(), name="members"),
+    path("numbers/<str:number>/verdict/", current.VerdictView.as_view(), name="verdict"),
     path(
-        "numbers/<path:number>/conversation/",
+        "numbers/<str:number>/conversation/",
         current.ConversationView.as_view(),
         name="conversation",
     ),
